@@ -1,0 +1,37 @@
+/** Finds the word a user probably meant. */
+
+/** The known word closest to `word`: same letters in another spelling, or one or two edits away. */
+export function suggest(word: string, known: readonly string[]): string | undefined {
+  const plain = simplify(word)
+  const same = known.find((candidate) => simplify(candidate) === plain)
+  if (same !== undefined) return same
+  const limit = word.length <= 4 ? 1 : 2
+  let best: string | undefined
+  let bestEdits = limit + 1
+  for (const candidate of known) {
+    const edits = countEdits(plain, simplify(candidate))
+    if (edits < bestEdits) [best, bestEdits] = [candidate, edits]
+  }
+  return best
+}
+
+function simplify(word: string): string {
+  return word.toLowerCase().replace(/[-_. ]/g, '')
+}
+
+/** Letters inserted, removed, changed, or swapped with their neighbour (optimal string alignment). */
+function countEdits(a: string, b: string): number {
+  let before: readonly number[] = []
+  let row = Array.from({ length: b.length + 1 }, (_, i) => i)
+  for (let i = 1; i <= a.length; i++) {
+    const next = [i]
+    for (let j = 1; j <= b.length; j++) {
+      const change = (row[j - 1] ?? 0) + (a[i - 1] === b[j - 1] ? 0 : 1)
+      const isSwap = i > 1 && j > 1 && a[i - 1] === b[j - 2] && a[i - 2] === b[j - 1]
+      const swap = isSwap ? (before[j - 2] ?? 0) + 1 : change
+      next.push(Math.min(change, swap, (row[j] ?? 0) + 1, (next[j - 1] ?? 0) + 1))
+    }
+    [before, row] = [row, next]
+  }
+  return row[b.length] ?? 0
+}
