@@ -1,0 +1,189 @@
+/** Decides which addresses each Service holds: holders first, then newcomers, oldest first. */
+import type { Config, Intent } from '../config/model.ts'
+import { formatAddress, sameAddress } from '../net/address.ts'
+import type { Address } from '../net/model.ts'
+import { allocate, type Allocator, type Found, type Refused } from './allocate.ts'
+import { confirm, type Holder } from './holders.ts'
+import { createLedger, release, take } from './ledger.ts'
+import { familyNames } from './message.ts'
+import type { Dropped, Verdict } from './model.ts'
+import { admits, createPoolIndex, type PoolIndex, poolOf } from './pools.ts'
+import { createSearch, findAddress, rewind } from './search.ts'
+
+export interface AllocationInput {
+  readonly config: Config
+  readonly services: readonly Intent[]
+  /** What this program knows that Services hold; goes before their status. */
+  readonly ledger?: ReadonlyMap<string, readonly Address[]>
+  /** '' or absent: Services without class; else only those of this class. */
+  readonly loadBalancerClass?: string
+}
+
+/**
+ * One verdict per Service of ours, sorted by key. Pure: the same input gives the same verdicts,
+ * and planning again with the result as ledger changes nothing. Order: holders are confirmed
+ * oldest first, then holders that ask for something else are served, then newcomers by creation
+ * time (absent: last), then by position in the input.
+ */
+export function planAllocation(input: AllocationInput): readonly Verdict[] {
+  const { config, services } = input
+  const ours = services.filter((service) => isOurs(service, input)).toSorted(compareAge)
+  const verdicts: Verdict[] = services
+    .filter((service) => !isOurs(service, input))
+    .flatMap((service) => judgeOther(service, input) ?? [])
+  const allocator = createAllocator(config)
+  const holders = ours.map((service) => createHolder(service, input))
+  if (config.pools.length > 0) {
+    for (const holder of holders) confirm(allocator.index, allocator.ledger, holder)
+  }
+  const settled = new Map<Holder, Verdict>()
+  for (const holder of holders) {
+    if (holder.kept.length > 0) settled.set(holder, serveHolder(allocator, holder))
+  }
+  for (const holder of holders) verdicts.push(settled.get(holder) ?? serveNewcomer(allocator, holder, input))
+  return verdicts.toSorted((a, b) => (a.service < b.service ? -1 : a.service > b.service ? 1 : 0))
+}
+
+function createAllocator(config: Config): Allocator {
+  const index = createPoolIndex(config.pools)
+  const ledger = createLedger(index)
+  return { pools: config.pools, index, ledger, search: createSearch(ledger) }
+}
+
+function isOurs(service: Intent, input: AllocationInput): boolean {
+  const wanted = input.loadBalancerClass ?? ''
+  return service.isLoadBalancer && (service.loadBalancerClass ?? '') === wanted
+}
+
+function compareAge(a: Intent, b: Intent): number {
+  const ages = (a.createdAtMs ?? Number.MAX_VALUE) - (b.createdAtMs ?? Number.MAX_VALUE)
+  return ages || a.order - b.order
+}
+
+/** Services of another type or class: released if they hold an address of ours, else ignored. */
+function judgeOther(service: Intent, input: AllocationInput): Verdict | undefined {
+  const known = input.ledger?.get(service.key) ?? []
+  const index = known.length > 0 ? undefined : createHeldIndex(service, input)
+  const inPools = service.held.filter((one) => index !== undefined && poolOf(index, one) !== undefined)
+  const held = known.length > 0 ? known : service.isLoadBalancer ? [] : inPools
+  if (held.length > 0) {
+    const reason = service.isLoadBalancer ? 'otherClass' : 'notLoadBalancer'
+    const dropped = held.map((address) => ({ address, reason } as const))
+    return { kind: 'released', service: service.key, reason, dropped }
+  }
+  return service.isLoadBalancer
+    ? { kind: 'ignored', service: service.key, reason: 'otherClass' }
+    : undefined
+}
+
+function createHeldIndex(service: Intent, input: AllocationInput): PoolIndex | undefined {
+  return service.held.length === 0 ? undefined : createPoolIndex(input.config.pools)
+}
+
+function createHolder(service: Intent, input: AllocationInput): Holder {
+  const held = input.ledger?.get(service.key) ?? service.held
+  return { service, held, kept: [], dropped: [] }
+}
+
+/** A Service that keeps something: perhaps it asks for another address, or lacks a family. */
+function serveHolder(allocator: Allocator, holder: Holder): Verdict {
+  const { service } = holder
+  if (service.refusal !== undefined) return keep(allocator, holder, service.refusal.message)
+  if (!meetsRequest(allocator, holder)) return serveRequest(allocator, holder)
+  const missing = service.families.filter((family) =>
+    !holder.kept.some((address) => address.family === family)
+  )
+  const [family] = missing
+  const [first] = holder.kept
+  if (family === undefined || first === undefined) return keep(allocator, holder, undefined)
+  const own = poolOf(allocator.index, first)
+  // PreferDualStack never leaves its pool for the second family (MetalLB 0.16).
+  const others = service.policy === 'RequireDualStack'
+    ? allocator.pools.filter((pool) => pool !== own && pool.autoAssign && admits(pool, service))
+    : []
+  for (const pool of own === undefined ? others : [own, ...others]) {
+    const address = findAddress(allocator.search, pool, family, service)
+    if (address === undefined) continue
+    take(allocator.ledger, address, service)
+    return settle(allocator, holder, { addresses: [...holder.kept, address], lacking: undefined })
+  }
+  const lacking = `cannot assign additional IP: pool "${own?.name ?? ''}" has no free ` +
+    `${familyNames([family])} address`
+  return keep(allocator, holder, lacking)
+}
+
+function meetsRequest(allocator: Allocator, holder: Holder): boolean {
+  const { requested, requestedPool } = holder.service
+  const hasAll = requested.length === 0 || (requested.length === holder.kept.length &&
+    requested.every((address) => holder.kept.some((one) => sameAddress(one, address))))
+  return hasAll && (requestedPool === undefined || holder.kept.every((address) =>
+    poolOf(allocator.index, address)?.name === requestedPool
+  ))
+}
+
+/**
+ * Moves a holder to what it asks for now; if that cannot be had it keeps what it has. MetalLB
+ * clears first and leaves it with nothing.
+ */
+function serveRequest(allocator: Allocator, holder: Holder): Verdict {
+  const { service, kept } = holder
+  for (const address of kept) release(allocator.ledger, address, service)
+  const found = allocate(allocator, service)
+  if ('reason' in found) {
+    for (const address of kept) take(allocator.ledger, address, service)
+    return keep(allocator, holder, `kept, though ${found.message}`)
+  }
+  for (const address of found.addresses) take(allocator.ledger, address, service)
+  const reason = service.requested.length > 0 ? 'otherAddressRequested' : 'otherPoolRequested'
+  const gone = kept.filter((address) => !found.addresses.some((one) => sameAddress(one, address)))
+  for (const address of gone) {
+    holder.dropped.push({ address, reason })
+    const pool = poolOf(allocator.index, address)
+    if (pool !== undefined) rewind(allocator.search, pool, address.family)
+  }
+  return settle(allocator, holder, found)
+}
+
+function keep(allocator: Allocator, holder: Holder, lacking: string | undefined): Verdict {
+  return settle(allocator, holder, { addresses: holder.kept, lacking })
+}
+
+function settle(
+  allocator: Allocator, holder: Holder, result: Pick<Found, 'addresses' | 'lacking'>,
+): Verdict {
+  const { addresses, lacking } = result
+  const [first] = addresses
+  const isKept = addresses.every((one) => holder.held.some((held) => sameAddress(held, one)))
+  return {
+    kind: isKept ? 'kept' : 'assigned',
+    service: holder.service.key,
+    pool: first === undefined ? '' : poolOf(allocator.index, first)?.name ?? '',
+    addresses,
+    dropped: holder.dropped,
+    lacking,
+  }
+}
+
+function serveNewcomer(allocator: Allocator, holder: Holder, input: AllocationInput): Verdict {
+  const found: Found | Refused = allocate(allocator, holder.service)
+  if ('reason' in found) {
+    const { reason, message } = found
+    const dropped = reason === 'noPool' ? ownAddresses(holder, input) : holder.dropped
+    return { kind: 'refused', service: holder.service.key, reason, message: withLoss(message, dropped), dropped }
+  }
+  for (const address of found.addresses) take(allocator.ledger, address, holder.service)
+  return settle(allocator, holder, found)
+}
+
+/** With no pools at all only addresses that we allocated are cleared: others may be a rival's. */
+function ownAddresses(holder: Holder, input: AllocationInput): readonly Dropped[] {
+  const isOwn = input.ledger?.has(holder.service.key) === true ||
+    holder.service.allocatedFromPool !== undefined
+  return isOwn ? holder.held.map((address) => ({ address, reason: 'notInPool' as const })) : []
+}
+
+function withLoss(message: string, dropped: readonly Dropped[]): string {
+  if (dropped.length === 0) return message
+  const list = dropped.map(({ address, reason }) => `${formatAddress(address)}: ${reason}`).join(', ')
+  return `${message} (lost ${list})`
+}

@@ -1,0 +1,96 @@
+/** Finds the address a pool would give: the lowest usable one, in the order of its ranges. */
+import type { Intent, Pool } from '../config/model.ts'
+import type { Address, Family, Range } from '../net/model.ts'
+import { rangeContains } from '../net/range.ts'
+import { findClash, isUsed, type Ledger, sharedAddresses } from './ledger.ts'
+import { isBuggy } from './pools.ts'
+import { mergeRanges } from './usage.ts'
+
+/** Where the search for free addresses stands in one pool and family. */
+interface Cursor {
+  readonly ranges: readonly Range[]
+  readonly excluded: readonly Range[]
+  at: number
+  bits: bigint
+}
+
+/**
+ * Cursors of one plan. They only move forward: a plan frees addresses before it searches, and
+ * calls `rewind` where it frees one later.
+ */
+export interface Search {
+  readonly ledger: Ledger
+  readonly cursors: Map<string, Cursor>
+}
+
+export function createSearch(ledger: Ledger): Search {
+  return { ledger, cursors: new Map() }
+}
+
+/** Forgets where the search stood in a pool: an address of it has been freed. */
+export function rewind(search: Search, pool: Pool, family: Family): void {
+  search.cursors.delete(`${family} ${pool.name}`)
+}
+
+/**
+ * The lowest address of the family in the pool that the service may use: a free one, or one whose
+ * sharers agree with it. undefined when there is none. Independent of the size of the pool.
+ */
+export function findAddress(
+  search: Search, pool: Pool, family: Family, service: Intent,
+): Address | undefined {
+  const free = findFree(search, pool, family)
+  let best = free
+  for (const shared of sharedAddresses(search.ledger, service)) {
+    if (shared.family !== family || !isOffered(pool, shared)) continue
+    if (best !== undefined && orderIn(pool, best) <= orderIn(pool, shared)) {
+      if (orderIn(pool, best) < orderIn(pool, shared) || best.bits <= shared.bits) continue
+    }
+    if (findClash(search.ledger, shared, service) === undefined) best = shared
+  }
+  return best
+}
+
+/** In the pool, not excluded, not buggy: may be given to a newcomer. */
+export function isOffered(pool: Pool, address: Address): boolean {
+  return orderIn(pool, address) !== -1 && !isBuggy(pool, address) && !isExcluded(pool, address)
+}
+
+/** The annotation `arpeggio.io/exclude` covers the address. */
+export function isExcluded(pool: Pool, address: Address): boolean {
+  return pool.excluded.some((range) => rangeContains(range, address))
+}
+
+/** Index of the range that contains the address; -1 if none does. */
+function orderIn(pool: Pool, address: Address): number {
+  return pool.ranges.findIndex((range) => rangeContains(range, address))
+}
+
+function findFree(search: Search, pool: Pool, family: Family): Address | undefined {
+  const cursor = cursorOf(search, pool, family)
+  for (;;) {
+    const range = cursor.ranges[cursor.at]
+    if (range === undefined) return undefined
+    if (cursor.bits > range.last) {
+      cursor.at++
+      cursor.bits = cursor.ranges[cursor.at]?.first ?? 0n
+      continue
+    }
+    const address: Address = { family, bits: cursor.bits }
+    const hole = cursor.excluded.find((one) => rangeContains(one, address))
+    if (hole !== undefined) cursor.bits = hole.last + 1n
+    else if (isBuggy(pool, address) || isUsed(search.ledger, address)) cursor.bits++
+    else return address
+  }
+}
+
+function cursorOf(search: Search, pool: Pool, family: Family): Cursor {
+  const key = `${family} ${pool.name}`
+  const known = search.cursors.get(key)
+  if (known !== undefined) return known
+  const ranges = pool.ranges.filter((range) => range.family === family)
+  const excluded = mergeRanges(pool.excluded.filter((range) => range.family === family))
+  const cursor = { ranges, excluded, at: 0, bits: ranges[0]?.first ?? 0n }
+  search.cursors.set(key, cursor)
+  return cursor
+}
