@@ -1,0 +1,244 @@
+/** Decides what this node sends unprompted, which groups it joins, and what it may answer. */
+import type { Address, Millis } from '../net/model.ts'
+import { announceArp } from './arp.ts'
+import type { Announcement, LinkState, Mac } from './model.ts'
+import { type Neighbour, solicitedNodeGroup, unsolicited } from './ndp.ts'
+import { type Answer, type AnswerLink, answerKey, type AnswerTable } from './responder.ts'
+import { createSchedule, insertAt, nextDueMs, type Schedule, takeDue } from './schedule.ts'
+
+/**
+ * Instants of the announcement burst after the claim: dense at first, because one lost frame must
+ * not cost a client a second; then 1.1 s apart up to 5 s, because old kernels ignore updates that
+ * follow within a second (MetalLB's spacing).
+ */
+export const burstMs: readonly Millis[] = [
+  0, 20, 60, 140, 300, 600, 1_100, 2_200, 3_300, 4_400,
+]
+
+/** Mean time between refreshes, and its largest deviation: keeps switch tables from ageing out. */
+export const refreshMs: Millis = 30_000
+export const refreshJitter = 0.2
+
+/** Shortest gap between two refresh rounds on one interface: at most 50 rounds a second. */
+export const refreshGapMs: Millis = 20
+
+export type Event =
+  /** The whole set of addresses to announce, replacing the last one. */
+  | { readonly kind: 'desired'; readonly announcements: readonly Announcement[] }
+  /** The whole set of interfaces that may be announced on, replacing the last one. */
+  | { readonly kind: 'links'; readonly links: readonly LinkState[] }
+  | { readonly kind: 'wake' }
+
+export type Effect =
+  | { readonly kind: 'sendFrame'; readonly ifindex: number; readonly text: string
+      readonly frame: Uint8Array }
+  | { readonly kind: 'sendNeighbour'; readonly ifindex: number; readonly text: string
+      readonly packet: Neighbour }
+  | { readonly kind: 'join' | 'leave'; readonly ifindex: number; readonly group: Address }
+  /** The responder answers from this table from now on. */
+  | { readonly kind: 'answer'; readonly table: AnswerTable }
+  /** Call `step` with `wake` at this instant, in place of any earlier request. */
+  | { readonly kind: 'wake'; readonly atMs: Millis }
+
+/** One address on one interface, and where its schedule stands. */
+interface Voice {
+  readonly announcement: Announcement
+  readonly link: AnswerLink
+  readonly startedAtMs: Millis
+  /** Rounds sent so far. */
+  round: number
+  /** A refresh that had to wait for its turn on the interface has been given one. */
+  hasSlot: boolean
+  /** Cleared when the address is withdrawn here: queued rounds are then dropped. */
+  isCurrent: boolean
+}
+
+/** Mutable, owned by one loop; only `step` writes it. */
+export interface Engine {
+  announcements: readonly Announcement[]
+  links: ReadonlyMap<number, AnswerLink>
+  namesByIndex: ReadonlyMap<number, string>
+  readonly voices: Map<string, Voice>
+  readonly due: Schedule<Voice>
+  /** Joined groups, `ifindex` and group bits as key. */
+  readonly groups: Map<string, { readonly ifindex: number; readonly group: Address }>
+  /** Earliest instant of the next refresh round, by interface. */
+  readonly refreshSlotMs: Map<number, Millis>
+}
+
+export function createEngine(): Engine {
+  return {
+    announcements: [],
+    links: new Map(),
+    namesByIndex: new Map(),
+    voices: new Map(),
+    due: createSchedule(),
+    groups: new Map(),
+    refreshSlotMs: new Map(),
+  }
+}
+
+/** Takes one event at `now` (monotonic) and returns what the shell must perform, in order. */
+export function step(engine: Engine, event: Event, now: Millis): readonly Effect[] {
+  const effects: Effect[] = []
+  switch (event.kind) {
+    case 'desired':
+      engine.announcements = event.announcements
+      reconcile(engine, effects, now)
+      break
+    case 'links':
+      engine.links = new Map(event.links.map((link) => [link.index, toAnswerLink(link)]))
+      engine.namesByIndex = new Map(event.links.map((link) => [link.index, link.name]))
+      reconcile(engine, effects, now)
+      break
+    case 'wake':
+      break
+  }
+  sendDue(engine, effects, now)
+  const atMs = nextDueMs(engine.due)
+  if (atMs !== undefined) effects.push({ kind: 'wake', atMs })
+  return effects
+}
+
+function toAnswerLink(link: LinkState): AnswerLink {
+  const linkLocal = link.addresses.find((a) => !a.isTentative && isLinkLocal(a.address))
+  return { index: link.index, mac: link.mac, linkLocal: linkLocal?.address }
+}
+
+/** fe80::/10 (RFC 4291 §2.5.6) */
+function isLinkLocal(address: Address): boolean {
+  return address.family === 'ipv6' && address.bits >> 118n === 0x3fan
+}
+
+function reconcile(engine: Engine, effects: Effect[], now: Millis): void {
+  const wanted = new Map<string, { announcement: Announcement; link: AnswerLink }>()
+  const answers = new Map<bigint, Answer>()
+  for (const announcement of engine.announcements) {
+    const ifindexes = new Set<number>()
+    for (const link of engine.links.values()) {
+      if (!isSelected(engine, announcement, link)) continue
+      ifindexes.add(link.index)
+      wanted.set(`${announcement.text}|${link.index}`, { announcement, link })
+    }
+    answers.set(answerKey(announcement.address), {
+      address: announcement.address,
+      text: announcement.text,
+      ifindexes,
+      notAfterMs: Number.POSITIVE_INFINITY,
+    })
+  }
+  syncGroups(engine, wanted.values(), effects)
+  // The table goes before the frames: whoever hears the announcement may ask at once.
+  effects.push({ kind: 'answer', table: { links: engine.links, answers } })
+  syncVoices(engine, wanted, now)
+}
+
+function isSelected(engine: Engine, announcement: Announcement, link: AnswerLink): boolean {
+  if (announcement.interfaces === 'all') return true
+  return announcement.interfaces.includes(engine.namesByIndex.get(link.index) ?? '')
+}
+
+function syncVoices(
+  engine: Engine,
+  wanted: ReadonlyMap<string, { announcement: Announcement; link: AnswerLink }>,
+  now: Millis,
+): void {
+  for (const [key, voice] of engine.voices) {
+    const want = wanted.get(key)
+    // A new MAC is news to every neighbour: the burst starts again.
+    if (want !== undefined && want.link.mac === voice.link.mac) continue
+    voice.isCurrent = false
+    engine.voices.delete(key)
+  }
+  for (const [key, { announcement, link }] of wanted) {
+    if (engine.voices.has(key)) continue
+    const voice = { announcement, link, startedAtMs: now, round: 0, hasSlot: false, isCurrent: true }
+    engine.voices.set(key, voice)
+    insertAt(engine.due, now, voice)
+  }
+}
+
+function syncGroups(
+  engine: Engine,
+  wanted: Iterable<{ announcement: Announcement; link: AnswerLink }>,
+  effects: Effect[],
+): void {
+  const groups = new Map<string, { ifindex: number; group: Address }>()
+  for (const { announcement, link } of wanted) {
+    if (announcement.address.family !== 'ipv6') continue
+    const group = solicitedNodeGroup(announcement.address)
+    groups.set(`${link.index}|${group.bits}`, { ifindex: link.index, group })
+  }
+  for (const [key, joined] of engine.groups) {
+    if (groups.has(key)) continue
+    engine.groups.delete(key)
+    effects.push({ kind: 'leave', ...joined })
+  }
+  for (const [key, group] of groups) {
+    if (engine.groups.has(key)) continue
+    engine.groups.set(key, group)
+    effects.push({ kind: 'join', ...group })
+  }
+}
+
+function sendDue(engine: Engine, effects: Effect[], now: Millis): void {
+  for (;;) {
+    const voice = takeDue(engine.due, now)
+    if (voice === undefined) return
+    if (!voice.isCurrent) continue
+    if (voice.round >= burstMs.length && !voice.hasSlot) {
+      const slotMs = reserveSlot(engine, voice.link.index, now)
+      if (slotMs > now) {
+        voice.hasSlot = true
+        insertAt(engine.due, slotMs, voice)
+        continue
+      }
+    }
+    voice.hasSlot = false
+    sendRound(voice, currentLink(engine, voice), effects)
+    voice.round++
+    insertAt(engine.due, nextRoundMs(voice, now), voice)
+  }
+}
+
+/** The next free turn for a refresh round on an interface: `refreshGapMs` apart. */
+function reserveSlot(engine: Engine, ifindex: number, now: Millis): Millis {
+  const slotMs = Math.max(now, engine.refreshSlotMs.get(ifindex) ?? 0)
+  engine.refreshSlotMs.set(ifindex, slotMs + refreshGapMs)
+  return slotMs
+}
+
+/** The interface as it is now: its link-local address may have changed since the claim. */
+function currentLink(engine: Engine, voice: Voice): AnswerLink {
+  return engine.links.get(voice.link.index) ?? voice.link
+}
+
+function sendRound(voice: Voice, link: AnswerLink, effects: Effect[]): void {
+  const { address, text } = voice.announcement
+  const mac: Mac = link.mac
+  if (address.family === 'ipv6') {
+    const packet = unsolicited(address, mac, link.linkLocal ?? address)
+    effects.push({ kind: 'sendNeighbour', ifindex: link.index, text, packet })
+    return
+  }
+  for (const frame of announceArp(address, mac)) {
+    effects.push({ kind: 'sendFrame', ifindex: link.index, text, frame })
+  }
+}
+
+/** Due time of the round after `voice.round` rounds were sent, the last of them at `now`. */
+function nextRoundMs(voice: Voice, now: Millis): Millis {
+  const offsetMs = burstMs[voice.round]
+  // A late loop does not send the rounds it missed back to back.
+  if (offsetMs !== undefined) return Math.max(voice.startedAtMs + offsetMs, now + 10)
+  const spread = spreadOf(voice.announcement.address.bits, voice.round)
+  return now + refreshMs * (1 + refreshJitter * spread)
+}
+
+/** A value in -1..1 that differs by address and round: jitter without a random source. */
+function spreadOf(bits: bigint, round: number): number {
+  let hash = Number(bits & 0xffffffffn) ^ Math.imul(round + 1, 0x9e3779b1)
+  hash = Math.imul(hash ^ (hash >>> 15), 0x85ebca6b)
+  hash = Math.imul(hash ^ (hash >>> 13), 0xc2b2ae35)
+  return ((hash ^ (hash >>> 16)) >>> 0) / 0x80000000 - 1
+}

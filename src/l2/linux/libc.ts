@@ -1,0 +1,135 @@
+/** System calls through koffi, on Node and Deno alike; the only import of koffi. */
+import koffi from 'koffi'
+
+// Foreign functions have no types: each `as` below states the C signature beside it.
+const lib = koffi.load('libc.so.6')
+
+type Call<A extends readonly unknown[], R> = ((...args: A) => R) & {
+  async: (...args: [...A, (error: unknown, result: R) => void]) => void
+}
+
+const call = <A extends readonly unknown[], R>(signature: string): Call<A, R> =>
+  lib.func(signature) as unknown as Call<A, R> // the caller gives the signature's types
+
+const cSocket = call<[number, number, number], number>('int socket(int, int, int)')
+const cBind = call<[number, Uint8Array, number], number>('int bind(int, void *, uint32_t)')
+const cSetsockopt = call<[number, number, number, Uint8Array, number], number>(
+  'int setsockopt(int, int, int, void *, uint32_t)',
+)
+const cRecvfrom = call<[number, Uint8Array, number, number, Uint8Array, Uint8Array], number>(
+  'int64_t recvfrom(int, void *, uint64_t, int, void *, void *)',
+)
+const cSend = call<[number, Uint8Array, number, number], number>(
+  'int64_t send(int, void *, uint64_t, int)',
+)
+const cSendto = call<[number, Uint8Array, number, number, Uint8Array, number], number>(
+  'int64_t sendto(int, void *, uint64_t, int, void *, uint32_t)',
+)
+const cClose = call<[number], number>('int close(int)')
+const cPoll = call<[Uint8Array, number, number], number>('int poll(void *, uint64_t, int)')
+const cEventfd = call<[number, number], number>('int eventfd(uint32_t, int)')
+const cRead = call<[number, Uint8Array, number], number>('int64_t read(int, void *, uint64_t)')
+const cWrite = call<[number, Uint8Array, number], number>('int64_t write(int, void *, uint64_t)')
+const cStrerror = call<[number], string>('const char *strerror(int)')
+
+const codes: Readonly<Record<string, number>> = koffi.os.errno
+
+/** Error numbers that callers tell apart (Linux, all architectures Node runs on). */
+export const errnos = {
+  again: codes['EAGAIN'] ?? 11,
+  notPermitted: codes['EPERM'] ?? 1,
+  interrupted: codes['EINTR'] ?? 4,
+  noMemory: codes['ENOMEM'] ?? 12,
+  noBuffers: codes['ENOBUFS'] ?? 105,
+  netDown: codes['ENETDOWN'] ?? 100,
+} as const
+
+/** MSG_DONTWAIT */
+export const flagDontWait = 0x40
+/** MSG_TRUNC: report the real length of what did not fit. */
+export const flagTrunc = 0x20
+/** SOCK_CLOEXEC: no child of ours inherits a socket. */
+const closeOnExec = 0o2000000
+
+/** What the system says about an error number: `Operation not permitted`. */
+export function describeErrno(errno: number): string {
+  return cStrerror(errno)
+}
+
+/** A file descriptor, or the negated error number. */
+export function openSocket(family: number, type: number, protocol: number): number {
+  return orErrno(cSocket(family, type | closeOnExec, protocol))
+}
+
+/** 0, or the negated error number. */
+export function bindSocket(fd: number, address: Uint8Array): number {
+  return orErrno(cBind(fd, address, address.length))
+}
+
+/** 0, or the negated error number. */
+export function setOption(fd: number, level: number, name: number, value: Uint8Array): number {
+  return orErrno(cSetsockopt(fd, level, name, value, value.length))
+}
+
+const fromLength = new Uint8Array(4)
+
+/**
+ * Bytes received into `into`, or the negated error number. With `flagTrunc` the result may exceed
+ * the buffer. `from` is filled with the sender's address.
+ */
+export function receive(fd: number, into: Uint8Array, flags: number, from: Uint8Array): number {
+  new DataView(fromLength.buffer).setUint32(0, from.length, true)
+  return orErrno(cRecvfrom(fd, into, into.length, flags, from, fromLength))
+}
+
+/** Bytes sent on a bound socket, or the negated error number. */
+export function send(fd: number, bytes: Uint8Array): number {
+  return orErrno(cSend(fd, bytes, bytes.length, 0))
+}
+
+/** Bytes sent to an address, or the negated error number. */
+export function sendTo(fd: number, bytes: Uint8Array, to: Uint8Array): number {
+  return orErrno(cSendto(fd, bytes, bytes.length, 0, to, to.length))
+}
+
+export function closeFd(fd: number): void {
+  cClose(fd)
+}
+
+/** A counter that makes `poll` return; see `signalEvent`. */
+export function openEvent(): number {
+  return orErrno(cEventfd(0, 0o2000000 | 0o4000)) // EFD_CLOEXEC | EFD_NONBLOCK
+}
+
+const one = new Uint8Array(new BigUint64Array([1n]).buffer)
+const scratch = new Uint8Array(8)
+
+export function signalEvent(fd: number): void {
+  cWrite(fd, one, one.length)
+}
+
+export function drainEvent(fd: number): void {
+  cRead(fd, scratch, scratch.length)
+}
+
+/**
+ * Waits on a thread of the runtime's pool until one of the `pollfd` structures in `fds` is ready.
+ * Resolves with their number, or the negated error number. The array must not be touched meanwhile.
+ */
+export function pollAsync(fds: Uint8Array, count: number, timeoutMs: number): Promise<number> {
+  return new Promise((resolve, reject) => {
+    cPoll.async(fds, count, timeoutMs, (error, result) => {
+      if (error === null || error === undefined) resolve(orErrno(result))
+      else reject(error instanceof Error ? error : new Error(String(error)))
+    })
+  })
+}
+
+/** The address of a buffer, for structures that point to one. The buffer must be kept alive. */
+export function addressOf(buffer: Uint8Array): bigint {
+  return BigInt(koffi.address(buffer))
+}
+
+function orErrno(result: number): number {
+  return result >= 0 ? Number(result) : -koffi.errno()
+}

@@ -1,0 +1,188 @@
+/** AF_PACKET sockets: ARP and neighbour frames in and out of each interface (packet(7)). */
+import type { Address } from '../../net/model.ts'
+import { encodeMac, writeUint16 } from '../frame.ts'
+import type { LinkState } from '../model.ts'
+import { encodeNeighbour, groupMac, type Neighbour } from '../ndp.ts'
+import { arpFilter, encodeFilter, neighbourFilter } from './filter.ts'
+import {
+  bindSocket, closeFd, describeErrno, errnos, flagDontWait, flagTrunc, openSocket, receive, send,
+  setOption,
+} from './libc.ts'
+import { openPoller } from './poller.ts'
+
+const familyPacket = 17
+const socketRaw = 3
+const etherTypes = [
+  { etherType: 0x0806, filter: arpFilter },
+  { etherType: 0x86dd, filter: neighbourFilter },
+] as const
+const levelSocket = 1
+const optionAttachFilter = 26
+const levelPacket = 263
+const optionAddMembership = 1
+const optionDropMembership = 2
+
+/** Longer frames are reported cut: no ARP or neighbour message of ours needs more. */
+const receiveBytes = 2048
+/** Frames taken from one socket before others get their turn. */
+const batchFrames = 256
+
+/** The sockets of one interface. */
+interface Port {
+  readonly link: LinkState
+  readonly fds: readonly number[]
+  /** Sockets that hold group memberships only: one holds some 2,300 before ENOMEM. */
+  readonly groupFds: number[]
+  readonly groups: Map<bigint, number>
+}
+
+export type OnFrame = (ifindex: number, frame: Uint8Array) => void
+
+/** Sentences about what failed; undefined = done. */
+export interface Packets extends AsyncDisposable {
+  attach(link: LinkState): string | undefined
+  detach(ifindex: number): void
+  send(ifindex: number, frame: Uint8Array): string | undefined
+  sendNeighbour(ifindex: number, packet: Neighbour): string | undefined
+  join(ifindex: number, group: Address): string | undefined
+  leave(ifindex: number, group: Address): void
+}
+
+/**
+ * Nothing is open until `attach`. `onFrame` runs on the main thread with a buffer that is reused:
+ * it must not be kept. Frames sent here do not come back.
+ */
+export function openPackets(onFrame: OnFrame): Packets {
+  const ports = new Map<number, Port>()
+  const poller = openPoller((error) => {
+    throw error
+  })
+  const buffer = new Uint8Array(receiveBytes)
+  const from = new Uint8Array(20)
+  const drain = (fd: number, ifindex: number): void => {
+    for (let i = 0; i < batchFrames; i++) {
+      const bytes = receive(fd, buffer, flagDontWait | flagTrunc, from)
+      if (bytes < 0 && -bytes === errnos.netDown) continue
+      if (bytes < 0) return
+      onFrame(ifindex, buffer.subarray(0, Math.min(bytes, receiveBytes)))
+    }
+  }
+  const detach = (ifindex: number): void => {
+    const port = ports.get(ifindex)
+    if (port === undefined) return
+    ports.delete(ifindex)
+    for (const fd of port.fds) {
+      poller.remove(fd)
+      closeFd(fd)
+    }
+    for (const fd of port.groupFds) closeFd(fd)
+  }
+  return {
+    attach: (link) => {
+      const opened = openPort(link)
+      if (typeof opened === 'string') return opened
+      ports.set(link.index, opened)
+      for (const fd of opened.fds) poller.add(fd, () => drain(fd, link.index))
+      return undefined
+    },
+    detach,
+    send: (ifindex, frame) => sendOn(ports.get(ifindex), frame),
+    sendNeighbour: (ifindex, packet) => sendOn(ports.get(ifindex), encodeNeighbour(packet)),
+    join: (ifindex, group) => joinOn(ports.get(ifindex), group),
+    leave: (ifindex, group) => leaveOn(ports.get(ifindex), group),
+    [Symbol.asyncDispose]: async () => {
+      for (const ifindex of [...ports.keys()]) detach(ifindex)
+      await poller[Symbol.asyncDispose]()
+    },
+  }
+}
+
+function openPort(link: LinkState): Port | string {
+  const fds: number[] = []
+  for (const { etherType, filter } of etherTypes) {
+    const fd = openFiltered(link, etherType, filter)
+    if (typeof fd === 'string') {
+      for (const open of fds) closeFd(open)
+      return fd
+    }
+    fds.push(fd)
+  }
+  return { link, fds, groupFds: [], groups: new Map() }
+}
+
+/** Filter before bind: an unbound socket of protocol 0 receives nothing in between. */
+function openFiltered(
+  link: LinkState, etherType: number, filter: Parameters<typeof encodeFilter>[0],
+): number | string {
+  const fd = openSocket(familyPacket, socketRaw, 0)
+  if (fd < 0) return failure('open packet socket', link, -fd)
+  const { option, program } = encodeFilter(filter)
+  const attached = setOption(fd, levelSocket, optionAttachFilter, option)
+  const bound = attached < 0 ? attached : bindSocket(fd, linkAddress(etherType, link.index))
+  if (bound < 0 || program.length === 0) {
+    closeFd(fd)
+    return failure('bind packet socket', link, -bound)
+  }
+  return fd
+}
+
+function failure(action: string, link: LinkState, errno: number): string {
+  const hint = errno === errnos.notPermitted ? ' (needs CAP_NET_RAW)' : ''
+  return `Cannot ${action} on "${link.name}": ${describeErrno(errno)}${hint}`
+}
+
+/** `struct sockaddr_ll` with family, protocol in network order, and interface index. */
+function linkAddress(etherType: number, ifindex: number): Uint8Array {
+  const bytes = new Uint8Array(20)
+  const view = new DataView(bytes.buffer)
+  view.setUint16(0, familyPacket, true)
+  writeUint16(bytes, 2, etherType)
+  view.setInt32(4, ifindex, true)
+  return bytes
+}
+
+function sendOn(port: Port | undefined, frame: Uint8Array): string | undefined {
+  const fd = port?.fds[0]
+  if (port === undefined || fd === undefined) return 'Cannot send frame: the interface is gone'
+  const sent = send(fd, frame)
+  return sent < 0 ? failure('send frame', port.link, -sent) : undefined
+}
+
+function joinOn(port: Port | undefined, group: Address): string | undefined {
+  if (port === undefined) return 'Cannot join group: the interface is gone'
+  const request = membership(port.link.index, group)
+  let errno = errnos.noMemory as number // widened: compared with other numbers below
+  for (const fd of port.groupFds.toReversed()) {
+    errno = -setOption(fd, levelPacket, optionAddMembership, request)
+    if (errno === 0) port.groups.set(group.bits, fd)
+    if (errno !== errnos.noMemory && errno !== errnos.noBuffers) break
+  }
+  if (errno === errnos.noMemory || errno === errnos.noBuffers) errno = joinAnew(port, group, request)
+  return errno === 0 ? undefined : failure('join group', port.link, errno)
+}
+
+function joinAnew(port: Port, group: Address, request: Uint8Array): number {
+  const fd = openSocket(familyPacket, socketRaw, 0)
+  if (fd < 0) return -fd
+  port.groupFds.push(fd)
+  const joined = setOption(fd, levelPacket, optionAddMembership, request)
+  if (joined === 0) port.groups.set(group.bits, fd)
+  return -joined
+}
+
+function leaveOn(port: Port | undefined, group: Address): void {
+  const fd = port?.groups.get(group.bits)
+  if (port === undefined || fd === undefined) return
+  port.groups.delete(group.bits)
+  setOption(fd, levelPacket, optionDropMembership, membership(port.link.index, group))
+}
+
+/** `struct packet_mreq` of type PACKET_MR_MULTICAST (0) with the group's MAC. */
+function membership(ifindex: number, group: Address): Uint8Array {
+  const bytes = new Uint8Array(16)
+  const view = new DataView(bytes.buffer)
+  view.setInt32(0, ifindex, true)
+  view.setUint16(6, 6, true)
+  encodeMac(groupMac(group), bytes, 8)
+  return bytes
+}

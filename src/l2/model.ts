@@ -1,0 +1,90 @@
+/** Values of the announcing side: links, announcements, frames' fates. */
+import type { Address, Millis, Prefix } from '../net/model.ts'
+
+/** A 48-bit hardware address as 12 lower-case hex digits with colons. */
+export type Mac = string
+
+/** A network interface as the kernel shows it now. */
+export interface LinkState {
+  readonly index: number
+  readonly name: string
+  readonly mac: Mac
+  readonly mtuBytes: number
+  /** IFF_UP */
+  readonly isUp: boolean
+  /** IFF_LOWER_UP */
+  readonly hasCarrier: boolean
+  /** Index of the bridge, bond, team or VRF it belongs to. */
+  readonly master: number | undefined
+  readonly isLoopback: boolean
+  /** IFF_NOARP */
+  readonly isNoArp: boolean
+  /** IFF_BROADCAST: ARP is possible. */
+  readonly isBroadcast: boolean
+  /** Addresses with their prefix lengths, link-local included. */
+  readonly addresses: readonly LinkAddress[]
+}
+
+export interface LinkAddress {
+  readonly address: Address
+  readonly prefix: Prefix
+  /** IPv6 duplicate address detection has not finished or has failed. */
+  readonly isTentative: boolean
+}
+
+/** One address this node answers for, on which interfaces. */
+export interface Announcement {
+  readonly address: Address
+  /** Formatted address: metric label and map key. */
+  readonly text: string
+  /** Union over advertisements; 'all' = every usable interface. */
+  readonly interfaces: 'all' | readonly string[]
+  /** Services that hold the address, `namespace/name`, sorted. */
+  readonly services: readonly string[]
+}
+
+/** Why a received frame is not answered: counted by reason, never logged one by one. */
+export type Drop =
+  | 'truncated' // shorter than its headers say
+  | 'malformed' // lengths, types or checksum wrong
+  | 'notForProtocol' // an ethertype or ICMPv6 type we do not serve
+  | 'notRequest' // an ARP reply, a neighbour advertisement
+  | 'ethernetDestination' // addressed to another station
+  | 'ownFrame' // our own, seen again
+  | 'hopLimit' // a neighbour solicitation with hop limit other than 255
+  | 'notAnnounced' // the target is not announced by this node
+  | 'notThisInterface' // announced, but not on this interface
+  | 'fenced' // announced, but this node's right to answer has run out
+
+/** Why an address is not announced by a node, or by nobody (node null). One vocabulary everywhere. */
+export type Silence =
+  | 'noL2Advertisement' // no L2Advertisement selects the pool
+  | 'noServiceMatch' // advertisements select the pool, none selects the Service
+  | 'sharedIPWithServiceSelector'
+  | 'noNodeMatch' // node selectors match no live node
+  | 'nodeNotSelected' // this node is outside the selectors
+  | 'noEndpoints' // no endpoint can serve
+  | 'noLocalEndpoints' // policy Local: no endpoint of this node can serve
+  | 'nodeExcluded' // exclude-from-external-load-balancers
+  | 'networkUnavailable'
+  | 'interfaceMissing' // none of the advertised interfaces exists on the node
+  | 'interfaceDown'
+  | 'noCarrier'
+  | 'noPrefix' // no interface has a connected prefix that covers the address
+  | 'unitElsewhere' // another address of the same unit keeps the owner on a node that cannot
+  | 'speakerAbsent'
+  | 'configStale'
+  | 'noNodes' // no speaker is known
+
+/** A node that may announce: alive, with the interfaces it says it has. */
+export interface Member {
+  readonly name: string
+  /** undefined = every interface up and every prefix covered (what `plan` assumes). */
+  readonly links: readonly LinkState[] | undefined
+}
+
+/** A claim: this node owns this unit now. */
+export interface Owner {
+  readonly node: string
+  readonly sinceMs: Millis
+}

@@ -1,0 +1,105 @@
+/** Decides whether this node answers one received frame, and with which bytes. */
+import type { Address, Millis } from '../net/model.ts'
+import { answerArp, arpRequest, decodeArp } from './arp.ts'
+import { broadcastMac, etherHeaderBytes, etherTypeArp, readUint16 } from './frame.ts'
+import type { Drop, Mac } from './model.ts'
+import {
+  answerSolicitation, decodeNeighbour, groupMac, solicitedNodeGroup, typeSolicitation,
+} from './ndp.ts'
+
+/** One interface the responder answers on. */
+export interface AnswerLink {
+  readonly index: number
+  readonly mac: Mac
+  /** Source of our neighbour advertisements; undefined = the announced address itself. */
+  readonly linkLocal: Address | undefined
+}
+
+/** One address the responder answers for. */
+export interface Answer {
+  readonly address: Address
+  /** Formatted address: the key of counters. */
+  readonly text: string
+  readonly ifindexes: ReadonlySet<number>
+  /** Last instant at which an answer may leave (the fence); Infinity when this host is alone. */
+  readonly notAfterMs: Millis
+}
+
+/** Everything the responder reads: plain data, so that it can be handed to another thread. */
+export interface AnswerTable {
+  readonly links: ReadonlyMap<number, AnswerLink>
+  /** By `answerKey`. */
+  readonly answers: ReadonlyMap<bigint, Answer>
+}
+
+export const emptyTable: AnswerTable = { links: new Map(), answers: new Map() }
+
+export type Outcome =
+  | { readonly kind: 'reply'; readonly text: string; readonly frame: Uint8Array }
+  /** A request for `text` reached us and is not ours to answer here and now. */
+  | { readonly kind: 'drop'; readonly reason: Drop }
+
+/** Key of an address in an `AnswerTable`: families do not collide. */
+export function answerKey(address: Address): bigint {
+  return address.family === 'ipv4' ? address.bits | (1n << 128n) : address.bits
+}
+
+/**
+ * The fate of one frame received untagged on interface `ifindex` at `now`. Reasons are tested in
+ * the order of MetalLB's responder: kind of message, then Ethernet destination, then target, then
+ * interface; the fence comes last. Sender address and subnet are not looked at: probes and
+ * requests from foreign subnets are answered.
+ */
+export function respond(
+  table: AnswerTable, ifindex: number, frame: Uint8Array, now: Millis,
+): Outcome {
+  const link = table.links.get(ifindex)
+  if (link === undefined) return drop('notThisInterface')
+  if (frame.length < etherHeaderBytes) return drop('truncated')
+  return readUint16(frame, 12) === etherTypeArp
+    ? respondArp(table, link, frame, now)
+    : respondNeighbour(table, link, frame, now)
+}
+
+function respondArp(table: AnswerTable, link: AnswerLink, frame: Uint8Array, now: Millis): Outcome {
+  const packet = decodeArp(frame)
+  if (typeof packet === 'string') return drop(packet)
+  if (packet.etherFrom === link.mac) return drop('ownFrame')
+  if (packet.operation !== arpRequest) return drop('notRequest')
+  if (packet.etherTo !== broadcastMac && packet.etherTo !== link.mac) {
+    return drop('ethernetDestination')
+  }
+  const answer = findAnswer(table, link, packet.target, now)
+  if (typeof answer === 'string') return drop(answer)
+  return { kind: 'reply', text: answer.text, frame: answerArp(packet, link.mac) }
+}
+
+function respondNeighbour(
+  table: AnswerTable, link: AnswerLink, frame: Uint8Array, now: Millis,
+): Outcome {
+  const packet = decodeNeighbour(frame)
+  if (typeof packet === 'string') return drop(packet)
+  if (packet.etherFrom === link.mac) return drop('ownFrame')
+  if (packet.type !== typeSolicitation) return drop('notRequest')
+  const group = groupMac(solicitedNodeGroup(packet.target))
+  const isForUs = packet.etherTo === link.mac || packet.etherTo === group ||
+    packet.etherTo.startsWith('33:33:00:00:00:')
+  if (!isForUs) return drop('ethernetDestination')
+  const answer = findAnswer(table, link, packet.target, now)
+  if (typeof answer === 'string') return drop(answer)
+  const source = link.linkLocal ?? packet.target
+  return { kind: 'reply', text: answer.text, frame: answerSolicitation(packet, link.mac, source) }
+}
+
+function findAnswer(
+  table: AnswerTable, link: AnswerLink, target: Address, now: Millis,
+): Answer | Drop {
+  const answer = table.answers.get(answerKey(target))
+  if (answer === undefined) return 'notAnnounced'
+  if (!answer.ifindexes.has(link.index)) return 'notThisInterface'
+  return now < answer.notAfterMs ? answer : 'fenced'
+}
+
+function drop(reason: Drop): Outcome {
+  return { kind: 'drop', reason }
+}
