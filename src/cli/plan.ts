@@ -1,0 +1,65 @@
+/** What `arpeggio plan` prints: the rows of a decision as table, JSON or YAML. */
+import type { Reading } from '../config/model.ts'
+import type { Output, PlanOptions } from '../config/options.ts'
+import { dumpYaml } from '../config/yaml.ts'
+import { decide, membersOf } from '../plan/decision.ts'
+import { isBadNews, reportRows, type ServiceRow } from '../plan/report.ts'
+import { formatProblem } from './check.ts'
+import { formatTable } from './table.ts'
+
+export interface PlanResult {
+  readonly stdout: string
+  /** Problems and warnings, one a line. */
+  readonly stderr: string
+  /** 1 = unusable input, a refused Service, or an address that nobody announces. */
+  readonly exitCode: 0 | 1
+}
+
+/** Decides over what was read, every Node alive, and writes nothing. */
+export function runPlan(reading: Reading, options: PlanOptions): PlanResult {
+  const stderr = [...reading.problems, ...reading.warnings].map(formatProblem).join('\n')
+  const { world } = reading
+  if (world === undefined) return { stdout: formatRows([], options.output), stderr, exitCode: 1 }
+  const decision = decide({
+    world,
+    members: membersOf(world.nodes),
+    loadBalancerClass: options.loadBalancerClass,
+    placement: options.placement,
+    announceEverywhere: options.announceEverywhere,
+    ignoreExcludeLabel: options.ignoreExcludeLabel,
+  })
+  const rows = reportRows(decision, world.nodes.length > 0)
+  const exitCode = rows.some(isBadNews) ? 1 : 0
+  return { stdout: formatRows(rows, options.output), stderr, exitCode }
+}
+
+function formatRows(rows: readonly ServiceRow[], output: Output): string {
+  if (output === 'json') return JSON.stringify({ services: rows }, undefined, 2)
+  if (output === 'yaml') return dumpYaml({ services: rows }).trimEnd()
+  return formatServiceTable(rows)
+}
+
+/** One line per Service and address; a Service without address has one line. */
+export function formatServiceTable(rows: readonly ServiceRow[]): string {
+  const lines = rows.flatMap((row) => {
+    const start = [row.namespace, row.name, row.verdict]
+    if (row.addresses.length === 0) {
+      return [[...start, row.pool ?? '', '', '', '', row.message || row.reason]]
+    }
+    return row.addresses.map((address) => {
+      const at = row.announcements.filter((a) => a.address === address)
+      const silent = row.silent.filter((s) => s.address === address)
+      return [
+        ...start,
+        row.pool ?? '',
+        address,
+        at.map((a) => a.node).join(','),
+        at.map((a) => a.interfaces.join(',')).join(' '),
+        silent.map((s) => `${s.node ?? '*'}: ${s.reason}`).join(', ') || row.message,
+      ]
+    })
+  })
+  return formatTable(
+    ['NAMESPACE', 'NAME', 'VERDICT', 'POOL', 'ADDRESS', 'NODE', 'INTERFACES', 'WHY'], lines,
+  )
+}

@@ -1,0 +1,97 @@
+/** Keeps the host's forwarding rules in step with what it announces; failing, it says so. */
+import type { Intent, World } from '../config/model.ts'
+import type { HostFinding } from '../http/status.ts'
+import type { LinkState } from '../l2/model.ts'
+import type { Log } from '../log.ts'
+import type { Address, Family } from '../net/model.ts'
+import { checkSysctls, findBlockers, setSysctls } from './host.ts'
+import { listRuleset, loadRuleset } from './nft.ts'
+import { type ForwardPlan, planForwarding } from './rules.ts'
+import { encodeRemoval, encodeRuleset } from './ruleset.ts'
+
+export interface ForwardingOptions {
+  readonly isEnabled: boolean
+  readonly setSysctls: boolean
+  readonly node: string
+  readonly log: Log
+}
+
+export interface ForwardingTurn {
+  readonly world: World
+  readonly addressesByService: ReadonlyMap<string, readonly Address[]>
+  readonly links: readonly LinkState[]
+}
+
+export interface Forwarding extends AsyncDisposable {
+  /** Loads rules if they changed. Never throws: announcing goes on without forwarding. */
+  apply(turn: ForwardingTurn): Promise<void>
+  readonly state: () => 'on' | 'off' | 'failed'
+  readonly findings: () => readonly HostFinding[]
+}
+
+/** Removes rules left by an earlier run that was killed. Does nothing when not enabled. */
+export async function openForwarding(options: ForwardingOptions): Promise<Forwarding> {
+  const log = options.log.from('forwarding.ts')
+  let loaded: string | undefined
+  let state: 'on' | 'off' | 'failed' = options.isEnabled ? 'on' : 'off'
+  let findings: readonly HostFinding[] = []
+
+  const report = (next: readonly HostFinding[]): void => {
+    const known = new Set(findings.map(({ message }) => message))
+    for (const { reason, message } of next) {
+      if (!known.has(message)) log.warn('forwarding problem', { reason, error: message })
+    }
+    findings = next
+  }
+  const load = async (plan: ForwardPlan): Promise<readonly HostFinding[]> => {
+    const ruleset = plan.addresses.length === 0 ? encodeRemoval() : encodeRuleset(plan)
+    const text = JSON.stringify(ruleset)
+    if (text === loaded) return []
+    const result = await loadRuleset(ruleset)
+    state = result.ok ? 'on' : 'failed'
+    loaded = result.ok ? text : undefined
+    return result.ok ? [] : [{ reason: 'rulesNotLoaded', message: result.message }]
+  }
+  return {
+    apply: async (turn) => {
+      if (!options.isEnabled) return
+      const plan = planForwarding(inputOf(turn, options.node))
+      const failures = await load(plan)
+      const around = await checkHost(plan, options.setSysctls)
+      const own = plan.problems.map(({ service, reason, message }) =>
+        ({ reason, message: `${service}: ${message}` })
+      )
+      report([...failures, ...around, ...own])
+    },
+    state: () => state,
+    findings: () => findings,
+    [Symbol.asyncDispose]: async () => {
+      if (loaded !== undefined) await loadRuleset(encodeRemoval())
+    },
+  }
+}
+
+function inputOf(turn: ForwardingTurn, node: string): Parameters<typeof planForwarding>[0] {
+  const services: readonly Intent[] = turn.world.services
+  return {
+    services,
+    addressesByService: turn.addressesByService,
+    endpoints: turn.world.endpoints,
+    node,
+    ownAddresses: turn.links.flatMap((link) => link.addresses.map(({ address }) => address)),
+  }
+}
+
+/** Sysctls and other tables matter only where an endpoint is not on this host itself. */
+async function checkHost(
+  plan: ForwardPlan, maySet: boolean,
+): Promise<readonly HostFinding[]> {
+  const families = new Set<Family>(plan.forwards.flatMap(({ targets }) =>
+    targets.filter((target) => !target.isOwn).map((target) => target.address.family)
+  ))
+  if (families.size === 0) return []
+  const failed = maySet ? await setSysctls(families) : []
+  const off = failed.length > 0 ? failed : await checkSysctls(families)
+  const listing = await listRuleset()
+  return [...off, ...(listing.ok ? findBlockers(listing.output, families) : [])]
+}

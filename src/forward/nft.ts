@@ -1,0 +1,60 @@
+/** Runs the `nft` command: loads transactions, lists what other tables do. */
+import { spawn } from 'node:child_process'
+
+/** A hanging nft is ended after this time. */
+const timeoutMs = 10_000
+
+export type NftResult =
+  | { readonly ok: true; readonly output: string }
+  | { readonly ok: false; readonly message: string }
+
+/** Loads one JSON transaction: all of it or nothing. */
+export function loadRuleset(ruleset: unknown): Promise<NftResult> {
+  return runNft(['-j', '-f', '-'], JSON.stringify(ruleset))
+}
+
+/** The whole ruleset of the host as JSON text. */
+export function listRuleset(): Promise<NftResult> {
+  return runNft(['-j', 'list', 'ruleset'], '')
+}
+
+function runNft(args: readonly string[], input: string): Promise<NftResult> {
+  return new Promise((resolve) => {
+    // Debian keeps nft where the PATH of a plain user does not look.
+    const path = `${process.env['PATH'] ?? ''}:/usr/sbin:/sbin`
+    const env = { ...process.env, PATH: path }
+    // nft opens /dev/stdin, which fails on the socket that this runtime gives its children.
+    const script = `cat | nft ${args.join(' ')}`
+    const child = spawn('sh', ['-c', script], { env, timeout: timeoutMs, stdio: 'pipe' })
+    const output: string[] = []
+    const errors: string[] = []
+    child.stdout.setEncoding('utf8').on('data', (text: string) => output.push(text))
+    child.stderr.setEncoding('utf8').on('data', (text: string) => errors.push(text))
+    child.on('error', (error) =>
+      resolve({ ok: false, message: `Cannot load nftables rules: ${error.message}` })
+    )
+    child.on('close', (code) => {
+      if (code === 0) resolve({ ok: true, output: output.join('') })
+      else resolve({ ok: false, message: describeFailure(code, errors.join('')) })
+    })
+    child.stdin.on('error', () => undefined) // the exit code tells
+    child.stdin.end(input)
+  })
+}
+
+/** What a shell returns for a command that does not exist (POSIX). */
+const notFound = 127
+
+function describeFailure(code: number | null, text: string): string {
+  if (code === notFound) {
+    return 'Cannot load nftables rules: "nft" is not installed; install the package nftables'
+  }
+  const first = text.split('\n').map((line) => line.trim()).find((line) => line !== '') ?? 'nft failed'
+  if (/not permitted|denied/i.test(text)) {
+    return `Cannot load nftables rules: ${first} (needs CAP_NET_ADMIN)`
+  }
+  if (/not supported/i.test(text)) {
+    return `Cannot load nftables rules: ${first} (the kernel lacks nf_tables or one of its parts)`
+  }
+  return `Cannot load nftables rules: ${first}`
+}

@@ -1,0 +1,54 @@
+/** The read-only HTTP endpoint: probes, metrics and status. */
+import { Hono } from 'hono'
+import { formatPage } from './page.ts'
+import { formatStatus, type StatusDocument } from './status.ts'
+
+export interface Site {
+  /** Why the program is not ready yet; undefined = ready. */
+  readonly notReady: () => string | undefined
+  readonly status: () => StatusDocument
+  readonly metrics: { readonly contentType: string; text(): Promise<string> }
+}
+
+/** The application; `fetch` is its whole interface, so tests need no port. Only GET and HEAD. */
+export function createApp(site: Site): { fetch(request: Request): Response | Promise<Response> } {
+  const app = new Hono()
+  app.use(async (context, next) => {
+    if (!['GET', 'HEAD'].includes(context.req.method)) return context.text('read-only\n', 405)
+    await next()
+    context.header('cache-control', 'no-store')
+    return undefined
+  })
+  app.get('/healthz', (context) => context.text('ok\n'))
+  app.get('/readyz', (context) => {
+    const reason = site.notReady()
+    return reason === undefined ? context.text('ok\n') : context.text(`${reason}\n`, 503)
+  })
+  app.get('/metrics', async (context) =>
+    context.body(await site.metrics.text(), 200, { 'content-type': site.metrics.contentType })
+  )
+  app.get('/debug/state', (context) => context.json(site.status()))
+  app.get('/', (context) => context.redirect('/status'))
+  app.get('/status', (context) => {
+    const status = site.status()
+    const form = chooseForm(context.req.query('format'), context.req.raw.headers)
+    if (form === 'html') return context.html(formatPage(status))
+    return form === 'text' ? context.text(formatStatus(status)) : context.json(status)
+  })
+  app.notFound((context) =>
+    context.text('not found: /healthz /readyz /metrics /status /debug/state\n', 404)
+  )
+  return app
+}
+
+type Form = 'json' | 'text' | 'html'
+
+/** `?format=` wins; then what the client accepts; curl, which accepts anything, gets text. */
+function chooseForm(asked: string | undefined, headers: Headers): Form {
+  if (asked === 'json' || asked === 'text' || asked === 'html') return asked
+  const accept = headers.get('accept') ?? ''
+  if (accept.includes('text/html')) return 'html'
+  if (accept.includes('json')) return 'json'
+  if (accept.includes('text/plain')) return 'text'
+  return /^(curl|wget)\//i.test(headers.get('user-agent') ?? '') ? 'text' : 'json'
+}

@@ -1,0 +1,82 @@
+/** The status document as one HTML page: no script, no asset, readable on a phone. */
+import type { StatusDocument } from './status.ts'
+
+const style = `
+:root { color-scheme: light dark; font: 15px/1.45 system-ui, sans-serif }
+body { max-width: 72rem; margin: 1.5rem auto; padding: 0 1rem }
+h1 { font-size: 1.3rem; margin: 0 } h2 { font-size: 1.05rem; margin: 1.6rem 0 .4rem }
+p.sub { margin: .2rem 0 1rem; opacity: .7 }
+.scroll { overflow-x: auto }
+table { border-collapse: collapse; width: 100% }
+th { text-align: left; font-weight: 600; opacity: .7 }
+th, td { padding: .3rem .9rem .3rem 0; border-bottom: 1px solid #8883; vertical-align: top }
+td.mono { font-family: ui-monospace, monospace }
+.good { color: #1a7f37 } .bad { color: #cf222e; font-weight: 600 }
+ul.bad { padding-left: 1.2rem }
+`
+
+/** The whole page. Every value is escaped: names in it come from files. */
+export function formatPage(status: StatusDocument): string {
+  const { config, forwarding } = status
+  const findings = [...forwarding.findings, ...status.findings]
+  const state = config.ok
+    ? `<span class="good">Configuration in force</span> since ${escape(config.loadedAt ?? '-')}`
+    : '<span class="bad">Configuration refused</span>; the last good one is in force'
+  return `<!doctype html>
+<html lang="en"><head><meta charset="utf-8">
+<meta name="viewport" content="width=device-width, initial-scale=1">
+<meta http-equiv="refresh" content="5">
+<title>Arpeggio on ${escape(status.node)}</title><style>${style}</style></head><body>
+<h1>Arpeggio on ${escape(status.node)}</h1>
+<p class="sub">${escape(status.role)} ${escape(status.version)}, since ${escape(status.startedAt)}.
+${state}. Forwarding ${escape(forwarding.state)}.</p>
+${listOf('bad', [
+    ...config.problems.map((p) => `${p.file}:${p.document} ${p.object} ${p.path}: ${p.message}`),
+    ...findings.map((finding) => finding.message),
+  ])}
+${listOf('', config.warnings.map((p) => `${p.file}:${p.document} ${p.object}: ${p.message}`))}
+<h2>Services</h2>
+${table(['Service', 'Addresses', 'Pool', 'Announced by', 'Why'], status.services.map((row) => [
+    `${row.namespace}/${row.name}`,
+    row.addresses.join(' '),
+    row.pool ?? '',
+    row.announcements.map((a) => `${a.node} (${a.interfaces.join(', ')})`).join(' '),
+    row.message || row.reason ||
+    row.silent.map((s) => `${s.node ?? 'every node'}: ${s.reason}`).join(', '),
+  ]))}
+<h2>Announcements</h2>
+${table(['Address', 'Interfaces', 'Since', 'Requests', 'Replies', 'Unprompted'],
+    status.announcements.map((row) => [
+      row.address, row.interfaces.join(' '), row.since,
+      String(row.requests), String(row.replies), String(row.gratuitous),
+    ]))}
+<h2>Interfaces</h2>
+${table(['Name', 'MAC', 'State', 'Addresses'], status.links.map((link) => [
+    link.name, link.mac,
+    link.usable && link.carrier ? 'ready' : link.up ? (link.carrier ? 'unused' : 'no carrier') : 'down',
+    link.addresses.join(' '),
+  ]))}
+</body></html>
+`
+}
+
+function listOf(kind: string, lines: readonly string[]): string {
+  if (lines.length === 0) return ''
+  return `<ul class="${kind}">${lines.map((line) => `<li>${escape(line)}</li>`).join('')}</ul>`
+}
+
+function table(header: readonly string[], rows: readonly (readonly string[])[]): string {
+  const head = header.map((cell) => `<th>${escape(cell)}</th>`).join('')
+  const body = rows.map((row) =>
+    `<tr>${row.map((cell) => `<td class="mono">${escape(cell || '–')}</td>`).join('')}</tr>`
+  )
+  return `<div class="scroll"><table><tr>${head}</tr>${body.join('')}</table></div>`
+}
+
+const entities: Readonly<Record<string, string>> = {
+  '&': '&amp;', '<': '&lt;', '>': '&gt;', '"': '&quot;', "'": '&#39;',
+}
+
+function escape(text: string): string {
+  return text.replace(/[&<>"']/g, (character) => entities[character] ?? character)
+}

@@ -1,0 +1,95 @@
+/** What `/status` tells: the shape of the document, and its text form for a terminal. */
+import { formatServiceTable } from '../cli/plan.ts'
+import { formatTable } from '../cli/table.ts'
+import type { Problem } from '../config/model.ts'
+import type { ServiceRow } from '../plan/report.ts'
+
+export interface AnnouncementStatus {
+  readonly address: string
+  readonly services: readonly string[]
+  readonly node: string
+  readonly interfaces: readonly string[]
+  /** RFC 3339 */
+  readonly since: string
+  readonly requests: number
+  readonly replies: number
+  readonly gratuitous: number
+}
+
+export interface LinkStatus {
+  readonly name: string
+  readonly index: number
+  readonly mac: string
+  readonly up: boolean
+  readonly carrier: boolean
+  /** Announcing is possible on it. */
+  readonly usable: boolean
+  /** `address/length` */
+  readonly addresses: readonly string[]
+}
+
+/** Finding about this host: what is wrong and the command that mends it. */
+export interface HostFinding {
+  readonly reason: string
+  readonly message: string
+}
+
+export interface StatusDocument {
+  readonly program: 'arpeggio'
+  readonly version: string
+  readonly role: string
+  readonly node: string
+  /** RFC 3339 */
+  readonly startedAt: string
+  readonly config: {
+    /** The input as it is now is in force. False: the last good one is. */
+    readonly ok: boolean
+    readonly loadedAt: string | null
+    readonly problems: readonly Problem[]
+    readonly warnings: readonly Problem[]
+  }
+  readonly services: readonly ServiceRow[]
+  readonly announcements: readonly AnnouncementStatus[]
+  readonly links: readonly LinkStatus[]
+  /** Frames not answered, by reason, since the start. */
+  readonly drops: Readonly<Record<string, number>>
+  readonly responder: string
+  readonly forwarding: {
+    readonly state: 'on' | 'off' | 'failed'
+    readonly findings: readonly HostFinding[]
+  }
+  /** Other findings about this host. */
+  readonly findings: readonly HostFinding[]
+}
+
+/** The document as a page of text for curl. */
+export function formatStatus(status: StatusDocument): string {
+  const state = status.config.ok
+    ? `configuration in force since ${status.config.loadedAt ?? '-'}`
+    : `CONFIGURATION REFUSED: ${status.config.problems.length} problems; the last good one is in force`
+  const findings = [...status.forwarding.findings, ...status.findings]
+  return [
+    `${status.program} ${status.version} ${status.role} on ${status.node}, ${state}`,
+    ...status.config.problems.map((row) => `  problem: ${describe(row)}`),
+    ...status.config.warnings.map((row) => `  warning: ${describe(row)}`),
+    ...findings.map((row) => `  ${row.reason}: ${row.message}`),
+    '',
+    formatServiceTable(status.services),
+    '',
+    formatTable(
+      ['ADDRESS', 'NODE', 'INTERFACES', 'SINCE', 'REQUESTS', 'REPLIES', 'GRATUITOUS'],
+      status.announcements.map((row) => [
+        row.address, row.node, row.interfaces.join(','), row.since,
+        String(row.requests), String(row.replies), String(row.gratuitous),
+      ]),
+    ),
+    '',
+    `forwarding ${status.forwarding.state}, responder ${status.responder}`,
+    '',
+  ].join('\n')
+}
+
+function describe(problem: Problem): string {
+  const where = [problem.object, problem.path].filter((part) => part !== '').join(' ')
+  return `${problem.file}:${problem.document} ${where}: ${problem.reason}: ${problem.message}`
+}

@@ -1,0 +1,79 @@
+#!/usr/bin/env node
+/** The program: reads its arguments, runs one command, sets the exit code. Wiring only. */
+import { formatCheck } from './cli/check.ts'
+import { describeError, readInput } from './cli/input.ts'
+import { runPlan } from './cli/plan.ts'
+import { askStatus } from './cli/status.ts'
+import type { Reading } from './config/model.ts'
+import { type Command, type FileOptions, parseCommand } from './config/options.ts'
+import { readWorld } from './config/read.ts'
+import { createLog } from './log.ts'
+import { version } from './version.ts'
+
+/** Runs one command; 0 good, 1 the answer is bad news, 2 wrong usage. */
+async function run(command: Command): Promise<number> {
+  switch (command.kind) {
+    case 'help':
+      return print(command.text)
+    case 'version':
+      return print(`arpeggio ${version}`)
+    case 'check': {
+      const reading = await readFiles(command.options)
+      print(formatCheck(reading, command.options.output))
+      return reading.problems.length === 0 ? 0 : 1
+    }
+    case 'plan': {
+      const result = runPlan(await readFiles(command.options), command.options)
+      if (result.stderr !== '') process.stderr.write(`${result.stderr}\n`)
+      print(result.stdout)
+      return result.exitCode
+    }
+    case 'status':
+      return print(await askStatus(command.url, command.output))
+    case 'standalone': {
+      // Loaded on demand: check and plan run where the packet library does not.
+      const { runStandalone } = await import('./standalone/standalone.ts')
+      const log = createLog({
+        level: command.options.logLevel,
+        write: (line) => void process.stdout.write(`${line}\n`),
+        wall: () => new Date(),
+      })
+      await runStandalone(command.options, log, signalled('SIGTERM', 'SIGINT'))
+      return 0
+    }
+    case 'convert':
+      return 2
+  }
+}
+
+async function readFiles(options: FileOptions): Promise<Reading> {
+  const input = await readInput(options.paths)
+  const { namespace } = options
+  const reading = readWorld(input.sources, namespace === undefined ? {} : { namespace })
+  if (input.problems.length === 0) return reading
+  return { ...reading, world: undefined, problems: [...input.problems, ...reading.problems] }
+}
+
+function print(text: string): number {
+  process.stdout.write(`${text}\n`)
+  return 0
+}
+
+function signalled(...signals: readonly NodeJS.Signals[]): Promise<void> {
+  return new Promise((resolve) => {
+    for (const signal of signals) process.once(signal, () => resolve())
+  })
+}
+
+const command = parseCommand(process.argv.slice(2), process.env)
+if (command.kind === 'usage') {
+  process.stderr.write(`${command.message}\n`)
+  process.exitCode = 2
+} else {
+  try {
+    process.exitCode = await run(command)
+  } catch (error) {
+    process.stderr.write(`${describeError(error)}\n`)
+    process.exitCode = 1
+  }
+}

@@ -1,0 +1,133 @@
+/** Counters and gauges under MetalLB's names and our own, and their text exposition. */
+import { Counter, Gauge, Registry } from 'prom-client'
+import type { Drop } from './l2/model.ts'
+
+export interface PoolGauges {
+  readonly pool: string
+  readonly ipv4Total: bigint
+  readonly ipv6Total: bigint
+  readonly ipv4Used: bigint
+  readonly ipv6Used: bigint
+}
+
+export interface AnnouncedGauge {
+  readonly service: string
+  readonly node: string
+  readonly ip: string
+}
+
+/** Totals of one address since the start of the process. */
+export interface AddressCounts {
+  readonly requests: number
+  readonly replies: number
+  readonly gratuitous: number
+}
+
+export interface Metrics {
+  readonly contentType: string
+  text(): Promise<string>
+  countRequest(ip: string): void
+  countReply(ip: string): void
+  countGratuitous(ip: string): void
+  countDrop(reason: Drop, count: number): void
+  /** A frame that the kernel refused to send; the sentence is kept for status. */
+  countSendFailure(failure: string): void
+  countUpdate(failed: boolean): void
+  setConfig(state: { readonly isLoaded: boolean; readonly isStale: boolean }): void
+  setPools(pools: readonly PoolGauges[]): void
+  setAnnounced(announced: readonly AnnouncedGauge[]): void
+  countsOf(ip: string): AddressCounts
+  drops(): Readonly<Record<string, number>>
+  /** The last sentence given to `countSendFailure`. */
+  lastSendFailure(): string | undefined
+}
+
+/** Capacities can exceed 2⁵³: a gauge shows the nearest double, as MetalLB's does. */
+function toGauge(value: bigint): number {
+  return Number(value)
+}
+
+/** A registry of its own: nothing global, several in one test. */
+export function createMetrics(): Metrics {
+  const registry = new Registry()
+  const registers = [registry]
+  const counter = <T extends string>(name: string, help: string, labelNames: T[]): Counter<T> =>
+    new Counter({ name, help, labelNames, registers })
+  const gauge = <T extends string>(name: string, help: string, labelNames: T[]): Gauge<T> =>
+    new Gauge({ name, help, labelNames, registers })
+
+  const requests = counter('metallb_layer2_requests_received', 'Requests for owned addresses', ['ip'])
+  const replies = counter('metallb_layer2_responses_sent', 'Replies sent', ['ip'])
+  const gratuitous = counter('metallb_layer2_gratuitous_sent', 'Unsolicited frames sent', ['ip'])
+  const drops = counter('arpeggio_frames_dropped_total', 'Frames not answered, by reason', ['reason'])
+  const sendFailures = counter('arpeggio_send_failures_total', 'Frames the kernel refused', [])
+  const updates = counter('metallb_k8s_client_updates_total', 'Configurations read', [])
+  const errors = counter('metallb_k8s_client_update_errors_total', 'Of those, refused', [])
+  const loaded = gauge('metallb_k8s_client_config_loaded_bool', '1 once configuration is in force', [])
+  const stale = gauge('metallb_k8s_client_config_stale_bool', '1 while running on an old one', [])
+  const announced = gauge('metallb_speaker_announced', '1 per announced address',
+    ['service', 'protocol', 'node', 'ip'])
+  const pools = createPoolGauges(gauge)
+  const counts = new Map<string, { requests: number; replies: number; gratuitous: number }>()
+  const dropCounts: Record<string, number> = {}
+  let lastFailure: string | undefined
+  const countsFor = (ip: string): { requests: number; replies: number; gratuitous: number } => {
+    const known = counts.get(ip) ?? { requests: 0, replies: 0, gratuitous: 0 }
+    counts.set(ip, known)
+    return known
+  }
+  return {
+    contentType: registry.contentType,
+    text: () => registry.metrics(),
+    countRequest: (ip) => (requests.inc({ ip }), void countsFor(ip).requests++),
+    countReply: (ip) => (replies.inc({ ip }), void countsFor(ip).replies++),
+    countGratuitous: (ip) => (gratuitous.inc({ ip }), void countsFor(ip).gratuitous++),
+    countDrop: (reason, count) => {
+      drops.inc({ reason }, count)
+      dropCounts[reason] = (dropCounts[reason] ?? 0) + count
+    },
+    countSendFailure: (failure) => {
+      sendFailures.inc()
+      lastFailure = failure
+    },
+    countUpdate: (failed) => {
+      updates.inc()
+      if (failed) errors.inc()
+    },
+    setConfig: ({ isLoaded, isStale }) => {
+      loaded.set(isLoaded ? 1 : 0)
+      stale.set(isStale ? 1 : 0)
+    },
+    setPools: pools,
+    setAnnounced: (rows) => {
+      announced.reset()
+      for (const row of rows) announced.set({ ...row, protocol: 'layer2' }, 1)
+    },
+    countsOf: countsFor,
+    drops: () => dropCounts,
+    lastSendFailure: () => lastFailure,
+  }
+}
+
+type MakeGauge = <T extends string>(name: string, help: string, labelNames: T[]) => Gauge<T>
+
+function createPoolGauges(gauge: MakeGauge): Metrics['setPools'] {
+  const make = (middle: string, about: string): [Gauge<'pool'>, Gauge<'pool'>] => [
+    gauge(`metallb_allocator_${middle}addresses_total`, `Usable ${about}addresses`, ['pool']),
+    gauge(`metallb_allocator_${middle}addresses_in_use_total`, `${about}addresses in use`, ['pool']),
+  ]
+  const all = make('', '')
+  const ipv4 = make('ipv4_', 'IPv4 ')
+  const ipv6 = make('ipv6_', 'IPv6 ')
+  return (rows) => {
+    for (const each of [...all, ...ipv4, ...ipv6]) each.reset()
+    for (const { pool, ipv4Total, ipv6Total, ipv4Used, ipv6Used } of rows) {
+      all[0].set({ pool }, toGauge(ipv4Total + ipv6Total))
+      all[1].set({ pool }, toGauge(ipv4Used + ipv6Used))
+      ipv4[0].set({ pool }, toGauge(ipv4Total))
+      ipv4[1].set({ pool }, toGauge(ipv4Used))
+      ipv6[0].set({ pool }, toGauge(ipv6Total))
+      ipv6[1].set({ pool }, toGauge(ipv6Used))
+    }
+  }
+}

@@ -1,0 +1,83 @@
+/** Compares two decisions: what a user would recognise as a change, as values for the log. */
+import type { Announcement } from '../l2/model.ts'
+import type { ServiceRow } from '../plan/report.ts'
+
+export type Change =
+  | { readonly kind: 'assigned'; readonly service: string; readonly pool: string
+      readonly ips: readonly string[] }
+  | { readonly kind: 'refused'; readonly service: string; readonly reason: string
+      readonly message: string }
+  | { readonly kind: 'released'; readonly service: string; readonly reason: string
+      readonly ips: readonly string[] }
+  | { readonly kind: 'silent'; readonly service: string; readonly ip: string
+      readonly reason: string }
+  | { readonly kind: 'announced'; readonly ip: string; readonly services: readonly string[]
+      readonly interfaces: readonly string[] }
+  | { readonly kind: 'withdrawn'; readonly ip: string; readonly services: readonly string[] }
+
+/** Changes of verdicts from `before` to `after`, in the order of `after`, gone Services last. */
+export function compareRows(
+  before: readonly ServiceRow[], after: readonly ServiceRow[],
+): readonly Change[] {
+  const old = new Map(before.map((row) => [keyOf(row), row]))
+  const changes: Change[] = []
+  for (const row of after) {
+    const service = keyOf(row)
+    const was = old.get(service)
+    old.delete(service)
+    if (was === undefined || summary(was) !== summary(row)) changes.push(...changesOf(row, was))
+  }
+  for (const [service, { addresses }] of old) {
+    if (addresses.length === 0) continue
+    changes.push({ kind: 'released', service, reason: 'serviceDeleted', ips: addresses })
+  }
+  return changes
+}
+
+function changesOf(row: ServiceRow, was: ServiceRow | undefined): Change[] {
+  const service = keyOf(row)
+  const changes: Change[] = []
+  const ips = row.addresses
+  if (ips.length > 0 && ips.join() !== was?.addresses.join()) {
+    changes.push({ kind: 'assigned', service, pool: row.pool ?? '', ips })
+  }
+  if (row.verdict === 'refused') {
+    changes.push({ kind: 'refused', service, reason: row.reason, message: row.message })
+  }
+  if (ips.length === 0 && was !== undefined && was.addresses.length > 0) {
+    changes.push({ kind: 'released', service, reason: row.reason, ips: was.addresses })
+  }
+  for (const { address, reason } of row.silent) {
+    changes.push({ kind: 'silent', service, ip: address, reason })
+  }
+  return changes
+}
+
+/** Addresses that this node starts or stops announcing. */
+export function compareAnnouncements(
+  before: readonly Announcement[], after: readonly Announcement[],
+): readonly Change[] {
+  const old = new Map(before.map((row) => [row.text, row]))
+  const changes: Change[] = []
+  for (const { text, services, interfaces } of after) {
+    const was = old.get(text)
+    old.delete(text)
+    if (was !== undefined && String(was.interfaces) === String(interfaces)) continue
+    const names = interfaces === 'all' ? ['*'] : interfaces
+    changes.push({ kind: 'announced', ip: text, services, interfaces: names })
+  }
+  for (const { text, services } of old.values()) {
+    changes.push({ kind: 'withdrawn', ip: text, services })
+  }
+  return changes
+}
+
+function keyOf(row: ServiceRow): string {
+  return `${row.namespace}/${row.name}`
+}
+
+/** Everything of a row whose change is news; `assigned` turning `kept` is none. */
+function summary(row: ServiceRow): string {
+  const silent = row.silent.map((s) => `${s.address} ${s.node ?? ''} ${s.reason}`)
+  return JSON.stringify([row.addresses, row.reason, row.message, silent])
+}

@@ -1,0 +1,283 @@
+/** The standalone loop: input files and interfaces in, ledger, announcements and rules out. */
+import type { Announcer } from '../announcer.ts'
+import { describeError, readInput } from '../cli/input.ts'
+import type { Clock } from '../clock.ts'
+import type { ClusterNode, Problem, Reading, Source, World } from '../config/model.ts'
+import type { StandaloneOptions } from '../config/options.ts'
+import { readWorld } from '../config/read.ts'
+import type { HostFinding } from '../http/status.ts'
+import { poolUsage } from '../ipam/usage.ts'
+import { isUsable } from '../l2/eligible.ts'
+import type { Announcement, LinkState } from '../l2/model.ts'
+import type { Log } from '../log.ts'
+import { createLoop, type Loop } from '../loop.ts'
+import type { Metrics } from '../metrics.ts'
+import type { Address } from '../net/model.ts'
+import { type Decision, decide } from '../plan/decision.ts'
+import { reportRows, type ServiceRow } from '../plan/report.ts'
+import { compareAnnouncements, compareRows } from './change.ts'
+import { logChanges } from './report.ts'
+import { type Ledger, sameLedger, type State, writeLastGood, writeLedger } from './state.ts'
+
+/** What the host needs of forwarding: rules for the addresses announced here. */
+export interface Forwarding {
+  apply(input: ForwardInput): Promise<void>
+  readonly state: () => 'on' | 'off' | 'failed'
+  readonly findings: () => readonly HostFinding[]
+}
+
+export interface ForwardInput {
+  readonly world: World
+  readonly addressesByService: ReadonlyMap<string, readonly Address[]>
+  readonly links: readonly LinkState[]
+}
+
+export interface HostParts {
+  readonly options: StandaloneOptions
+  readonly node: string
+  readonly state: State
+  readonly announcer: Announcer
+  readonly forwarding: Forwarding
+  readonly clock: Clock
+  readonly log: Log
+  readonly metrics: Metrics
+}
+
+/** What the host knows, for status and readiness. */
+export interface HostView {
+  readonly isLoaded: boolean
+  readonly isStale: boolean
+  readonly loadedAt: Date | undefined
+  readonly problems: readonly Problem[]
+  readonly warnings: readonly Problem[]
+  readonly rows: readonly ServiceRow[]
+  readonly announcements: readonly Announcement[]
+  readonly links: readonly LinkState[]
+  readonly findings: readonly HostFinding[]
+}
+
+export interface Host {
+  /** Input files may have changed. */
+  reload(): void
+  /** Interfaces changed: the whole new set. */
+  setLinks(links: readonly LinkState[]): void
+  view(): HostView
+  idle(): Promise<void>
+}
+
+/** Everything the loop remembers between turns; replaced field by field, never shared. */
+interface Memory {
+  isInputDirty: boolean
+  world: World | undefined
+  loadedAt: Date | undefined
+  reading: Pick<Reading, 'problems' | 'warnings'>
+  lastGood: readonly Source[] | undefined
+  ledger: Ledger
+  links: readonly LinkState[]
+  rows: readonly ServiceRow[]
+  announcements: readonly Announcement[]
+  storeFailure: string | undefined
+}
+
+/** A failed write of the state folder is tried again after this time. */
+const storeRetryMs = 5_000
+
+/** Builds the host; nothing happens before the first `reload` or `setLinks`. */
+export function createHost(parts: HostParts): Host {
+  const log = parts.log.from('standalone.ts')
+  const memory: Memory = {
+    isInputDirty: false,
+    world: undefined,
+    loadedAt: undefined,
+    reading: { problems: [], warnings: [] },
+    lastGood: parts.state.lastGood,
+    ledger: parts.state.ledger,
+    links: [],
+    rows: [],
+    announcements: [],
+    storeFailure: undefined,
+  }
+  const loop: Loop = createLoop(
+    () => turn({ ...parts, log }, memory, () => setTimeout(() => loop.mark(), storeRetryMs).unref()),
+    (error) => log.error('turn failed', { error: describeError(error) }),
+  )
+  return {
+    reload: () => {
+      memory.isInputDirty = true
+      loop.mark()
+    },
+    setLinks: (links) => {
+      memory.links = links
+      loop.mark()
+    },
+    view: () => viewOf(memory),
+    idle: () => loop.idle(),
+  }
+}
+
+async function turn(parts: HostParts, memory: Memory, retry: () => void): Promise<void> {
+  if (memory.isInputDirty) {
+    memory.isInputDirty = false
+    await readNew(parts, memory)
+  }
+  const { world } = memory
+  if (world === undefined) return
+  const decision = decideHere(parts, memory, world)
+  const ledger = nextLedger(decision)
+  // An address is on disk before anybody hears of it: a crash cannot hand it to another.
+  if (!await store(parts, memory, ledger)) return retry()
+  await apply(parts, memory, world, decision)
+}
+
+/** Reads the input; a problem leaves the world in force, or brings back the last good one. */
+async function readNew(parts: HostParts, memory: Memory): Promise<void> {
+  const { options, log, metrics, clock } = parts
+  const input = await readInput(options.paths)
+  const readOptions = options.namespace === undefined ? {} : { namespace: options.namespace }
+  const reading = readWorld(input.sources, readOptions)
+  const problems = [...input.problems, ...reading.problems]
+  memory.reading = { problems, warnings: reading.warnings }
+  const isGood = problems.length === 0 && reading.world !== undefined
+  metrics.countUpdate(!isGood)
+  for (const problem of problems) log.error('failed to parse the configuration', { ...problem })
+  if (isGood) {
+    for (const warning of reading.warnings) log.warn('configuration warning', { ...warning })
+    memory.world = reading.world
+    memory.loadedAt = clock.wall()
+    if (!sameSources(memory.lastGood, input.sources)) {
+      memory.lastGood = input.sources
+      await writeLastGood(options.stateDir, input.sources).catch((error: unknown) =>
+        log.error('last good configuration not stored', { error: describeError(error) })
+      )
+    }
+  } else if (memory.world === undefined && memory.lastGood !== undefined) {
+    memory.world = readWorld(memory.lastGood, readOptions).world
+    if (memory.world !== undefined) log.warn('last good configuration restored')
+  }
+  metrics.setConfig({ isLoaded: memory.world !== undefined, isStale: !isGood })
+}
+
+function sameSources(a: readonly Source[] | undefined, b: readonly Source[]): boolean {
+  if (a === undefined || a.length !== b.length) return false
+  return a.every((source, i) => {
+    const other = b[i]
+    return other !== undefined && other.file === source.file &&
+      Buffer.compare(source.bytes, other.bytes) === 0
+  })
+}
+
+function decideHere(parts: HostParts, memory: Memory, world: World): Decision {
+  const { options, node } = parts
+  return decide({
+    world: { ...world, nodes: withSelf(world.nodes, node, options.nodeLabels) },
+    ledger: memory.ledger,
+    members: [{ name: node, links: memory.links }],
+    owners: new Map(memory.announcements.map(({ text }) => [text, node])),
+    loadBalancerClass: options.loadBalancerClass,
+    placement: options.placement,
+    announceEverywhere: options.announceEverywhere,
+    ignoreExcludeLabel: options.ignoreExcludeLabel,
+  })
+}
+
+/** The Node documents, and this host: its own flags win over its document. */
+function withSelf(
+  nodes: readonly ClusterNode[], name: string, labels: ClusterNode['labels'],
+): readonly ClusterNode[] {
+  const own = nodes.find((node) => node.name === name)
+  const self = {
+    name,
+    labels: { 'kubernetes.io/hostname': name, ...own?.labels, ...labels },
+    networkUnavailable: own?.networkUnavailable ?? false,
+    excluded: own?.excluded ?? false,
+  }
+  return [...nodes.filter((node) => node.name !== name), self]
+}
+
+function nextLedger(decision: Decision): Ledger {
+  const ledger = new Map<string, readonly Address[]>()
+  for (const verdict of decision.verdicts) {
+    const isHeld = verdict.kind === 'assigned' || verdict.kind === 'kept'
+    if (isHeld) ledger.set(verdict.service, verdict.addresses)
+  }
+  return ledger
+}
+
+async function store(parts: HostParts, memory: Memory, ledger: Ledger): Promise<boolean> {
+  if (sameLedger(memory.ledger, ledger)) return true
+  try {
+    await writeLedger(parts.options.stateDir, ledger)
+    memory.ledger = ledger
+    memory.storeFailure = undefined
+    return true
+  } catch (error) {
+    const failure = `Cannot store assigned addresses in "${parts.options.stateDir}": ` +
+      `${describeError(error)}; nothing changes until it works`
+    if (failure !== memory.storeFailure) parts.log.error('ledger not stored', { error: failure })
+    memory.storeFailure = failure
+    return false
+  }
+}
+
+async function apply(
+  parts: HostParts, memory: Memory, world: World, decision: Decision,
+): Promise<void> {
+  const { announcer, forwarding, log, metrics, node } = parts
+  const rows = reportRows(decision, true)
+  const announcements = decision.announcements.placed
+    .filter((placed) => placed.node === node)
+    .map(({ address, text, interfaces, services }) => ({ address, text, interfaces, services }))
+  logChanges(log, compareRows(memory.rows, rows))
+  logChanges(log, compareAnnouncements(memory.announcements, announcements))
+  const addressesByService = addressesOf(announcements)
+  const links = memory.links
+  const before = new Set(memory.announcements.map(({ text }) => text))
+  memory.rows = rows
+  memory.announcements = announcements
+  metrics.setPools(poolUsage(world.config, decision.verdicts).map(({ pool, capacity, used }) => ({
+    pool,
+    ipv4Total: capacity.ipv4,
+    ipv6Total: capacity.ipv6,
+    ipv4Used: used.ipv4,
+    ipv6Used: used.ipv6,
+  })))
+  metrics.setAnnounced(announcements.flatMap(({ text, services }) =>
+    services.map((service) => ({ service, node, ip: text }))
+  ))
+  announcer.setLinks(links.filter((link) => isUsable(link) && link.hasCarrier))
+  // Withdrawals, then rules, then news: whoever hears an announcement may connect at once.
+  announcer.announce(announcements.filter(({ text }) => before.has(text)))
+  await forwarding.apply({ world, addressesByService, links })
+  announcer.announce(announcements)
+}
+
+function addressesOf(
+  announcements: readonly Announcement[],
+): ReadonlyMap<string, readonly Address[]> {
+  const byService = new Map<string, Address[]>()
+  for (const { address, services } of announcements) {
+    for (const service of services) {
+      const list = byService.get(service)
+      if (list === undefined) byService.set(service, [address])
+      else list.push(address)
+    }
+  }
+  return byService
+}
+
+function viewOf(memory: Memory): HostView {
+  const { world, reading, storeFailure } = memory
+  return {
+    isLoaded: world !== undefined,
+    isStale: reading.problems.length > 0,
+    loadedAt: memory.loadedAt,
+    problems: reading.problems,
+    warnings: reading.warnings,
+    rows: memory.rows,
+    announcements: memory.announcements,
+    links: memory.links,
+    findings: storeFailure === undefined
+      ? []
+      : [{ reason: 'stateNotStored', message: storeFailure }],
+  }
+}

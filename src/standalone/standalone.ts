@@ -1,0 +1,131 @@
+/** Assembles the standalone role: opens everything, runs until told to stop, closes in reverse. */
+import { hostname } from 'node:os'
+import { openAnnouncer } from '../announcer.ts'
+import { systemClock } from '../clock.ts'
+import type { StandaloneOptions } from '../config/options.ts'
+import { openForwarding } from '../forward/forwarding.ts'
+import { createApp } from '../http/app.ts'
+import { openListener } from '../http/listen.ts'
+import type { StatusDocument } from '../http/status.ts'
+import { isUsable } from '../l2/eligible.ts'
+import { openLinks } from '../l2/linux/links.ts'
+import { openPackets } from '../l2/linux/packets.ts'
+import type { LinkState } from '../l2/model.ts'
+import type { Log } from '../log.ts'
+import { createMetrics, type Metrics } from '../metrics.ts'
+import { formatAddress } from '../net/address.ts'
+import { version } from '../version.ts'
+import { createHost, type HostParts, type HostView } from './host.ts'
+import { logOwned } from './report.ts'
+import { readState } from './state.ts'
+import { watchPaths } from './watch.ts'
+
+const ownedLineMs = 60_000
+
+/** Serves until `stopped` settles. Throws an Error that says what could not be opened. */
+export async function runStandalone(
+  options: StandaloneOptions, log: Log, stopped: Promise<unknown>,
+): Promise<void> {
+  await using closing = new AsyncDisposableStack()
+  const clock = systemClock()
+  const startedAt = clock.wall()
+  const node = options.nodeName ?? hostname()
+  const metrics = createMetrics()
+  const state = await readState(options.stateDir)
+  for (const finding of state.findings) log.warn('state file ignored', { error: finding })
+
+  const forwarding = closing.use(await openForwarding({
+    isEnabled: options.forward, setSysctls: options.setSysctls, node, log,
+  }))
+  const announcer = closing.use(openAnnouncer({ clock, log, metrics, openPackets }))
+  const links = closing.use(await openLinks())
+  const parts = { options, node, state, announcer, forwarding, clock, log, metrics }
+  const host = createHost(parts)
+  links.onChange(() => host.setLinks(links.current()))
+  host.setLinks(links.current())
+  const watcher = closing.use(await watchPaths(options.paths, host.reload))
+  for (const failure of watcher.failures) log.warn('input not watched', { error: failure })
+  host.reload()
+  await host.idle()
+
+  const app = createApp({
+    notReady: () => notReady(host.view()),
+    status: () => statusOf(parts, host.view(), startedAt),
+    metrics,
+  })
+  const listener = closing.use(await openListener({
+    fetch: (request) => app.fetch(request), host: options.httpHost, port: options.httpPort,
+  }))
+  log.info('standalone started', { node, version, port: listener.port })
+  const timer = setInterval(() => {
+    logOwned(log, node, host.view().announcements.map(({ text }) => text))
+  }, ownedLineMs)
+  closing.defer(() => clearInterval(timer))
+  process.on('SIGHUP', host.reload)
+  closing.defer(() => void process.off('SIGHUP', host.reload))
+  await stopped
+  announcer.announce([])
+  log.info('standalone stopped', { node })
+}
+
+function notReady(view: HostView): string | undefined {
+  if (view.isLoaded) return undefined
+  return view.problems.length === 0
+    ? 'configuration not read yet'
+    : `no configuration in force: ${view.problems.length} problems, see /status`
+}
+
+function statusOf(parts: HostParts, view: HostView, startedAt: Date): StatusDocument {
+  const { announcer, metrics, node } = parts
+  return {
+    program: 'arpeggio',
+    version,
+    role: 'standalone',
+    node,
+    startedAt: startedAt.toISOString(),
+    config: {
+      ok: view.isLoaded && !view.isStale,
+      loadedAt: view.loadedAt?.toISOString() ?? null,
+      problems: view.problems,
+      warnings: view.warnings,
+    },
+    services: view.rows,
+    announcements: view.announcements.map(({ text, services, interfaces }) => ({
+      address: text,
+      services,
+      node,
+      interfaces: interfaces === 'all' ? ['*'] : interfaces,
+      since: announcer.sinceOf(text)?.toISOString() ?? '',
+      ...metrics.countsOf(text),
+    })),
+    links: view.links.map(linkStatus),
+    drops: metrics.drops(),
+    responder: 'socket',
+    forwarding: { state: parts.forwarding.state(), findings: parts.forwarding.findings() },
+    findings: [...view.findings, ...announcerFindings(announcer.failures(), metrics)],
+  }
+}
+
+function announcerFindings(
+  failures: readonly string[], metrics: Metrics,
+): StatusDocument['findings'] {
+  const sending = metrics.lastSendFailure()
+  return [
+    ...failures.map((message) => ({ reason: 'socketFailed', message })),
+    ...(sending === undefined ? [] : [{ reason: 'sendFailed', message: sending }]),
+  ]
+}
+
+function linkStatus(link: LinkState): StatusDocument['links'][number] {
+  return {
+    name: link.name,
+    index: link.index,
+    mac: link.mac,
+    up: link.isUp,
+    carrier: link.hasCarrier,
+    usable: isUsable(link),
+    addresses: link.addresses.map(({ address, prefix }) =>
+      `${formatAddress(address)}/${prefix.length}`
+    ),
+  }
+}
