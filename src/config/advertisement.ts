@@ -1,7 +1,7 @@
 /** L2Advertisement objects to advertisements, and which pools each of them means. */
 import {
-  addProblem, addWarning, checkKnown, field, item, readFields, readInteger, readList, readNames,
-  readText,
+  addProblem, addWarning, type At, checkKnown, field, type Fields, item, readFields, readInteger,
+  readList, readNames, readText,
 } from './fields.ts'
 import type { Advertisement, Pool, Preference, Selector } from './model.ts'
 import { partOf, type RawObject } from './object.ts'
@@ -30,7 +30,7 @@ export function readAdvertisement(object: RawObject): RawAdvertisement {
   const at = field(object.at, 'spec')
   const spec = partOf(object, 'spec') ?? {}
   checkKnown(spec, specFields, at)
-  const choice = readPoolChoice(object)
+  const choice = readChoice(spec, at)
   const rest = {
     name: object.name,
     nodeSelectors: readSelectors(spec['nodeSelectors'], field(at, 'nodeSelectors')),
@@ -44,17 +44,19 @@ export function readAdvertisement(object: RawObject): RawAdvertisement {
   return { object, choice, rest }
 }
 
-/** The pool fields that L2 and BGP advertisements have in common. */
+/** Which pools a BGPAdvertisement selects: all that is read of it. */
 export function readPoolChoice(object: RawObject): PoolChoice {
-  const at = field(object.at, 'spec')
-  const spec = partOf(object, 'spec') ?? {}
+  return readChoice(partOf(object, 'spec') ?? {}, field(object.at, 'spec'))
+}
+
+function readChoice(spec: Fields, at: At): PoolChoice {
   return {
     names: readNames(spec['ipAddressPools'], field(at, 'ipAddressPools')),
     selectors: readSelectors(spec['ipAddressPoolSelectors'], field(at, 'ipAddressPoolSelectors')),
   }
 }
 
-function readPreference(value: unknown, at: RawObject['at']): Preference | undefined {
+function readPreference(value: unknown, at: At): Preference | undefined {
   const fields = readFields(value, at)
   if (fields === undefined) return undefined
   checkKnown(fields, ['weight', 'preference'], at)

@@ -106,14 +106,14 @@ function parseApart(text: string): ParsedText {
   return { documents: checked.documents, problems: [...problems, ...checked.problems] }
 }
 
-/** Cuts at `---` lines; a part before the first that holds only comments is no document. */
+/** Cuts at `---` lines; only comments and directives before the first are no document. */
 function splitDocuments(text: string): readonly { readonly text: string; readonly line: number }[] {
   const parts: { text: string; line: number }[] = []
   let lines: string[] = []
   let startLine = 0
   let isOpen = false
   const close = (): void => {
-    const hasContent = lines.some((line) => line.trim() !== '' && !line.trim().startsWith('#'))
+    const hasContent = lines.some((line) => !/^(%|\s*(#|$))/.test(line))
     if (isOpen || hasContent) parts.push({ text: lines.join('\n'), line: startLine })
   }
   text.split('\n').forEach((line, i) => {

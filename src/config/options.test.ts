@@ -1,0 +1,83 @@
+/** Command lines and environment: what is refused, what becomes of the rest. */
+import { test } from 'uvu'
+import * as assert from 'uvu/assert'
+import { helpText, parseCommand } from './options.ts'
+
+const refused = [
+  { argv: ['chek', 'x'], want: /^Unknown command "chek": want one of standalone, check/ },
+  { argv: ['check'], want: /^Missing file or folder: arpeggio check PATH/ },
+  { argv: ['check', '-o', 'xml', 'f'], want: /^Bad value "xml" of --output: want table, json, yaml$/ },
+  { argv: ['check', '--placement', 'hash', 'f'], want: /^Unknown option '--placement'/ },
+  { argv: ['plan', '--placement', 'best', 'f'], want: /^Bad value "best" of --placement/ },
+  { argv: ['standalone', '--http-port', '70000', 'f'], want: /^Bad value "70000" of --http-port/ },
+  { argv: ['standalone', '--http-port', 'x', 'f'], want: /^Bad value "x" of --http-port/ },
+  { argv: ['standalone', '--node-label', 'edge', 'f'], want: /^Bad value "edge" of --node-label/ },
+  { argv: ['standalone', '--log-level', 'loud', 'f'], want: /^Bad value "loud" of --log-level/ },
+]
+for (const { argv, want } of refused) {
+  test(`parseCommand refuses: ${argv.join(' ')}`, () => {
+    const command = parseCommand(argv, {})
+    assert.is(command.kind, 'usage')
+    assert.match(command.kind === 'usage' ? command.message : '', want)
+  })
+}
+
+test('parseCommand: no arguments and help forms', () => {
+  for (const argv of [[], ['help'], ['--help'], ['-h'], ['check', '--help']]) {
+    assert.is(parseCommand(argv, {}).kind, 'help')
+  }
+  assert.is(parseCommand(['--version'], {}).kind, 'version')
+})
+
+test('parseCommand: standalone with its defaults', () => {
+  assert.equal(parseCommand(['standalone', 'conf'], {}), {
+    kind: 'standalone',
+    options: {
+      paths: ['conf'], namespace: undefined, placement: 'sticky', loadBalancerClass: '',
+      announceEverywhere: false, ignoreExcludeLabel: false, nodeName: undefined, nodeLabels: {},
+      stateDir: '/var/lib/arpeggio', httpHost: undefined, httpPort: 7472, logLevel: 'info',
+      setSysctls: false, forward: true,
+    },
+  })
+})
+
+test('parseCommand: every option of standalone', () => {
+  const command = parseCommand([
+    'standalone', '-http-port=8080', '--http-host', '192.0.2.1', '--no-forward', '--set-sysctls',
+    '--node-name=n', '--node-label', 'a=b', '--node-label', 'edge=', '--state-dir', 's',
+    '--log-level', 'debug', '--placement=hash', '--lb-class', 'x/y', '--announce-everywhere=true',
+    '-ignore-exclude-lb', '--namespace', 'ns', 'f', 'g',
+  ], {})
+  assert.equal(command.kind === 'standalone' ? command.options : command, {
+    paths: ['f', 'g'], namespace: 'ns', placement: 'hash', loadBalancerClass: 'x/y',
+    announceEverywhere: true, ignoreExcludeLabel: true, nodeName: 'n',
+    nodeLabels: { a: 'b', edge: '' }, stateDir: 's', httpHost: '192.0.2.1', httpPort: 8080,
+    logLevel: 'debug', setSysctls: true, forward: false,
+  })
+})
+
+test('parseCommand: environment fills in, flags win, empty values are absent', () => {
+  const env = { METALLB_NODE_NAME: 'from-env', METALLB_NAMESPACE: '' }
+  const byEnv = parseCommand(['standalone', 'f'], env)
+  assert.is(byEnv.kind === 'standalone' ? byEnv.options.nodeName : '', 'from-env')
+  assert.is(byEnv.kind === 'standalone' ? byEnv.options.namespace : '', undefined)
+  const byFlag = parseCommand(['standalone', '--node-name', 'n', 'f'], env)
+  assert.is(byFlag.kind === 'standalone' ? byFlag.options.nodeName : '', 'n')
+})
+
+test('parseCommand: a dash is standard input, -o a short option', () => {
+  const command = parseCommand(['check', '-o', 'json', '-'], {})
+  assert.equal(command, {
+    kind: 'check', options: { output: 'json', namespace: undefined, paths: ['-'] },
+  })
+})
+
+test('helpText: every option of a command, with its environment variable', () => {
+  const text = helpText('standalone')
+  for (const word of ['--state-dir DIR', '--http-port PORT', '[METALLB_NODE_NAME]', '--no-forward']) {
+    assert.ok(text.includes(word), word)
+  }
+  assert.not.ok(text.includes('--output'), 'not an option of standalone')
+})
+
+test.run()

@@ -1,0 +1,48 @@
+/** The loop: one turn at a time, marks during a turn lead to one more, errors do not stop it. */
+import { test } from 'uvu'
+import * as assert from 'uvu/assert'
+import { createLoop } from './loop.ts'
+
+test('three marks before the first turn are one turn', async () => {
+  let turns = 0
+  const loop = createLoop(() => Promise.resolve(void turns++), () => undefined)
+  loop.mark()
+  loop.mark()
+  loop.mark()
+  await loop.idle()
+  assert.is(turns, 1)
+})
+
+test('marks during a turn are one more turn, after it', async () => {
+  const seen: string[] = []
+  let count = 0
+  const loop = createLoop(async () => {
+    const own = ++count
+    seen.push(`start ${own}`)
+    if (own === 1) {
+      loop.mark()
+      loop.mark()
+    }
+    await Promise.resolve()
+    seen.push(`end ${own}`)
+  }, () => undefined)
+  loop.mark()
+  await loop.idle()
+  assert.equal(seen, ['start 1', 'end 1', 'start 2', 'end 2'])
+})
+
+test('an error is handed over and the loop goes on', async () => {
+  const errors: unknown[] = []
+  let turns = 0
+  const loop = createLoop(() => {
+    turns++
+    return turns === 1 ? Promise.reject(new Error('first')) : Promise.resolve()
+  }, (error) => void errors.push(error))
+  loop.mark()
+  await loop.idle()
+  loop.mark()
+  await loop.idle()
+  assert.equal([turns, errors.length], [2, 1])
+})
+
+test.run()

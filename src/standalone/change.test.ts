@@ -1,0 +1,54 @@
+/** Which differences between two decisions are news. */
+import { test } from 'uvu'
+import * as assert from 'uvu/assert'
+import type { Announcement } from '../l2/model.ts'
+import { parseAddress } from '../net/address.ts'
+import type { ServiceRow } from '../plan/report.ts'
+import { compareAnnouncements, compareRows } from './change.ts'
+
+const row = (more: Partial<ServiceRow> = {}): ServiceRow => ({
+  namespace: 'default', name: 'web', verdict: 'kept', reason: '', message: '', pool: 'lan',
+  addresses: ['192.0.2.1'], announcements: [], silent: [], ...more,
+})
+const refused = row({ verdict: 'refused', reason: 'poolExhausted', message: 'full', pool: null, addresses: [] })
+
+const cases = [
+  { it: 'assigned turning kept is none', before: [row({ verdict: 'assigned' })], after: [row()], want: [] },
+  { it: 'a new address', before: [], after: [row({ verdict: 'assigned' })],
+    want: [{ kind: 'assigned', service: 'default/web', pool: 'lan', ips: ['192.0.2.1'] }] },
+  { it: 'a refusal', before: [], after: [refused],
+    want: [{ kind: 'refused', service: 'default/web', reason: 'poolExhausted', message: 'full' }] },
+  { it: 'the same refusal again is none', before: [refused], after: [refused], want: [] },
+  { it: 'an address lost to a refusal', before: [row()], after: [refused],
+    want: [{ kind: 'refused', service: 'default/web', reason: 'poolExhausted', message: 'full' },
+      { kind: 'released', service: 'default/web', reason: 'poolExhausted', ips: ['192.0.2.1'] }] },
+  { it: 'a Service that is gone', before: [row()], after: [],
+    want: [{ kind: 'released', service: 'default/web', reason: 'serviceDeleted', ips: ['192.0.2.1'] }] },
+  { it: 'an address that fell silent', before: [row()],
+    after: [row({ silent: [{ address: '192.0.2.1', node: null, reason: 'noEndpoints' }] })],
+    want: [{ kind: 'silent', service: 'default/web', ip: '192.0.2.1', reason: 'noEndpoints' }] },
+]
+for (const { it, before, after, want } of cases) {
+  test(`compareRows: ${it}`, () => assert.equal(compareRows(before, after), want))
+}
+
+const announcement = (text: string, interfaces: Announcement['interfaces']): Announcement => {
+  const address = parseAddress(text)
+  if (address === undefined) throw new Error(text)
+  return { address, text, interfaces, services: ['default/web'] }
+}
+
+test('compareAnnouncements: started, moved to other interfaces, withdrawn', () => {
+  const before = [announcement('192.0.2.1', ['eth0']), announcement('192.0.2.2', ['eth0']),
+    announcement('192.0.2.3', 'all')]
+  const after = [announcement('192.0.2.1', ['eth0']), announcement('192.0.2.2', ['eth1']),
+    announcement('192.0.2.4', 'all')]
+  const services = ['default/web']
+  assert.equal(compareAnnouncements(before, after), [
+    { kind: 'announced', ip: '192.0.2.2', services, interfaces: ['eth1'] },
+    { kind: 'announced', ip: '192.0.2.4', services, interfaces: ['*'] },
+    { kind: 'withdrawn', ip: '192.0.2.3', services },
+  ])
+})
+
+test.run()
