@@ -22,9 +22,11 @@ const imports: Readonly<Record<string, Readonly<Record<string, string>>>> = {
   'forward': {
     net: 'rules name addresses', config: 'Services and endpoints become rules',
     l2: 'the state of interfaces decides what blocks', 'log.ts': 'it tells what it could not set',
+    'finding.ts': 'what it could not do is shown',
   },
   'clock.ts': { net: 'instants are Millis' },
   'log.ts': {},
+  'finding.ts': {},
   'loop.ts': {},
   'version.ts': {},
   'metrics.ts': { l2: 'drops are labels' },
@@ -32,14 +34,19 @@ const imports: Readonly<Record<string, Readonly<Record<string, string>>>> = {
     net: 'instants are Millis', l2: 'it feeds the engine and the responder', 'clock.ts': 'now',
     'log.ts': 'sockets that fail are told', 'metrics.ts': 'frames are counted',
   },
-  'cli': { config: 'files become a world', plan: 'rows are printed' },
+  'cli': {
+    net: 'ranges are printed', config: 'files become a world', ipam: 'capacities are printed',
+    plan: 'rows are printed',
+  },
   'http': {
     config: 'problems are shown', plan: 'rows are shown', cli: 'text for curl is the same table',
+    'finding.ts': 'findings are shown',
   },
   'standalone': {
     net: 'addresses are printed', config: 'files become a world', ipam: 'the ledger is kept',
     l2: 'links are filtered', plan: 'it decides', 'l2/linux': 'it opens links and sockets',
     forward: 'it applies rules', cli: 'input files are read alike', http: 'it serves status',
+    'finding.ts': 'it has some',
     'announcer.ts': 'it announces', 'clock.ts': 'now', 'log.ts': 'it tells', 'loop.ts': 'it turns',
     'metrics.ts': 'it counts', 'version.ts': 'status names it',
   },
@@ -120,7 +127,10 @@ function readSource(path: string): File {
 
 function partOf(path: string): string {
   const folder = dirname(path)
-  if (folder === 'src') return basename(path)
+  if (folder === 'src') {
+    // A test is part of what it tests; this file tests the whole.
+    return basename(path).replace(/(?<!tidy)\.test\.ts$/, '.ts')
+  }
   return folder.startsWith('src/') ? folder.slice('src/'.length) : folder
 }
 

@@ -65,7 +65,9 @@ for (const { it, spec, want } of refused) {
 
 test('advertisement: a misspelt `spec` does not silently mean everything', () => {
   const { problems } = read({ ...advertisement(undefined), sepc: { ipAddressPools: ['a'] } })
-  assert.equal(problems, ['L2Advertisement/adv sepc UnknownField: Unknown field `sepc`: did you mean `spec`?'])
+  assert.equal(problems, [
+    'L2Advertisement/adv sepc UnknownField: Unknown field `sepc`: did you mean `spec`?',
+  ])
 })
 
 const chosen: { it: string; spec: unknown; want: readonly string[] }[] = [

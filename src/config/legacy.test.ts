@@ -45,7 +45,8 @@ const refused: { it: string; text: string; want: readonly string[] }[] = [
     want: [`${at}.addresses[0] BadAddress: invalid CIDR "192.0.2.0/33"`] },
   { it: 'no protocol', text: pools('name: lan, addresses: [192.0.2.0/28]'),
     want: [`${at}.protocol MissingField: A pool needs a protocol: write \`protocol: layer2\``] },
-  { it: 'the protocol of version 0.3', text: pools('name: lan, protocol: arp, addresses: [192.0.2.0/28]'),
+  { it: 'the protocol of version 0.3',
+    text: pools('name: lan, protocol: arp, addresses: [192.0.2.0/28]'),
     want: [`${at}.protocol BadValue: Unknown protocol "arp": write \`layer2\``] },
   { it: 'another protocol', text: pools('name: lan, protocol: ospf, addresses: [192.0.2.0/28]'),
     want: [`${at}.protocol BadValue: Unknown protocol "ospf"; known are layer2, bgp`] },
@@ -60,7 +61,8 @@ const refused: { it: string; text: string; want: readonly string[] }[] = [
       'addresses, avoid-buggy-ips, auto-assign, bgp-advertisements'] },
   { it: 'a name twice', text: pools(lan, 'name: lan, protocol: layer2, addresses: [192.0.2.16/28]'),
     want: ['0 address-pools[1].name DuplicateName: Pool "lan" is defined twice'] },
-  { it: 'pools that overlap', text: pools(lan, 'name: wan, protocol: layer2, addresses: [192.0.2.8/29]'),
+  { it: 'pools that overlap',
+    text: pools(lan, 'name: wan, protocol: layer2, addresses: [192.0.2.8/29]'),
     want: ['0 address-pools[1].addresses[0] Overlap: CIDR "192.0.2.8/29" in pool "wan" overlaps with ' +
       'already defined CIDR "192.0.2.0/28" of pool "lan" (0)'] },
 ]
@@ -109,7 +111,8 @@ test('legacy: a pool may have any name', () => {
 })
 
 test('legacy: an empty configuration is valid', () => {
-  for (const text of [configMap(''), configMap('# none'), configMap('address-pools: []'), 'address-pools:\n']) {
+  const texts = [configMap(''), configMap('# none'), configMap('address-pools: []'), 'address-pools:\n']
+  for (const text of texts) {
     assert.equal(read(text).problems, [])
     assert.equal(read(text).config.pools, [])
   }
@@ -138,7 +141,8 @@ const maps: { it: string; text: string; want: readonly string[] }[] = [
   { it: 'without legacy keys, of another name', text: configMap('a: b', 'name: settings'), want: [] },
   { it: 'of that name elsewhere, without legacy keys',
     text: configMap('a: b', 'name: config, namespace: web'), want: [] },
-  { it: 'without the key', text: 'apiVersion: v1\nkind: ConfigMap\nmetadata: {name: config}\n', want: [] },
+  { it: 'without the key',
+    text: 'apiVersion: v1\nkind: ConfigMap\nmetadata: {name: config}\n', want: [] },
   { it: 'in a namespace of its own', text: configMap(pools(lan), 'name: metallb, namespace: lb'),
     want: ['lan'] },
   { it: 'without namespace', text: configMap(pools(lan), 'name: config'), want: ['lan'] },

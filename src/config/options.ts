@@ -65,7 +65,7 @@ interface OptionSpec {
   readonly env?: string
 }
 
-const files = ['check', 'plan', 'convert', 'standalone']
+const readers = ['check', 'plan', 'convert', 'standalone']
 
 /** The one table of options: parsing, the help text and the environment come from it. */
 const specs: Readonly<Record<string, OptionSpec>> = {
@@ -74,7 +74,7 @@ const specs: Readonly<Record<string, OptionSpec>> = {
     commands: ['check', 'plan', 'convert', 'status'],
   },
   namespace: {
-    type: 'string', value: 'NAME', env: 'METALLB_NAMESPACE', commands: files,
+    type: 'string', value: 'NAME', env: 'METALLB_NAMESPACE', commands: readers,
     about: 'release namespace: pools and advertisements elsewhere are ignored',
   },
   placement: {
@@ -210,8 +210,8 @@ function buildCommand(
   if (positionals.length === 0) {
     return usage(`Missing file or folder: arpeggio ${name} ${commands[name]?.split('  ')[0]}`)
   }
-  const common = { output, namespace: text('namespace'), paths: positionals }
-  if (name === 'check' || name === 'convert') return { kind: name, options: common }
+  const files = { output, namespace: text('namespace'), paths: positionals }
+  if (name === 'check' || name === 'convert') return { kind: name, options: files }
   const placement = choose('placement', text('placement') ?? 'sticky', ['sticky', 'hash'] as const)
   if (isUsage(placement)) return placement
   const shared = {
@@ -220,8 +220,8 @@ function buildCommand(
     announceEverywhere: values['announce-everywhere'] === true,
     ignoreExcludeLabel: values['ignore-exclude-lb'] === true,
   }
-  if (name === 'plan') return { kind: 'plan', options: { ...common, ...shared } }
-  return buildStandalone(values, { paths: positionals, namespace: common.namespace, ...shared })
+  if (name === 'plan') return { kind: 'plan', options: { ...files, ...shared } }
+  return buildStandalone(values, { paths: positionals, namespace: files.namespace, ...shared })
 }
 
 type Shared = Pick<StandaloneOptions, 'paths' | 'namespace' | 'placement' | 'loadBalancerClass'

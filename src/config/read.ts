@@ -11,7 +11,9 @@ import {
 import { readIntent } from './intent.ts'
 import { group, type Role, roleOf } from './kind.ts'
 import type { Legacy } from './legacy.ts'
-import type { Advertisement, Config, Endpoint, Labels, Pool, Problem, Reading, Source, World } from './model.ts'
+import type {
+  Advertisement, Config, Endpoint, Labels, Pool, Problem, Reading, Source, World,
+} from './model.ts'
 import { type BareLegacy, checkNamed, labelsOf, type RawObject, readObjects } from './object.ts'
 import { describeOverlap, type Entry, findOverlaps, type RawPool, readPool } from './pool.ts'
 import { parseDocuments } from './yaml.ts'

@@ -95,7 +95,8 @@ for (const { it, value, want } of matching) {
 
 test('matchesAny: no selectors match everything, else one is enough', () => {
   assert.ok(matchesAny([], labels))
-  const [iron, gold] = read([{ matchLabels: { tier: 'iron' } }, { matchLabels: { tier: 'gold' } }]).selectors ?? []
+  const of = (tier: string) => ({ matchLabels: { tier } })
+  const [iron, gold] = read([of('iron'), of('gold')]).selectors ?? []
   assert.ok(iron !== undefined && gold !== undefined)
   assert.not(matchesAny([iron], labels))
   assert.ok(matchesAny([iron, gold], labels))

@@ -1,6 +1,6 @@
 /** Keeps the host's forwarding rules in step with what it announces; failing, it says so. */
 import type { Intent, World } from '../config/model.ts'
-import type { HostFinding } from '../http/status.ts'
+import type { HostFinding } from '../finding.ts'
 import type { LinkState } from '../l2/model.ts'
 import type { Log } from '../log.ts'
 import type { Address, Family } from '../net/model.ts'

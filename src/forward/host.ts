@@ -1,7 +1,7 @@
 /** What else on this host decides about forwarding: sysctls, and other tables' FORWARD chains. */
 import { readdir, readFile, writeFile } from 'node:fs/promises'
 import { isFields } from '../config/fields.ts'
-import type { HostFinding } from '../http/status.ts'
+import type { HostFinding } from '../finding.ts'
 import type { Family } from '../net/model.ts'
 import { tableName } from './ruleset.ts'
 

@@ -35,7 +35,8 @@ const ask = async (path: string, init: RequestInit = {}, notReady?: string) => {
     metrics: { contentType: 'text/plain; version=0.0.4', text: () => Promise.resolve('m 1\n') },
   })
   const response = await app.fetch(new Request(`http://n${path}`, init))
-  return { code: response.status, type: response.headers.get('content-type') ?? '', text: await response.text() }
+  const type = response.headers.get('content-type') ?? ''
+  return { code: response.status, type, text: await response.text() }
 }
 
 test('probes: healthy always, ready only without a reason', async () => {

@@ -2,6 +2,7 @@
 import { formatServiceTable } from '../cli/plan.ts'
 import { formatTable } from '../cli/table.ts'
 import type { Problem } from '../config/model.ts'
+import type { HostFinding } from '../finding.ts'
 import type { ServiceRow } from '../plan/report.ts'
 
 export interface AnnouncementStatus {
@@ -26,12 +27,6 @@ export interface LinkStatus {
   readonly usable: boolean
   /** `address/length` */
   readonly addresses: readonly string[]
-}
-
-/** Finding about this host: what is wrong and the command that mends it. */
-export interface HostFinding {
-  readonly reason: string
-  readonly message: string
 }
 
 export interface StatusDocument {

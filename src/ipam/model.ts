@@ -51,7 +51,12 @@ export type Verdict =
       /** Set when a PreferDualStack Service has only one family: what is missing and why. */
       readonly lacking: string | undefined
     }
-  | { readonly kind: 'released'; readonly service: string; readonly reason: Release; readonly dropped: readonly Dropped[] }
+  | {
+      readonly kind: 'released'
+      readonly service: string
+      readonly reason: Release
+      readonly dropped: readonly Dropped[]
+    }
   | {
       readonly kind: 'refused'
       readonly service: string

@@ -3,7 +3,7 @@ import { test } from 'uvu'
 import * as assert from 'uvu/assert'
 import type { Intent, Pool } from '../config/model.ts'
 import { formatAddress } from '../net/address.ts'
-import { config, held, pinned, pool, port, range, service } from './builders.ts'
+import { config, held, pinned, pool, port, range, service } from '../config/builders.ts'
 import type { Verdict } from './model.ts'
 import { planAllocation } from './plan.ts'
 
@@ -13,7 +13,7 @@ function describe(verdict: Verdict): string {
   const lost = 'dropped' in verdict && verdict.dropped.length > 0
     ? ` lost ${verdict.dropped.map((d) => `${formatAddress(d.address)}/${d.reason}`).join(',')}`
     : ''
-  if (verdict.kind === 'assigned' || verdict.kind === 'kept') {
+  if ('pool' in verdict) {
     const lacking = verdict.lacking === undefined ? '' : ' lacking'
     const list = verdict.addresses.map(formatAddress).join(',')
     return `${name}: ${verdict.kind} ${list} ${verdict.pool}${lost}${lacking}`

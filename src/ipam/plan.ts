@@ -40,7 +40,9 @@ export function planAllocation(input: AllocationInput): readonly Verdict[] {
   for (const holder of holders) {
     if (holder.kept.length > 0) settled.set(holder, serveHolder(allocator, holder))
   }
-  for (const holder of holders) verdicts.push(settled.get(holder) ?? serveNewcomer(allocator, holder, input))
+  for (const holder of holders) {
+    verdicts.push(settled.get(holder) ?? serveNewcomer(allocator, holder, input))
+  }
   return verdicts.toSorted((a, b) => (a.service < b.service ? -1 : a.service > b.service ? 1 : 0))
 }
 
@@ -169,7 +171,8 @@ function serveNewcomer(allocator: Allocator, holder: Holder, input: AllocationIn
   if ('reason' in found) {
     const { reason, message } = found
     const dropped = reason === 'noPool' ? ownAddresses(holder, input) : holder.dropped
-    return { kind: 'refused', service: holder.service.key, reason, message: withLoss(message, dropped), dropped }
+    const service = holder.service.key
+    return { kind: 'refused', service, reason, message: withLoss(message, dropped), dropped }
   }
   for (const address of found.addresses) take(allocator.ledger, address, holder.service)
   return settle(allocator, holder, found)

@@ -5,7 +5,7 @@ import type { Config, Intent, Pool } from '../config/model.ts'
 import { formatAddress, sameAddress } from '../net/address.ts'
 import type { Address } from '../net/model.ts'
 import { rangeContains } from '../net/range.ts'
-import { address, config, pinned, pool, port, service } from './builders.ts'
+import { address, config, pinned, pool, port, service } from '../config/builders.ts'
 import type { Verdict } from './model.ts'
 import { planAllocation } from './plan.ts'
 
@@ -41,7 +41,8 @@ function randomPools(random: Random): readonly Pool[] {
 function randomService(random: Random, i: number): Intent {
   const families = [['ipv4'], ['ipv6'], ['ipv4', 'ipv6']] as const
   const chosen = families[random(3)] ?? families[0]
-  const policy = chosen.length === 1 ? 'SingleStack' : random(2) === 0 ? 'PreferDualStack' : 'RequireDualStack'
+  const dualPolicy = random(2) === 0 ? 'PreferDualStack' : 'RequireDualStack'
+  const policy = chosen.length === 1 ? 'SingleStack' : dualPolicy
   const sharingKey = random(3) === 0 ? `k${random(2)}` : ''
   const asks = random(4) === 0 && chosen.length === 1 && chosen[0] === 'ipv4'
   return service(`s${i}`, {

@@ -1,7 +1,7 @@
 /** Capacity and use of pools, exact beyond 2⁵³. */
 import { test } from 'uvu'
 import * as assert from 'uvu/assert'
-import { config, pool, range, service } from './builders.ts'
+import { config, pool, range, service } from '../config/builders.ts'
 import { planAllocation } from './plan.ts'
 import { mergeRanges, poolCapacity, poolUsage } from './usage.ts'
 

@@ -1,19 +1,13 @@
 /** ARP codec against captured frames, truncation at every length, and symmetry. */
 import { test } from 'uvu'
 import * as assert from 'uvu/assert'
-import { parseAddress } from '../net/address.ts'
+import { address } from '../config/builders.ts'
 import { announceArp, answerArp, type ArpPacket, decodeArp, encodeArp } from './arp.ts'
 import { toHex } from './bytes.ts'
 import { minFrameBytes } from './frame.ts'
 import {
   arpProbeFrame, arpReplyFrame, arpRequestFrame, askerMac, ownerMac, solicitationFrame,
 } from './golden.ts'
-
-const address = (text: string) => {
-  const parsed = parseAddress(text)
-  if (parsed === undefined) throw new Error(`Bad test address "${text}"`)
-  return parsed
-}
 
 const request: ArpPacket = {
   etherTo: 'ff:ff:ff:ff:ff:ff',
@@ -82,11 +76,11 @@ test('answerArp: the bytes with which the kernel answered the same request', () 
 
 test('announceArp: request form, then reply form, target MAC all ones', () => {
   const both = announceArp(address('192.0.2.11'), ownerMac).map(decodeArp)
-  const common = {
+  const either = {
     etherTo: 'ff:ff:ff:ff:ff:ff', etherFrom: ownerMac, senderMac: ownerMac,
     sender: address('192.0.2.11'), targetMac: 'ff:ff:ff:ff:ff:ff', target: address('192.0.2.11'),
   }
-  assert.equal(both, [{ ...common, operation: 1 }, { ...common, operation: 2 }])
+  assert.equal(both, [{ ...either, operation: 1 }, { ...either, operation: 2 }])
 })
 
 test.run()

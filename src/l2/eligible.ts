@@ -7,8 +7,10 @@ import type { LinkState, Member, Silence } from './model.ts'
  * Names of interfaces that carry containers, tunnels or nothing: never announced on unless an
  * advertisement names them. The list is the one MetalLB ships for exclusion.
  */
-const virtualNames =
-  /^(docker|cbr|dummy|virbr|lxcbr|veth|cali|tunl|flannel|kube-ipvs|cni|nodelocaldns|lxc|br-[0-9a-f]{12}$)|^lo$/
+const virtualNames = new RegExp(
+  '^(docker|cbr|dummy|virbr|lxcbr|veth|cali|tunl|flannel|kube-ipvs|cni|nodelocaldns|lxc|' +
+    'br-[0-9a-f]{12}$)|^lo$',
+)
 
 /** 'all' = no advertisement names interfaces; else the union of the names they give. */
 export type InterfaceChoice = 'all' | ReadonlySet<string>

@@ -1,17 +1,12 @@
 /** The engine as a timeline: what leaves, when, on which interface, and what is answered. */
 import { test } from 'uvu'
 import * as assert from 'uvu/assert'
-import { formatAddress, parseAddress } from '../net/address.ts'
+import { address } from '../config/builders.ts'
+import { formatAddress } from '../net/address.ts'
 import { decodeArp } from './arp.ts'
 import { burstMs, createEngine, type Effect, type Engine, refreshMs, step } from './engine.ts'
 import type { Announcement, LinkState } from './model.ts'
 import type { AnswerTable } from './responder.ts'
-
-const address = (text: string) => {
-  const parsed = parseAddress(text)
-  if (parsed === undefined) throw new Error(`Bad test address "${text}"`)
-  return parsed
-}
 
 const announcement = (text: string, interfaces: Announcement['interfaces'] = 'all') => ({
   address: address(text), text, interfaces, services: ['default/web'],

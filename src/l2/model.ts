@@ -73,7 +73,6 @@ export type Silence =
   | 'noPrefix' // no interface has a connected prefix that covers the address
   | 'unitElsewhere' // another address of the same unit keeps the owner on a node that cannot
   | 'speakerAbsent'
-  | 'configStale'
   | 'noNodes' // no speaker is known
 
 /** A node that may announce: alive, with the interfaces it says it has. */

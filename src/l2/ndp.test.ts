@@ -1,7 +1,8 @@
 /** Neighbour messages against captured frames, truncation at every length, checksum, options. */
 import { test } from 'uvu'
 import * as assert from 'uvu/assert'
-import { formatAddress, parseAddress } from '../net/address.ts'
+import { address } from '../config/builders.ts'
+import { formatAddress } from '../net/address.ts'
 import { toHex } from './bytes.ts'
 import {
   advertisementFrame, arpRequestFrame, askerMac, dadProbeFrame, ownerMac, solicitationFrame,
@@ -10,12 +11,6 @@ import {
   answerSolicitation, decodeNeighbour, encodeNeighbour, groupMac, type Neighbour,
   solicitedNodeGroup, unsolicited,
 } from './ndp.ts'
-
-const address = (text: string) => {
-  const parsed = parseAddress(text)
-  if (parsed === undefined) throw new Error(`Bad test address "${text}"`)
-  return parsed
-}
 
 const solicitation: Neighbour = {
   etherTo: '33:33:ff:00:00:11',

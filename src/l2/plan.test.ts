@@ -1,18 +1,12 @@
 /** Announcements as tables: who announces what, where, and why others are silent. */
 import { test } from 'uvu'
 import * as assert from 'uvu/assert'
+import { address, service } from '../config/builders.ts'
 import type { Advertisement, ClusterNode, Endpoint, Intent } from '../config/model.ts'
-import { parseAddress } from '../net/address.ts'
 import { parsePrefix } from '../net/range.ts'
 import type { Holding } from './demand.ts'
 import type { LinkState, Member } from './model.ts'
 import { type AnnouncementInput, groupUnits, planAnnouncements } from './plan.ts'
-
-const address = (text: string) => {
-  const parsed = parseAddress(text)
-  if (parsed === undefined) throw new Error(`Bad test address "${text}"`)
-  return parsed
-}
 
 const ad = (more: Partial<Advertisement> = {}): Advertisement => ({
   name: 'ad', pools: new Set(['lan']), nodeSelectors: [], interfaces: [], serviceSelectors: [],
@@ -34,14 +28,6 @@ const link = (name: string, prefix: string, more: Partial<LinkState> = {}): Link
     addresses: [{ address: parsed, prefix: parsed, isTentative: false }], ...more,
   }
 }
-
-const service = (name: string, more: Partial<Intent> = {}): Intent => ({
-  key: `default/${name}`, namespace: 'default', name, uid: undefined, isLoadBalancer: true,
-  loadBalancerClass: undefined, labels: {}, createdAtMs: undefined, order: 0,
-  families: ['ipv4'], policy: 'SingleStack', requested: [], requestedPool: undefined,
-  sharingKey: '', hasSharingKey: false, backendKey: '', ports: [], trafficPolicy: 'Cluster',
-  held: [], allocatedFromPool: undefined, refusal: undefined, ...more,
-})
 
 const holding = (text: string, of: Intent = service('web'), pool = 'lan'): Holding =>
   ({ service: of, address: address(text), text, pool })

@@ -135,10 +135,10 @@ function placeUnit(
   for (const demand of unit) {
     if (demand.bids.length === 0) continue
     const able = new Set(demand.bids.map((bid) => bid.node))
-    const common = met.length === 0 ? demand.bids : candidates.filter((bid) => able.has(bid.node))
-    if (common.length === 0) continue
+    const left = met.length === 0 ? demand.bids : candidates.filter((bid) => able.has(bid.node))
+    if (left.length === 0) continue
     met.push(demand)
-    candidates = common
+    candidates = left
   }
   const owner = electOwner({
     placement: input.placement ?? 'sticky',

@@ -1,7 +1,7 @@
 /** The responder's ladder: every drop reason, and the frames it answers, in both families. */
 import { test } from 'uvu'
 import * as assert from 'uvu/assert'
-import { parseAddress } from '../net/address.ts'
+import { address } from '../config/builders.ts'
 import { decodeArp } from './arp.ts'
 import { encodeMac } from './frame.ts'
 import {
@@ -14,12 +14,6 @@ import { type Answer, answerKey, type AnswerTable, emptyTable, respond } from '.
 const eth0 = 2
 const eth1 = 3
 const nowMs = 1_000
-
-const address = (text: string) => {
-  const parsed = parseAddress(text)
-  if (parsed === undefined) throw new Error(`Bad test address "${text}"`)
-  return parsed
-}
 
 const table = (
   texts: readonly string[], ifindexes = [eth0], notAfterMs = Number.POSITIVE_INFINITY,

@@ -10,7 +10,9 @@ const row = (more: Partial<ServiceRow> = {}): ServiceRow => ({
   namespace: 'default', name: 'web', verdict: 'kept', reason: '', message: '', pool: 'lan',
   addresses: ['192.0.2.1'], announcements: [], silent: [], ...more,
 })
-const refused = row({ verdict: 'refused', reason: 'poolExhausted', message: 'full', pool: null, addresses: [] })
+const refused = row({
+  verdict: 'refused', reason: 'poolExhausted', message: 'full', pool: null, addresses: [],
+})
 
 const cases = [
   { it: 'assigned turning kept is none', before: [row({ verdict: 'assigned' })], after: [row()], want: [] },

@@ -4,14 +4,10 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { suite } from 'uvu'
 import * as assert from 'uvu/assert'
-import { formatAddress, parseAddress } from '../net/address.ts'
+import { address } from '../config/builders.ts'
+import { formatAddress } from '../net/address.ts'
 import { type Ledger, readState, sameLedger, writeLastGood, writeLedger } from './state.ts'
 
-const address = (text: string) => {
-  const parsed = parseAddress(text)
-  if (parsed === undefined) throw new Error(text)
-  return parsed
-}
 const ledger: Ledger = new Map([
   ['default/web', [address('192.0.2.1'), address('2001:db8::1')]],
   ['default/db', [address('192.0.2.2')]],

@@ -1,8 +1,8 @@
 /** Builders of pools and Services for tests: a row stays on a few lines. */
-import type { Allocation, Config, Intent, Pool } from '../config/model.ts'
 import { parseAddress } from '../net/address.ts'
 import type { Address, Range } from '../net/model.ts'
 import { parseRange } from '../net/range.ts'
+import type { Allocation, Config, Intent, Pool } from './model.ts'
 
 /** The address, or a bug in the test. */
 export function address(text: string): Address {

@@ -1,0 +1,199 @@
+/** Packet sockets and netlink on a real veth pair, in a network namespace of this test's own. */
+import { execFileSync, spawnSync } from 'node:child_process'
+import { fileURLToPath } from 'node:url'
+import { test } from 'uvu'
+import * as assert from 'uvu/assert'
+import { parseAddress } from '../../net/address.ts'
+import { toHex } from '../bytes.ts'
+import { arpReplyFrame, arpRequestFrame, askerMac, dadProbeFrame, solicitationFrame } from '../golden.ts'
+import type { LinkState } from '../model.ts'
+import { decodeNeighbour, solicitedNodeGroup, unsolicited } from '../ndp.ts'
+import { type Links, openLinks } from './links.ts'
+import { openPackets, type Packets } from './packets.ts'
+
+const insideVariable = 'ARPEGGIO_TEST_NAMESPACE'
+
+const isInside = process.env[insideVariable] === '1'
+const isPermitted = isInside || spawnSync('unshare', ['--net', 'true']).status === 0
+
+/** Runs this file again in a fresh namespace, which goes with its last process. */
+function runInside(): never {
+  const args = ['--net', process.execPath, fileURLToPath(import.meta.url)]
+  const env = { ...process.env, [insideVariable]: '1' }
+  const inner = spawnSync('unshare', args, { env, stdio: 'inherit' })
+  process.exit(inner.status ?? 1)
+}
+
+if (isPermitted && !isInside) runInside()
+
+/** A test, or a skip with its reason where namespaces may not be made. */
+function check(name: string, run: () => Promise<void>): void {
+  if (isPermitted) return test(name, run)
+  console.log(`skipped ${name}: network namespaces are not permitted here; run as root`)
+  test.skip(name, run)
+}
+
+const capMs = 5_000
+const ip = (...args: string[]): string => execFileSync('ip', args, { encoding: 'utf8' })
+
+/** Settles when the condition holds; fails after one generous cap. */
+async function until(what: string, condition: () => boolean): Promise<void> {
+  const startMs = performance.now()
+  while (!condition()) {
+    if (performance.now() - startMs > capMs) throw new Error(`Timed out waiting until ${what}`)
+    await new Promise((resolve) => setTimeout(resolve, 2))
+  }
+}
+
+function linkNamed(links: Links, name: string): LinkState | undefined {
+  return links.current().find((link) => link.name === name)
+}
+
+function need(links: Links, name: string): LinkState {
+  const link = linkNamed(links, name)
+  if (link === undefined) throw new Error(`There is no link "${name}"`)
+  return link
+}
+
+/** A veth pair `near`–`far`, both up with carrier, and what each end received. */
+async function openPair(): Promise<{
+  links: Links; near: Packets; far: Packets; nearIndex: number; farIndex: number
+  heard: string[]; heardFar: string[]
+} & AsyncDisposable> {
+  ip('link', 'add', 'near', 'address', askerMac, 'type', 'veth', 'peer', 'name', 'far')
+  ip('link', 'set', 'near', 'addrgenmode', 'none', 'up')
+  ip('link', 'set', 'far', 'addrgenmode', 'none', 'up')
+  const links = await openLinks()
+  const heard: string[] = []
+  const heardFar: string[] = []
+  const near = openPackets((_, frame) => void heard.push(toHex(frame)))
+  const far = openPackets((_, frame) => void heardFar.push(toHex(frame)))
+  assert.is(near.attach(need(links, 'near')), undefined)
+  assert.is(far.attach(need(links, 'far')), undefined)
+  return {
+    links, near, far, heard, heardFar,
+    nearIndex: need(links, 'near').index,
+    farIndex: need(links, 'far').index,
+    [Symbol.asyncDispose]: async () => {
+      await near[Symbol.asyncDispose]()
+      await far[Symbol.asyncDispose]()
+      await links[Symbol.asyncDispose]()
+      ip('link', 'del', 'near')
+    },
+  }
+}
+
+/** A frame that arrives at last: whatever was sent before it has arrived or will not. */
+const marker = arpReplyFrame
+
+check('ARP and neighbour frames arrive; other traffic, tagged frames and own frames do not', async () => {
+  await using pair = await openPair()
+  const { far, farIndex, heard, heardFar } = pair
+  const udp6 = solicitationFrame.with(20, 17)
+  const echo = solicitationFrame.with(54, 128)
+  const ipv4 = arpRequestFrame.with(13, 0)
+  const tagged = Uint8Array.from([
+    ...arpRequestFrame.subarray(0, 12), 0x81, 0x00, 0x00, 0x05, ...arpRequestFrame.subarray(12),
+  ])
+  for (const frame of [udp6, echo, ipv4, tagged, arpRequestFrame, solicitationFrame, marker]) {
+    assert.is(far.send(farIndex, frame), undefined)
+  }
+  const want = [arpRequestFrame, marker, solicitationFrame].map(toHex).toSorted()
+  await until('three frames arrived', () => heard.length >= want.length)
+  assert.equal(heard.toSorted(), want)
+  assert.equal(heardFar, [], 'own frames are not heard')
+})
+
+check('a priority tag (VLAN 0) is no foreign VLAN: the frame is served', async () => {
+  await using pair = await openPair()
+  const { far, farIndex, heard } = pair
+  far.send(farIndex, Uint8Array.from([
+    ...arpRequestFrame.subarray(0, 12), 0x81, 0x00, 0xe0, 0x00, ...arpRequestFrame.subarray(12),
+  ]))
+  await until('the frame arrived', () => heard.length === 1)
+  assert.is(heard[0], toHex(arpRequestFrame))
+})
+
+check('a neighbour advertisement leaves with hop limit 255 and a checksum that holds', async () => {
+  await using pair = await openPair()
+  const { near, nearIndex, heardFar } = pair
+  const address = parseAddress('2001:db8::11')
+  const source = parseAddress('fe80::1')
+  if (address === undefined || source === undefined) throw new Error('Bad test address')
+  near.sendNeighbour(nearIndex, unsolicited(address, '02:00:5e:00:53:0b', source))
+  await until('it arrived', () => heardFar.length === 1)
+  const bytes = Uint8Array.from(Buffer.from(heardFar[0] ?? '', 'hex'))
+  assert.is(bytes[21], 255)
+  assert.is(typeof decodeNeighbour(bytes), 'object')
+})
+
+check('groups: 3,000 solicited-node groups are joined and left again', async () => {
+  await using pair = await openPair()
+  const { near, nearIndex } = pair
+  const groups = Array.from({ length: 3_000 }, (_, i) =>
+    solicitedNodeGroup({ family: 'ipv6', bits: BigInt(i + 1) })
+  )
+  const failures = groups.map((group) => near.join(nearIndex, group)).filter((f) => f !== undefined)
+  assert.equal(failures, [])
+  const joined = ip('maddr', 'show', 'dev', 'near').match(/33:33:ff:00:/g) ?? []
+  assert.is(joined.length, groups.length)
+  for (const group of groups) near.leave(nearIndex, group)
+  assert.is(ip('maddr', 'show', 'dev', 'near').match(/33:33:ff:00:/g), null)
+})
+
+check('a detached interface is deaf, sending on it is an error that says so', async () => {
+  await using pair = await openPair()
+  const { near, nearIndex, far, farIndex, heard } = pair
+  near.detach(nearIndex)
+  far.send(farIndex, dadProbeFrame)
+  assert.is(near.send(nearIndex, marker), 'Cannot send frame: the interface is gone')
+  near.attach(need(pair.links, 'near'))
+  far.send(farIndex, marker)
+  await until('the marker arrived', () => heard.length > 0)
+  assert.equal(heard, [toHex(marker)])
+})
+
+check('links: appearing, renamed, new MAC, carrier, addresses, enslaved, going', async () => {
+  await using links = await openLinks()
+  let changes = 0
+  links.onChange(() => void changes++)
+  ip('link', 'add', 'one', 'type', 'veth', 'peer', 'name', 'two')
+  await until('it appeared', () => linkNamed(links, 'one') !== undefined)
+  const { index } = need(links, 'one')
+  assert.equal([need(links, 'one').isUp, need(links, 'one').isBroadcast], [false, true])
+  ip('link', 'set', 'one', 'name', 'lan')
+  await until('it was renamed', () => linkNamed(links, 'lan')?.index === index)
+  assert.is(linkNamed(links, 'one'), undefined)
+  ip('link', 'set', 'lan', 'address', '02:00:5e:00:53:77')
+  await until('its MAC changed', () => need(links, 'lan').mac === '02:00:5e:00:53:77')
+  ip('link', 'set', 'lan', 'up')
+  await until('it is up without carrier', () => need(links, 'lan').isUp)
+  assert.is(need(links, 'lan').hasCarrier, false)
+  ip('link', 'set', 'two', 'up')
+  await until('it has carrier', () => need(links, 'lan').hasCarrier)
+  ip('addr', 'add', '192.0.2.1/24', 'dev', 'lan')
+  await until('it has an address', () => need(links, 'lan').addresses.some((a) => a.prefix.length === 24))
+  ip('addr', 'del', '192.0.2.1/24', 'dev', 'lan')
+  await until('it has none', () => !need(links, 'lan').addresses.some((a) => a.prefix.length === 24))
+  ip('link', 'add', 'bridge', 'type', 'bridge')
+  ip('link', 'set', 'lan', 'master', 'bridge')
+  await until('it is a bridge port', () => need(links, 'lan').master !== undefined)
+  ip('link', 'set', 'lan', 'nomaster')
+  await until('it is free again', () => linkNamed(links, 'lan')?.master === undefined)
+  assert.is(linkNamed(links, 'lan')?.index, index, 'leaving a bridge is not going')
+  ip('link', 'del', 'lan')
+  await until('it is gone', () => linkNamed(links, 'lan') === undefined)
+  ip('link', 'del', 'bridge')
+  assert.ok(changes >= 10, `${changes} changes were told`)
+})
+
+check('links: a tentative IPv6 address is marked until it is confirmed', async () => {
+  await using pair = await openPair()
+  const { links } = pair
+  ip('addr', 'add', '2001:db8::5/64', 'dev', 'near')
+  const find = () => need(links, 'near').addresses.find((a) => a.address.family === 'ipv6')
+  await until('it is there', () => find() !== undefined)
+  await until('it is confirmed', () => find()?.isTentative === false)
+})
+
+test.run()
