@@ -221,7 +221,6 @@ none('imports carry .ts, and no export is a default or a barrel', () =>
     const from = importOf(node)
     if (from?.startsWith('.') === true && !from.endsWith('.ts')) return `"${from}" lacks .ts`
     if (from === '(computed)') return 'the imported path is not a literal'
-    if (ts.isExportAssignment(node)) return 'default export'
     if (node.kind === ts.SyntaxKind.DefaultKeyword && !ts.isDefaultClause(node.parent)) {
       return 'default export'
     }

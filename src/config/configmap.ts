@@ -33,6 +33,12 @@ export function readLegacies(
 }
 
 function readConfigMap(object: RawObject, seen: Set<string>): Legacy | undefined {
+  const text = parseConfigMap(object)
+  return text === undefined ? undefined : readLegacy(text.value, text.at, seen)
+}
+
+/** The configuration inside a ConfigMap; undefined if it is empty or, with problems, broken. */
+export function parseConfigMap(object: RawObject): BareLegacy | undefined {
   const content = object.value['data']
   const text = isFields(content) ? content[legacyKey] : undefined
   const at = field(field(object.at, 'data'), legacyKey)
@@ -45,7 +51,7 @@ function readConfigMap(object: RawObject, seen: Set<string>): Legacy | undefined
   const value = parsed.documents[0]?.value
   // As in MetalLB 0.12, an empty text is a valid configuration without pools.
   if (parsed.problems.length > 0 || value === undefined || value === null) return undefined
-  if (isFields(value)) return readLegacy(value, at, seen)
+  if (isFields(value)) return { at, value }
   addProblem(at, 'BadType', 'Want a mapping with `address-pools`')
   return undefined
 }

@@ -190,11 +190,12 @@ export type ProblemReason =
   | 'DuplicateName' // two objects of one kind and name that differ
   | 'DuplicateEntry'
   | 'BadSelector'
-  | 'ForeignKind' // warning: BGP kinds
+  | 'ForeignKind' // warning: BGP kinds, and what `convert` leaves out
   | 'ForeignNamespace' // warning: configuration outside the release namespace
   | 'UnknownPool' // warning: an advertisement names a pool that does not exist
   | 'IgnoredPool' // warning: a ConfigMap pool that overlaps pools from CRDs
   | 'NotAdvertised' // warning: a pool that no L2Advertisement selects
+  | 'Renamed' // warning of `convert`: a pool whose name no object can have
 
 /** Result of reading a set of texts. `world` is undefined iff there are problems. */
 export interface Reading {

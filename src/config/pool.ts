@@ -127,8 +127,15 @@ function readNamespaces(
   return new Set([...named, ...matched])
 }
 
+/** A problem for each entry that overlaps an earlier one, naming both. */
+export function reportOverlaps(entries: readonly Entry[]): void {
+  for (const { entry, other } of findOverlaps(entries)) {
+    addProblem(entry.at, 'Overlap', describeOverlap(entry, other))
+  }
+}
+
 /** Entries that overlap an earlier one, with that one; linear after sorting. */
-export function findOverlaps(
+function findOverlaps(
   entries: readonly Entry[],
 ): readonly { readonly entry: Entry; readonly other: Entry }[] {
   const order = new Map(entries.map((entry, i) => [entry, i]))

@@ -15,7 +15,7 @@ import type {
   Advertisement, Config, Endpoint, Labels, Pool, Problem, Reading, Source, World,
 } from './model.ts'
 import { type BareLegacy, checkNamed, labelsOf, type RawObject, readObjects } from './object.ts'
-import { describeOverlap, type Entry, findOverlaps, type RawPool, readPool } from './pool.ts'
+import { type RawPool, readPool, reportOverlaps } from './pool.ts'
 import { parseDocuments } from './yaml.ts'
 
 export interface ReadOptions {
@@ -24,7 +24,7 @@ export interface ReadOptions {
 }
 
 /** Where configuration lives when nobody says otherwise. */
-const defaultNamespace = 'metallb-system'
+export const defaultNamespace = 'metallb-system'
 /** A misspelt `spec` would silently mean the default of everything. */
 const topFields = ['apiVersion', 'kind', 'metadata', 'spec', 'status']
 
@@ -36,7 +36,7 @@ type ByRole = ReadonlyMap<Role, readonly RawObject[]>
  */
 export function readWorld(sources: readonly Source[], options: ReadOptions = {}): Reading {
   const findings: Findings = { problems: [], warnings: [] }
-  const { objects, legacy } = readAll(sources, findings)
+  const { objects, legacy } = readContents(sources, findings)
   const byRole = sortByRole(objects, options.namespace)
   const config = readConfig(byRole, legacy)
   const services = of(byRole, 'service')
@@ -59,7 +59,8 @@ export function readWorld(sources: readonly Source[], options: ReadOptions = {})
   return { world: problems.length === 0 ? world : undefined, config, problems, warnings }
 }
 
-function readAll(
+/** The objects and bare legacy texts of all sources, in their order; what cannot be read is found. */
+export function readContents(
   sources: readonly Source[], findings: Findings,
 ): { objects: readonly RawObject[]; legacy: readonly BareLegacy[] } {
   const objects: RawObject[] = []
@@ -156,12 +157,6 @@ function readConfig(byRole: ByRole, bare: readonly BareLegacy[]): Config {
   const pools = [...crdPools, ...legacyPools]
   reportOverlaps(pools.flatMap((raw) => raw.entries))
   return buildConfig({ pools: pools.map((raw) => raw.pool), raws, bgpChoices, legacy, crdPools })
-}
-
-function reportOverlaps(entries: readonly Entry[]): void {
-  for (const { entry, other } of findOverlaps(entries)) {
-    addProblem(entry.at, 'Overlap', describeOverlap(entry, other))
-  }
 }
 
 interface Parts {

@@ -32,12 +32,17 @@ const dnsSubdomain = /^[a-z0-9]([-a-z0-9]*[a-z0-9])?(\.[a-z0-9]([-a-z0-9]*[a-z0-
 const nameLimit = 63
 const prefixLimit = 253
 
+/** Whether text is a DNS subdomain of at most 253 characters, as names of most objects must be. */
+export function isDnsSubdomain(text: string): boolean {
+  return text.length <= prefixLimit && dnsSubdomain.test(text)
+}
+
 /** Whether text is a label key: an optional DNS prefix and a name of at most 63 characters. */
 export function isLabelKey(text: string): boolean {
   const slash = text.indexOf('/')
   const prefix = slash === -1 ? undefined : text.slice(0, slash)
   const name = text.slice(slash + 1)
-  if (prefix !== undefined && (prefix.length > prefixLimit || !dnsSubdomain.test(prefix))) return false
+  if (prefix !== undefined && !isDnsSubdomain(prefix)) return false
   return name.length <= nameLimit && labelName.test(name)
 }
 

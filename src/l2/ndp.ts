@@ -130,8 +130,8 @@ function readMacOption(message: Uint8Array, wanted: number): Mac | undefined | '
   return found
 }
 
-/** The ICMPv6 part of an advertisement for `target`, checksum included. */
-export function encodeAdvertisement(packet: Neighbour): Uint8Array {
+/** The ICMPv6 part of a neighbour message, checksum included. */
+export function encodeMessage(packet: Neighbour): Uint8Array {
   const optionType = packet.type === typeSolicitation ? optionSourceMac : optionTargetMac
   const message = new Uint8Array(neighbourBytes + (packet.mac === undefined ? 0 : 8))
   message[0] = packet.type
@@ -148,7 +148,7 @@ export function encodeAdvertisement(packet: Neighbour): Uint8Array {
 
 /** The whole frame of a neighbour message: hop limit 255, no extension headers. */
 export function encodeNeighbour(packet: Neighbour): Uint8Array {
-  const message = encodeAdvertisement(packet)
+  const message = encodeMessage(packet)
   const frame = startFrame(
     packet.etherTo, packet.etherFrom, etherTypeIPv6, ipv6HeaderBytes + message.length,
   )

@@ -8,6 +8,7 @@ import { createApp } from '../http/app.ts'
 import { openListener } from '../http/listen.ts'
 import type { StatusDocument } from '../http/status.ts'
 import { isUsable } from '../l2/eligible.ts'
+import { openIcmp6 } from '../l2/linux/icmp6.ts'
 import { openLinks } from '../l2/linux/links.ts'
 import { openPackets } from '../l2/linux/packets.ts'
 import type { LinkState } from '../l2/model.ts'
@@ -37,7 +38,10 @@ export async function runStandalone(
   const forwarding = closing.use(await openForwarding({
     isEnabled: options.forward, setSysctls: options.setSysctls, node, log,
   }))
-  const announcer = closing.use(openAnnouncer({ clock, log, metrics, openPackets }))
+  const icmp6 = closing.use(await openIcmp6())
+  const announcer = closing.use(openAnnouncer({
+    clock, log, metrics, openPackets: (onFrame) => openPackets(onFrame, icmp6),
+  }))
   const links = closing.use(await openLinks())
   const parts = { options, node, state, announcer, forwarding, clock, log, metrics }
   const host = createHost(parts)

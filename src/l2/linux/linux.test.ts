@@ -8,6 +8,7 @@ import { toHex } from '../bytes.ts'
 import { arpReplyFrame, arpRequestFrame, askerMac, dadProbeFrame, solicitationFrame } from '../golden.ts'
 import type { LinkState } from '../model.ts'
 import { decodeNeighbour, solicitedNodeGroup, unsolicited } from '../ndp.ts'
+import { openIcmp6 } from './icmp6.ts'
 import { type Links, openLinks } from './links.ts'
 import { openPackets, type Packets } from './packets.ts'
 
@@ -125,6 +126,28 @@ check('a neighbour advertisement leaves with hop limit 255 and a checksum that h
   const bytes = Uint8Array.from(Buffer.from(heardFar[0] ?? '', 'hex'))
   assert.is(bytes[21], 255)
   assert.is(typeof decodeNeighbour(bytes), 'object')
+})
+
+check('an unsolicited advertisement leaves through raw-socket on Node, else as a frame', async () => {
+  await using pair = await openPair()
+  ip('link', 'set', 'near', 'addrgenmode', 'eui64', 'down')
+  ip('link', 'set', 'near', 'up')
+  const source = () => need(pair.links, 'near').addresses.find((a) => !a.isTentative)?.address
+  await until('there is a link-local address', () => source() !== undefined)
+  using icmp6 = await openIcmp6()
+  const isNode = process.release.name === 'node' && !('Deno' in globalThis)
+  assert.is(icmp6 !== undefined, isNode, 'raw-socket is there exactly on Node')
+  await using packets = openPackets(() => undefined, icmp6)
+  packets.attach(need(pair.links, 'near'))
+  const address = parseAddress('2001:db8::11')
+  const from = source()
+  if (address === undefined || from === undefined) throw new Error('Bad test address')
+  const sent = unsolicited(address, askerMac, from)
+  const isOurs = (hex: string): boolean => hex.slice(108, 110) === '88'
+  assert.is(packets.sendNeighbour(pair.nearIndex, sent), undefined)
+  await until('it arrived', () => pair.heardFar.some(isOurs))
+  const bytes = Uint8Array.from(Buffer.from(pair.heardFar.find(isOurs) ?? '', 'hex'))
+  assert.equal(decodeNeighbour(bytes), sent)
 })
 
 check('groups: 3,000 solicited-node groups are joined and left again', async () => {

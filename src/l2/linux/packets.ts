@@ -2,12 +2,13 @@
 import type { Address } from '../../net/model.ts'
 import { encodeMac, writeUint16 } from '../frame.ts'
 import type { LinkState } from '../model.ts'
-import { encodeNeighbour, groupMac, type Neighbour } from '../ndp.ts'
+import { encodeNeighbour, groupMac, isMulticast, type Neighbour } from '../ndp.ts'
 import { arpFilter, encodeFilter, neighbourFilter } from './filter.ts'
 import {
   bindSocket, closeFd, describeErrno, errnos, flagDontWait, flagTrunc, openSocket, receive, send,
   setOption,
 } from './libc.ts'
+import type { Icmp6 } from './icmp6.ts'
 import { openPoller } from './poller.ts'
 
 const familyPacket = 17
@@ -50,9 +51,10 @@ export interface Packets extends AsyncDisposable {
 
 /**
  * Nothing is open until `attach`. `onFrame` runs on the main thread with a buffer that is reused:
- * it must not be kept. Frames sent here do not come back.
+ * it must not be kept. Frames sent here do not come back. Unsolicited advertisements leave through
+ * `icmp6` where there is one, else, and where it fails, as frames.
  */
-export function openPackets(onFrame: OnFrame): Packets {
+export function openPackets(onFrame: OnFrame, icmp6?: Icmp6): Packets {
   const ports = new Map<number, Port>()
   const poller = openPoller((error) => {
     throw error
@@ -87,7 +89,12 @@ export function openPackets(onFrame: OnFrame): Packets {
     },
     detach,
     send: (ifindex, frame) => sendOn(ports.get(ifindex), frame),
-    sendNeighbour: (ifindex, packet) => sendOn(ports.get(ifindex), encodeNeighbour(packet)),
+    sendNeighbour: (ifindex, packet) => {
+      const asFrame = (): string | undefined => sendOn(ports.get(ifindex), encodeNeighbour(packet))
+      if (icmp6 === undefined || !isMulticast(packet.destination)) return asFrame()
+      icmp6.send(ifindex, packet, () => void asFrame())
+      return undefined
+    },
     join: (ifindex, group) => joinOn(ports.get(ifindex), group),
     leave: (ifindex, group) => leaveOn(ports.get(ifindex), group),
     [Symbol.asyncDispose]: async () => {

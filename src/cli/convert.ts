@@ -1,0 +1,40 @@
+/** What `arpeggio convert` prints: manifests as YAML or JSON, and what they do not carry over. */
+import { convertLegacy, type Manifest } from '../config/convert.ts'
+import type { FileOptions, Output } from '../config/options.ts'
+import { dumpYaml } from '../config/yaml.ts'
+import { formatProblem } from './check.ts'
+import type { Input } from './input.ts'
+
+export interface ConvertResult {
+  /** Empty if there are problems: nothing half done can be applied by mistake. */
+  readonly stdout: string
+  /** Problems and warnings, one a line. */
+  readonly stderr: string
+  readonly exitCode: 0 | 1
+}
+
+/** Converts what was read; warnings leave the exit code at 0. */
+export function runConvert(input: Input, options: FileOptions): ConvertResult {
+  const { namespace, output } = options
+  const conversion = convertLegacy(input.sources, namespace === undefined ? {} : { namespace })
+  const problems = [...input.problems, ...conversion.problems]
+  const lines = [
+    ...problems.map(formatProblem),
+    ...conversion.warnings.map((warning) => `warning: ${formatProblem(warning)}`),
+  ]
+  const isGood = problems.length === 0
+  return {
+    stdout: isGood ? formatManifests(conversion.manifests, output) : '',
+    stderr: lines.join('\n'),
+    exitCode: isGood ? 0 : 1,
+  }
+}
+
+/** YAML documents under a line that says who made them; as JSON, one List. */
+export function formatManifests(manifests: readonly Manifest[], output: Output): string {
+  if (output === 'json') {
+    return JSON.stringify({ apiVersion: 'v1', kind: 'List', items: manifests }, undefined, 2)
+  }
+  const head = '# Made by arpeggio convert from a legacy ConfigMap.\n'
+  return (head + manifests.map(dumpYaml).join('---\n')).trimEnd()
+}
