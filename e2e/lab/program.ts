@@ -1,0 +1,81 @@
+/** Runs the real program on a host of the lab, and asks it over HTTP as anybody could. */
+import { join } from 'node:path'
+import { type Child, until } from './command.ts'
+import type { Host } from './lab.ts'
+
+/** What tests read of `/status`: our own statement of the format, apart from the program's. */
+export interface Status {
+  readonly node: string
+  readonly config: {
+    readonly ok: boolean
+    readonly problems: readonly Problem[]
+    readonly warnings: readonly Problem[]
+  }
+  readonly services: readonly ServiceStatus[]
+  readonly announcements: readonly {
+    readonly address: string
+    readonly interfaces: readonly string[]
+    readonly since: string
+    readonly requests: number
+    readonly replies: number
+    readonly gratuitous: number
+  }[]
+  readonly drops: Readonly<Record<string, number>>
+  readonly forwarding: { readonly state: string }
+}
+
+/** Finding about input, as `check -o json` prints it. */
+export interface Problem {
+  readonly file: string
+  readonly document: number
+  readonly object: string
+  readonly path: string
+  readonly reason: string
+  readonly message: string
+}
+
+/** One Service, as `plan -o json` prints it. */
+export interface ServiceStatus {
+  readonly namespace: string
+  readonly name: string
+  readonly verdict: string
+  readonly reason: string
+  readonly message: string
+  readonly pool: string | null
+  readonly addresses: readonly string[]
+  readonly announcements: readonly { readonly address: string; readonly node: string }[]
+}
+
+/** The program on a host. Disposing sends SIGTERM. */
+export interface Arpeggio extends AsyncDisposable {
+  readonly child: Child
+  status(): Promise<Status>
+  /** The first status for which `holds` is true, now or within the cap. */
+  statusWhen(what: string, holds: (status: Status) => boolean): Promise<Status>
+}
+
+/** What runs the program from its sources. */
+export const arpeggio = [process.execPath, join(import.meta.dirname, '../../src/main.ts')]
+
+const url = 'http://127.0.0.1:7472'
+
+/** Starts `arpeggio standalone` on a host; it is ready when the promise fulfils. */
+export async function openArpeggio(host: Host, args: readonly string[]): Promise<Arpeggio> {
+  const child = host.spawn([...arpeggio, 'standalone', ...args])
+  await until(`arpeggio on "${host.name}" is ready`, async () => {
+    if (!child.isRunning()) throw new Error(`Arpeggio ended early: ${child.lines.join('\n')}`)
+    return (await host.exec(['curl', '-sf', `${url}/readyz`])).code === 0
+  })
+  const ask = ['curl', '-sS', '-H', 'accept: application/json', `${url}/status`]
+  const status = async (): Promise<Status> => JSON.parse(await host.execOk(ask))
+  return {
+    child,
+    status,
+    statusWhen: (what, holds) =>
+      until(what, async () => {
+        const now = await status()
+        return holds(now) && now
+      }),
+    [Symbol.asyncDispose]: () => child[Symbol.asyncDispose](),
+  }
+}
