@@ -64,6 +64,7 @@ const vendors: Readonly<Record<string, string>> = {
   'node:util': 'src/config/options.ts',
   'node:crypto': 'src/l2/placement.ts',
   'koffi': 'src/l2/linux/libc.ts',
+  'raw-socket': 'src/l2/linux/icmp6.ts',
   'prom-client': 'src/metrics.ts',
   'hono': 'src/http/app.ts',
   '@hono/node-server': 'src/http/listen.ts',
@@ -147,7 +148,10 @@ function importOf(node: ts.Node): string | undefined {
   }
   if (!ts.isCallExpression(node) || node.expression.kind !== ts.SyntaxKind.ImportKeyword) return
   const [from] = node.arguments
-  return from !== undefined && ts.isStringLiteral(from) ? from.text : '(computed)'
+  if (from !== undefined && ts.isStringLiteral(from)) return from.text
+  // `import(name)`, so that an optional package is not resolved before it is wanted.
+  const constant = new RegExp(`\\bconst ${from?.getText()} = '([^']+)'`)
+  return constant.exec(node.getSourceFile().text)?.[1] ?? '(computed)'
 }
 
 function lineOf(tree: ts.SourceFile, node: ts.Node): number {
@@ -220,7 +224,7 @@ none('imports carry .ts, and no export is a default or a barrel', () =>
   inspect(files, (node) => {
     const from = importOf(node)
     if (from?.startsWith('.') === true && !from.endsWith('.ts')) return `"${from}" lacks .ts`
-    if (from === '(computed)') return 'the imported path is not a literal'
+    if (from === '(computed)') return 'the imported path is not a constant'
     if (node.kind === ts.SyntaxKind.DefaultKeyword && !ts.isDefaultClause(node.parent)) {
       return 'default export'
     }

@@ -130,6 +130,18 @@ test('advertisement: a name that no pool has is a warning with what was meant', 
   ])
 })
 
+test('advertisement: the hint names no pools where there are none or many', () => {
+  const warningOf = (count: number): string | undefined => {
+    const texts = [advertisement({ ipAddressPools: ['lan'] }), ...Array.from({ length: count }, (_, i) =>
+      object('IPAddressPool', `pool-${i}`, { addresses: [`2001:db8::${i}:0/112`] }))]
+    const bytes = new TextEncoder().encode(texts.map((each) => JSON.stringify(each)).join('\n---\n'))
+    return readWorld([{ file: 'a.yaml', bytes }]).warnings[0]?.message
+  }
+  assert.is(warningOf(0), 'There is no pool "lan"')
+  assert.is(warningOf(1), 'There is no pool "lan"; pools are pool-0')
+  assert.is(warningOf(6), 'There is no pool "lan"')
+})
+
 test('advertisement: a pool that nothing selects is a warning', () => {
   const { warnings, config } = read(advertisement({ ipAddressPools: ['a', 'b'] }))
   assert.equal(warnings, ['IPAddressPool/c  NotAdvertised: No L2Advertisement selects pool "c": ' +

@@ -32,6 +32,7 @@ const nodes: { it: string; more: Parameters<typeof node>[1]; want: string }[] = 
     more: { conditions: [{ type: 'NetworkUnavailable', status: 'False' }] } },
   { it: 'not ready, which is not looked at', more: { conditions: [{ type: 'Ready', status: 'False' }] },
     want: '' },
+  { it: 'ready', more: { conditions: [{ type: 'Ready', status: 'True' }] }, want: '' },
   { it: 'no conditions', more: {}, want: '' },
 ]
 for (const { it, more, want } of nodes) {

@@ -210,10 +210,10 @@ test('intent: ports with their defaults', () => {
 test('intent: held addresses in their order; host names, repetitions and foreign text left out', () => {
   const ingress = [
     { ip: '2001:db8::5', ipMode: 'VIP' }, { hostname: 'web.example' }, { ip: '192.0.2.1' }, { ip: 'x' },
-    { ip: '192.0.2.1' }, null, { ip: 5 },
+    { ip: '192.0.2.1' }, null, { ip: 5 }, { ip: '192.0.2.9' },
   ]
   const { held } = good({ status: { loadBalancer: { ingress } } })
-  assert.equal(held.map(formatAddress), ['2001:db8::5', '192.0.2.1'])
+  assert.equal(held.map(formatAddress), ['2001:db8::5', '192.0.2.1', '192.0.2.9'])
   assert.equal(good({ status: { loadBalancer: {} } }).held, [])
   assert.equal(good({ status: { loadBalancer: { ingress: 'x' } } }).held, [])
 })

@@ -185,6 +185,22 @@ test('legacy: beside custom resources, pools that overlap or repeat a name are i
   ])
 })
 
+const edges: { entry: string; want: readonly string[] }[] = [
+  { entry: '192.0.2.0-192.0.2.16', want: ['a'] },
+  { entry: '192.0.2.31-192.0.2.40', want: ['a'] },
+  { entry: '192.0.2.20-192.0.2.21', want: ['a'] },
+  { entry: '192.0.2.0/24', want: ['a'] },
+  { entry: '192.0.2.0-192.0.2.15', want: ['a', 'old'] },
+  { entry: '192.0.2.32-192.0.2.40', want: ['a', 'old'] },
+  { entry: '::c000:210/124', want: ['a', 'old'] },
+]
+for (const { entry, want } of edges) {
+  test(`legacy: ${entry} beside 192.0.2.16/28 gives pools [${want}]`, () => {
+    const text = pools(`name: old, protocol: layer2, addresses: ["${entry}"]`)
+    assert.equal(read(text, crd('a', '192.0.2.16/28'), open).config.pools.map(({ name }) => name), want)
+  })
+}
+
 test('legacy: 3,000 pools beside 3,000 custom resources, one of them overlapping', () => {
   const entry = (i: number, host: number): string => `2001:db8:${host}::${i.toString(16)}:0/112`
   const rows = Array.from({ length: 3_000 }, (_, i) =>

@@ -101,6 +101,20 @@ test('pool: overlaps between pools name both, their entries and the file', () =>
   assert.equal(problems, [about(2, 0, '192.0.2.0/28'), about(2, 1, '192.0.2.16-192.0.2.17')])
 })
 
+test('pool: a wide range is found to overlap each of the narrow ones in it', () => {
+  const addresses = ['192.0.2.8/30', '192.0.2.0/26', '192.0.2.32/30', '192.0.2.63-192.0.2.64']
+  const { problems } = read(pool('p', { addresses }))
+  assert.equal(problems.map((problem) => problem.split(':')[0]), [
+    '1 spec.addresses[1] Overlap', '1 spec.addresses[2] Overlap', '1 spec.addresses[3] Overlap',
+  ])
+})
+
+test('pool: IPv6 ranges of small value overlap each other behind IPv4 ones', () => {
+  const addresses = ['192.0.2.0/28', '::10-::1f', '::18/128']
+  const { problems } = read(pool('p', { addresses }))
+  assert.equal(problems.map((problem) => problem.split(':')[0]), ['1 spec.addresses[2] Overlap'])
+})
+
 test('pool: adjacent ranges and equal bits of the other family do not overlap', () => {
   const addresses = ['192.0.2.0/25', '192.0.2.128-192.0.2.255', '::c000:200/120']
   assert.equal(first(pool('p', { addresses })).ranges.map(formatRange), [
@@ -144,6 +158,18 @@ test('pool: an empty serviceAllocation pins the pool to everyone', () => {
   assert.equal(first(pool('p', allocation({}))).allocation, {
     priority: 0, namespaces: undefined, serviceSelectors: [],
   })
+})
+
+test('pool: namespaces carry their name as label, those that only Services show too', () => {
+  const values = ['default', 'shop', 'web']
+  const key = 'kubernetes.io/metadata.name'
+  const selectors = { namespaceSelectors: [{ matchExpressions: [{ key, operator: 'In', values }] }] }
+  const found = first(
+    pool('p', allocation(selectors)), namespace('web', { tier: 'gold' }),
+    { apiVersion: 'v1', kind: 'Service', metadata: { name: 's', namespace: 'shop' } },
+    { apiVersion: 'v1', kind: 'Service', metadata: { name: 's' } },
+  )
+  assert.equal([...found.allocation?.namespaces ?? []].toSorted(), values)
 })
 
 test('pool: namespace selectors that match nothing restrict to nothing', () => {

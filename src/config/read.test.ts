@@ -29,6 +29,10 @@ const refused: { it: string; text: string; want: string }[] = [
     text: 'apiVersion: v1', want: '0.yaml:1  kind MissingField: A Kubernetes object needs `kind`' },
   { it: 'no apiVersion', text: 'kind: Service\nmetadata: {name: a}',
     want: '0.yaml:1  apiVersion MissingField: A Kubernetes object needs `apiVersion`' },
+  { it: 'an empty kind', text: 'kind: ""\napiVersion: v1',
+    want: '0.yaml:1  kind MissingField: A Kubernetes object needs `kind`' },
+  { it: 'legacy keys in an object', text: 'kind: ConfigMap\naddress-pools: []',
+    want: '0.yaml:1  apiVersion MissingField: A Kubernetes object needs `apiVersion`' },
   { it: 'a kind that is a number', text: 'kind: 1\napiVersion: v1',
     want: '0.yaml:1  kind BadType: Want text, found 1; put it in quotes: "1"' },
   { it: 'no metadata', text: 'kind: Service\napiVersion: v1',
@@ -76,6 +80,9 @@ test('readWorld: every problem of every file is there, in the order of files and
 
 const accepted: { it: string; text: string }[] = [
   { it: 'nothing', text: '' },
+  { it: 'documents without content', text: '---\n# one\n---\n---\n' },
+  { it: 'a List without items', text: 'apiVersion: v1\nkind: List\nitems:\n' },
+  { it: 'items of an object that is no List', text: 'apiVersion: a/v1\nkind: Basket\nitems: [5]' },
   { it: 'kinds of other groups',
     text: JSON.stringify({ apiVersion: 'apps/v1', kind: 'Deployment', spec: 5 }) },
   { it: 'the same kind name in another group',
@@ -175,6 +182,23 @@ test('readWorld: different objects of one name are a problem that names both fil
       '2.yaml, document 1: keep one',
   ])
 })
+
+const differing: { it: string; one: unknown; other: unknown }[] = [
+  { it: 'an item more', one: ['192.0.2.0/28'], other: ['192.0.2.0/28', '192.0.2.16/28'] },
+  { it: 'another item', one: ['192.0.2.0/28'], other: ['192.0.2.16/28'] },
+  { it: 'a list and a mapping', one: ['192.0.2.0/28'], other: { 0: '192.0.2.0/28' } },
+  { it: 'a mapping and a list', one: { 0: '192.0.2.0/28' }, other: ['192.0.2.0/28'] },
+  { it: 'nothing and a mapping', one: null, other: {} },
+  { it: 'text and a mapping', one: '192.0.2.0/28', other: {} },
+  { it: 'a key more', one: {}, other: { a: 1 } },
+  { it: 'another key', one: { toString: 1 }, other: { a: 1 } },
+]
+for (const { it, one, other } of differing) {
+  test(`readWorld: objects of one name differ by ${it}`, () => {
+    const texts = [one, other].map((addresses) => metallb('IPAddressPool', { name: 'a' }, { addresses }))
+    assert.ok(read(texts).problems.some((line) => line.includes(' DuplicateName: ')))
+  })
+}
 
 test('readWorld: Services keep their place in the input and are sorted by key', () => {
   const named = (namespace: string, name: string) =>

@@ -25,6 +25,7 @@ export interface ReadOptions {
 
 /** Where configuration lives when nobody says otherwise. */
 export const defaultNamespace = 'metallb-system'
+const nameLabel = 'kubernetes.io/metadata.name'
 /** A misspelt `spec` would silently mean the default of everything. */
 const topFields = ['apiVersion', 'kind', 'metadata', 'spec', 'status']
 
@@ -141,14 +142,25 @@ function isCopy(object: RawObject, seen: Map<string, RawObject>, release: string
   return true
 }
 
+/**
+ * Labels of the namespaces there are: those with an object, and those of Services, which exist in
+ * a cluster too. The API server labels each with its name.
+ */
+function readNamespaces(byRole: ByRole): ReadonlyMap<string, Labels> {
+  const named = of(byRole, 'service').map(({ namespace }) => namespace || 'default')
+  const namespaces = new Map<string, Labels>(named.map((name) => [name, { [nameLabel]: name }]))
+  for (const object of of(byRole, 'namespace')) {
+    namespaces.set(object.name, { [nameLabel]: object.name, ...labelsOf(object) })
+  }
+  return namespaces
+}
+
 function of(byRole: ByRole, role: Role): readonly RawObject[] {
   return byRole.get(role) ?? []
 }
 
 function readConfig(byRole: ByRole, bare: readonly BareLegacy[]): Config {
-  const namespaces = new Map<string, Labels>(
-    of(byRole, 'namespace').map((object) => [object.name, labelsOf(object)]),
-  )
+  const namespaces = readNamespaces(byRole)
   const crdPools = of(byRole, 'pool').map((object) => readPool(object, namespaces))
   const raws = of(byRole, 'advertisement').map(readAdvertisement)
   const bgpChoices = of(byRole, 'bgpAdvertisement').map(readPoolChoice)

@@ -62,6 +62,14 @@ test('parseDocuments: a broken document hides no other, and lines count from the
   ])
 })
 
+test('parseDocuments: documents without content count beside a broken one', () => {
+  const { documents, problems } = parse(encode('---\n---\n---\nb: [\n---\nc: 1\n...\nd: 1\n---\ne: 1'))
+  assert.equal(documents, [
+    { document: 4, value: { c: 1 } }, { document: 5, value: { d: 1 } }, { document: 6, value: { e: 1 } },
+  ])
+  assert.equal(problems.map(({ document, reason }) => [document, reason]), [[3, 'BadSyntax']])
+})
+
 const scalars: { it: string; text: string; want: readonly unknown[] }[] = [
   { it: 'nothing', text: '', want: [] },
   { it: 'comments only', text: '# one\n# two\n', want: [] },
@@ -99,6 +107,9 @@ test('dumpYaml: quotes what would read back as something else, folds nothing', (
   const text = dumpYaml(value)
   assert.equal(values(text), [value])
   assert.is(text.split('\n').length, 7)
+  const shared = ['x']
+  assert.equal(values(dumpYaml([shared, shared])), [[shared, shared]])
+  assert.not(dumpYaml([shared, shared]).includes('&'))
 })
 
 test.run()

@@ -1,6 +1,6 @@
 /** YAML and JSON text to plain values, bounded and with positions; the only import of js-yaml. */
 import {
-  CORE_SCHEMA, defineScalarTag, dump, load, loadAll, mergeTag, NOT_RESOLVED, YAMLException,
+  CORE_SCHEMA, defineScalarTag, dump, loadAll, mergeTag, NOT_RESOLVED, YAMLException,
 } from 'js-yaml'
 import type { ProblemReason, Source } from './model.ts'
 
@@ -97,7 +97,11 @@ function parseApart(text: string): ParsedText {
   for (const { text: part, line } of splitDocuments(text)) {
     number++
     try {
-      documents.push({ document: number, value: load(part, options) })
+      // A part holds none if it has no content, and several if `...` ends one of them.
+      for (const [i, value] of loadAll(part, options).entries()) {
+        if (i > 0) number++
+        documents.push({ document: number, value })
+      }
     } catch (error) {
       problems.push({ document: number, ...describeFailure(error, line) })
     }

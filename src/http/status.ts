@@ -1,4 +1,5 @@
 /** What `/status` tells: the shape of the document, and its text form for a terminal. */
+import { formatProblem } from '../cli/check.ts'
 import { formatServiceTable } from '../cli/plan.ts'
 import { formatTable } from '../cli/table.ts'
 import type { Problem } from '../config/model.ts'
@@ -65,8 +66,8 @@ export function formatStatus(status: StatusDocument): string {
   const findings = [...status.forwarding.findings, ...status.findings]
   return [
     `${status.program} ${status.version} ${status.role} on ${status.node}, ${state}`,
-    ...status.config.problems.map((row) => `  problem: ${describe(row)}`),
-    ...status.config.warnings.map((row) => `  warning: ${describe(row)}`),
+    ...status.config.problems.map((row) => `  problem: ${formatProblem(row)}`),
+    ...status.config.warnings.map((row) => `  warning: ${formatProblem(row)}`),
     ...findings.map((row) => `  ${row.reason}: ${row.message}`),
     '',
     formatServiceTable(status.services),
@@ -82,9 +83,4 @@ export function formatStatus(status: StatusDocument): string {
     `forwarding ${status.forwarding.state}, responder ${status.responder}`,
     '',
   ].join('\n')
-}
-
-function describe(problem: Problem): string {
-  const where = [problem.object, problem.path].filter((part) => part !== '').join(' ')
-  return `${problem.file}:${problem.document} ${where}: ${problem.reason}: ${problem.message}`
 }

@@ -1,7 +1,7 @@
 /** Decides what this node sends unprompted, which groups it joins, and what it may answer. */
 import type { Address, Millis } from '../net/model.ts'
 import { announceArp } from './arp.ts'
-import type { Announcement, LinkState, Mac } from './model.ts'
+import type { Announcement, LinkState } from './model.ts'
 import { type Neighbour, solicitedNodeGroup, unsolicited } from './ndp.ts'
 import { type Answer, type AnswerLink, answerKey, type AnswerTable } from './responder.ts'
 import { createSchedule, insertAt, nextDueMs, type Schedule, takeDue } from './schedule.ts'
@@ -100,14 +100,8 @@ export function step(engine: Engine, event: Event, now: Millis): readonly Effect
   return effects
 }
 
-function toAnswerLink(link: LinkState): AnswerLink {
-  const linkLocal = link.addresses.find((a) => !a.isTentative && isLinkLocal(a.address))
-  return { index: link.index, mac: link.mac, linkLocal: linkLocal?.address }
-}
-
-/** fe80::/10 (RFC 4291 §2.5.6) */
-function isLinkLocal(address: Address): boolean {
-  return address.family === 'ipv6' && address.bits >> 118n === 0x3fan
+function toAnswerLink({ index, mac }: LinkState): AnswerLink {
+  return { index, mac }
 }
 
 function reconcile(engine: Engine, effects: Effect[], now: Millis): void {
@@ -195,7 +189,7 @@ function sendDue(engine: Engine, effects: Effect[], now: Millis): void {
       }
     }
     voice.hasSlot = false
-    sendRound(voice, currentLink(engine, voice), effects)
+    sendRound(voice, effects)
     voice.round++
     insertAt(engine.due, nextRoundMs(voice, now), voice)
   }
@@ -208,21 +202,15 @@ function reserveSlot(engine: Engine, ifindex: number, now: Millis): Millis {
   return slotMs
 }
 
-/** The interface as it is now: its link-local address may have changed since the claim. */
-function currentLink(engine: Engine, voice: Voice): AnswerLink {
-  return engine.links.get(voice.link.index) ?? voice.link
-}
-
-function sendRound(voice: Voice, link: AnswerLink, effects: Effect[]): void {
-  const { address, text } = voice.announcement
-  const mac: Mac = link.mac
+function sendRound({ announcement, link }: Voice, effects: Effect[]): void {
+  const { address, text } = announcement
+  const { index: ifindex, mac } = link
   if (address.family === 'ipv6') {
-    const packet = unsolicited(address, mac, link.linkLocal ?? address)
-    effects.push({ kind: 'sendNeighbour', ifindex: link.index, text, packet })
+    effects.push({ kind: 'sendNeighbour', ifindex, text, packet: unsolicited(address, mac) })
     return
   }
   for (const frame of announceArp(address, mac)) {
-    effects.push({ kind: 'sendFrame', ifindex: link.index, text, frame })
+    effects.push({ kind: 'sendFrame', ifindex, text, frame })
   }
 }
 

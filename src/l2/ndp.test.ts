@@ -104,10 +104,10 @@ test('encodeNeighbour: the captured advertisement to the byte, checksum included
   assert.is(toHex(encodeNeighbour(decode(advertisementFrame))), toHex(advertisementFrame))
 })
 
-test('answerSolicitation: solicited, without override, from our link-local address', () => {
-  const frame = answerSolicitation(solicitation, ownerMac, address('fe80::1'))
+test('answerSolicitation: solicited, without override, from the target itself', () => {
+  const frame = answerSolicitation(solicitation, ownerMac)
   assert.equal(decode(frame), {
-    etherTo: askerMac, etherFrom: ownerMac, source: address('fe80::1'),
+    etherTo: askerMac, etherFrom: ownerMac, source: address('2001:db8::11'),
     destination: solicitation.source, type: 136, target: solicitation.target,
     isSolicited: true, isOverride: false, mac: ownerMac,
   })
@@ -115,12 +115,12 @@ test('answerSolicitation: solicited, without override, from our link-local addre
 
 test('answerSolicitation: without a MAC option the answer goes to the frame\'s source', () => {
   const ask = { ...solicitation, mac: undefined, etherFrom: '02:00:5e:00:53:0c' }
-  const answer = decode(answerSolicitation(ask, ownerMac, address('fe80::1')))
+  const answer = decode(answerSolicitation(ask, ownerMac))
   assert.is(answer.etherTo, '02:00:5e:00:53:0c')
 })
 
 test('answerSolicitation: a probe from :: is answered to all nodes, with override', () => {
-  const answer = decode(answerSolicitation(decode(dadProbeFrame), askerMac, address('fe80::1')))
+  const answer = decode(answerSolicitation(decode(dadProbeFrame), askerMac))
   assert.is(answer.etherTo, '33:33:00:00:00:01')
   assert.is(formatAddress(answer.destination), 'ff02::1')
   assert.is(answer.isSolicited, false)
@@ -128,7 +128,7 @@ test('answerSolicitation: a probe from :: is answered to all nodes, with overrid
 })
 
 test('unsolicited: to all nodes, with override, hop limit 255', () => {
-  const frame = encodeNeighbour(unsolicited(address('2001:db8::11'), ownerMac, address('fe80::1')))
+  const frame = encodeNeighbour(unsolicited(address('2001:db8::11'), ownerMac))
   assert.is(frame[21], 255)
   const packet = decode(frame)
   assert.is(packet.etherTo, '33:33:00:00:00:01')

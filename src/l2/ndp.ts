@@ -166,14 +166,15 @@ export function encodeNeighbour(packet: Neighbour): Uint8Array {
 /**
  * The answer to a solicitation (RFC 4861 §7.2.4): solicited and without override to the asker;
  * to all nodes, unsolicited and with override, when it asked from `::`, so that the prober of a
- * duplicate learns of us (RFC 4862 §5.4.3).
+ * duplicate learns of us (RFC 4862 §5.4.3). Its source is the target, as where Linux owns the
+ * address: ndisc6 1.0.5 ignores answers from link-local addresses, which MetalLB sends.
  */
-export function answerSolicitation(ask: Neighbour, mac: Mac, source: Address): Uint8Array {
+export function answerSolicitation(ask: Neighbour, mac: Mac): Uint8Array {
   const isProbe = ask.source.bits === 0n
   return encodeNeighbour({
     etherTo: isProbe ? groupMac(allNodes) : ask.mac ?? ask.etherFrom,
     etherFrom: mac,
-    source,
+    source: ask.target,
     destination: isProbe ? allNodes : ask.source,
     type: typeAdvertisement,
     target: ask.target,
@@ -184,11 +185,11 @@ export function answerSolicitation(ask: Neighbour, mac: Mac, source: Address): U
 }
 
 /** The unsolicited advertisement of one round: to all nodes, with override (RFC 4861 §7.2.6). */
-export function unsolicited(address: Address, mac: Mac, source: Address): Neighbour {
+export function unsolicited(address: Address, mac: Mac): Neighbour {
   return {
     etherTo: groupMac(allNodes),
     etherFrom: mac,
-    source,
+    source: address,
     destination: allNodes,
     type: typeAdvertisement,
     target: address,

@@ -19,7 +19,7 @@ const table = (
   texts: readonly string[], ifindexes = [eth0], notAfterMs = Number.POSITIVE_INFINITY,
 ): AnswerTable => ({
   links: new Map([eth0, eth1].map((index) => [
-    index, { index, mac: ownerMac, linkLocal: address('fe80::5eff:fe00:530b') },
+    index, { index, mac: ownerMac },
   ])),
   answers: new Map(texts.map((text): [bigint, Answer] => [
     answerKey(address(text)),

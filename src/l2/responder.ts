@@ -11,8 +11,6 @@ import {
 export interface AnswerLink {
   readonly index: number
   readonly mac: Mac
-  /** Source of our neighbour advertisements; undefined = the announced address itself. */
-  readonly linkLocal: Address | undefined
 }
 
 /** One address the responder answers for. */
@@ -87,8 +85,7 @@ function respondNeighbour(
   if (!isForUs) return drop('ethernetDestination')
   const answer = findAnswer(table, link, packet.target, now)
   if (typeof answer === 'string') return drop(answer)
-  const source = link.linkLocal ?? packet.target
-  return { kind: 'reply', text: answer.text, frame: answerSolicitation(packet, link.mac, source) }
+  return { kind: 'reply', text: answer.text, frame: answerSolicitation(packet, link.mac) }
 }
 
 function findAnswer(

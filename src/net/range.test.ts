@@ -96,6 +96,7 @@ test('rangesOverlap: adjacent ranges do not', () => {
   const a = range('192.0.2.0/25')
   assert.not(rangesOverlap(a, range('192.0.2.128/25')))
   assert.ok(rangesOverlap(a, range('192.0.2.127-192.0.2.128')))
+  assert.ok(rangesOverlap(range('192.0.2.127-192.0.2.128'), a))
   assert.not(rangesOverlap(a, range('2001:db8::/64')))
 })
 

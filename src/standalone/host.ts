@@ -227,13 +227,9 @@ async function apply(
   const announcements = decision.announcements.placed
     .filter((placed) => placed.node === node)
     .map(({ address, text, interfaces, services }) => ({ address, text, interfaces, services }))
-  logChanges(log, compareRows(memory.rows, rows))
-  logChanges(log, compareAnnouncements(memory.announcements, announcements))
   const addressesByService = addressesOf(announcements)
   const links = memory.links
   const before = new Set(memory.announcements.map(({ text }) => text))
-  memory.rows = rows
-  memory.announcements = announcements
   metrics.setPools(poolUsage(world.config, decision.verdicts).map(({ pool, capacity, used }) => ({
     pool,
     ipv4Total: capacity.ipv4,
@@ -249,6 +245,11 @@ async function apply(
   announcer.announce(announcements.filter(({ text }) => before.has(text)))
   await forwarding.apply({ world, addressesByService, links })
   announcer.announce(announcements)
+  // Status and log never run ahead of the wire.
+  logChanges(log, compareRows(memory.rows, rows))
+  logChanges(log, compareAnnouncements(memory.announcements, announcements))
+  memory.rows = rows
+  memory.announcements = announcements
 }
 
 function addressesOf(

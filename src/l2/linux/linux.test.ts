@@ -119,9 +119,8 @@ check('a neighbour advertisement leaves with hop limit 255 and a checksum that h
   await using pair = await openPair()
   const { near, nearIndex, heardFar } = pair
   const address = parseAddress('2001:db8::11')
-  const source = parseAddress('fe80::1')
-  if (address === undefined || source === undefined) throw new Error('Bad test address')
-  near.sendNeighbour(nearIndex, unsolicited(address, '02:00:5e:00:53:0b', source))
+  if (address === undefined) throw new Error('Bad test address')
+  near.sendNeighbour(nearIndex, unsolicited(address, '02:00:5e:00:53:0b'))
   await until('it arrived', () => heardFar.length === 1)
   const bytes = Uint8Array.from(Buffer.from(heardFar[0] ?? '', 'hex'))
   assert.is(bytes[21], 255)
@@ -140,14 +139,15 @@ check('an unsolicited advertisement leaves through raw-socket on Node, else as a
   await using packets = openPackets(() => undefined, icmp6)
   packets.attach(need(pair.links, 'near'))
   const address = parseAddress('2001:db8::11')
-  const from = source()
-  if (address === undefined || from === undefined) throw new Error('Bad test address')
-  const sent = unsolicited(address, askerMac, from)
+  const linkLocal = source()
+  if (address === undefined || linkLocal === undefined) throw new Error('Bad test address')
+  const sent = unsolicited(address, askerMac)
   const isOurs = (hex: string): boolean => hex.slice(108, 110) === '88'
   assert.is(packets.sendNeighbour(pair.nearIndex, sent), undefined)
   await until('it arrived', () => pair.heardFar.some(isOurs))
   const bytes = Uint8Array.from(Buffer.from(pair.heardFar.find(isOurs) ?? '', 'hex'))
-  assert.equal(decodeNeighbour(bytes), sent)
+  // The kernel chooses the source of what raw-socket sends.
+  assert.equal(decodeNeighbour(bytes), isNode ? { ...sent, source: linkLocal } : sent)
 })
 
 check('groups: 3,000 solicited-node groups are joined and left again', async () => {
