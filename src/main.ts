@@ -1,8 +1,9 @@
 #!/usr/bin/env node
 /** The program: reads its arguments, runs one command, sets the exit code. Wiring only. */
 import { formatCheck } from './cli/check.ts'
+import { type ConvertResult, runConvert } from './cli/convert.ts'
 import { describeError, readInput } from './cli/input.ts'
-import { runPlan } from './cli/plan.ts'
+import { type PlanResult, runPlan } from './cli/plan.ts'
 import { askStatus } from './cli/status.ts'
 import type { Reading } from './config/model.ts'
 import { type Command, type FileOptions, parseCommand } from './config/options.ts'
@@ -22,12 +23,10 @@ async function run(command: Command): Promise<number> {
       print(formatCheck(reading, command.options.output))
       return reading.problems.length === 0 ? 0 : 1
     }
-    case 'plan': {
-      const result = runPlan(await readFiles(command.options), command.options)
-      if (result.stderr !== '') process.stderr.write(`${result.stderr}\n`)
-      print(result.stdout)
-      return result.exitCode
-    }
+    case 'plan':
+      return finish(runPlan(await readFiles(command.options), command.options))
+    case 'convert':
+      return finish(runConvert(await readInput(command.options.paths), command.options))
     case 'status':
       return print(await askStatus(command.url, command.output))
     case 'standalone': {
@@ -41,8 +40,6 @@ async function run(command: Command): Promise<number> {
       await runStandalone(command.options, log, signalled('SIGTERM', 'SIGINT'))
       return 0
     }
-    case 'convert':
-      return 2
   }
 }
 
@@ -52,6 +49,12 @@ async function readFiles(options: FileOptions): Promise<Reading> {
   const reading = readWorld(input.sources, namespace === undefined ? {} : { namespace })
   if (input.problems.length === 0) return reading
   return { ...reading, world: undefined, problems: [...input.problems, ...reading.problems] }
+}
+
+function finish(result: PlanResult | ConvertResult): number {
+  if (result.stderr !== '') process.stderr.write(`${result.stderr}\n`)
+  if (result.stdout !== '') print(result.stdout)
+  return result.exitCode
 }
 
 function print(text: string): number {

@@ -2,14 +2,12 @@
 import { readdir, readFile, stat } from 'node:fs/promises'
 import { join } from 'node:path'
 import type { Problem, ProblemReason, Source } from '../config/model.ts'
+import { maxTextBytes } from '../config/yaml.ts'
 
 export interface Input {
   readonly sources: readonly Source[]
   readonly problems: readonly Problem[]
 }
-
-/** Larger files are refused unread: 16 MiB hold some 50,000 Services. */
-export const maxFileBytes = 16 * 1024 * 1024
 
 const yamlName = /\.(ya?ml|json)$/i
 
@@ -48,7 +46,7 @@ async function listFiles(path: string): Promise<readonly string[]> {
 async function readOne(file: string): Promise<Source | Problem> {
   try {
     const { size } = await stat(file)
-    if (size > maxFileBytes) return tooLarge(file, size)
+    if (size > maxTextBytes) return tooLarge(file, size)
     return { file, bytes: await readFile(file) }
   } catch (error) {
     return problem(file, 'Unreadable', `Cannot read file: ${describeError(error)}`)
@@ -61,14 +59,14 @@ async function readStandardInput(): Promise<Source | Problem> {
   for await (const chunk of process.stdin) {
     const part: Uint8Array = typeof chunk === 'string' ? Buffer.from(chunk) : chunk
     bytes += part.length
-    if (bytes > maxFileBytes) return tooLarge('-', bytes)
+    if (bytes > maxTextBytes) return tooLarge('-', bytes)
     chunks.push(part)
   }
   return { file: '-', bytes: Buffer.concat(chunks) }
 }
 
 function tooLarge(file: string, bytes: number): Problem {
-  const message = `File has ${bytes} bytes: the limit is ${maxFileBytes}; split it`
+  const message = `File has ${bytes} bytes: the limit is ${maxTextBytes}; split it`
   return problem(file, 'TooLarge', message)
 }
 
