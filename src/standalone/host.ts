@@ -77,6 +77,8 @@ interface Memory {
   rows: readonly ServiceRow[]
   announcements: readonly Announcement[]
   storeFailure: string | undefined
+  /** Addresses announced though no interface has a prefix that covers them. */
+  outside: readonly string[]
 }
 
 /** A failed write of the state folder is tried again after this time. */
@@ -96,6 +98,7 @@ export function createHost(parts: HostParts): Host {
     rows: [],
     announcements: [],
     storeFailure: undefined,
+    outside: [],
   }
   const loop: Loop = createLoop(
     () => turn({ ...parts, log }, memory, () => setTimeout(() => loop.mark(), storeRetryMs).unref()),
@@ -250,6 +253,9 @@ async function apply(
   logChanges(log, compareAnnouncements(memory.announcements, announcements))
   memory.rows = rows
   memory.announcements = announcements
+  memory.outside = decision.announcements.placed
+    .filter((placed) => placed.node === node && !placed.prefixed)
+    .map(({ text }) => text)
 }
 
 function addressesOf(
@@ -266,6 +272,18 @@ function addressesOf(
   return byService
 }
 
+/** Addresses named in one sentence. */
+const maxNamed = 5
+
+function outsideFinding(texts: readonly string[]): readonly HostFinding[] {
+  if (texts.length === 0) return []
+  const more = texts.length > maxNamed ? ` and ${texts.length - maxNamed} more` : ''
+  const list = texts.slice(0, maxNamed).join(', ') + more
+  const message = `No interface has a connected prefix that covers ${list}: announced on all ` +
+    'usable interfaces; give the right one an address of that network'
+  return [{ reason: 'outsidePrefix', message }]
+}
+
 function viewOf(memory: Memory): HostView {
   const { world, reading, storeFailure } = memory
   return {
@@ -277,8 +295,9 @@ function viewOf(memory: Memory): HostView {
     rows: memory.rows,
     announcements: memory.announcements,
     links: memory.links,
-    findings: storeFailure === undefined
-      ? []
-      : [{ reason: 'stateNotStored', message: storeFailure }],
+    findings: [
+      ...(storeFailure === undefined ? [] : [{ reason: 'stateNotStored', message: storeFailure }]),
+      ...outsideFinding(memory.outside),
+    ],
   }
 }
