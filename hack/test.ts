@@ -24,7 +24,7 @@ const node = process.execPath
 const deno = ['node_modules/.bin/deno', 'run', '--allow-all', '--no-lock', '--no-prompt']
 
 /** Suites that need root: they make namespaces and open raw sockets. Once, on Node, one by one. */
-const privileged = [/^src\/l2\/linux\//, /^src\/forward\/forward\.test\.ts$/, /^e2e\//]
+const privileged = [/^src\/l2\/linux\//, /^src\/announcer\.test\.ts$/, /^e2e\//]
 
 const unitCapMs = 60_000
 const privilegedCapMs = 240_000

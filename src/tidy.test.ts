@@ -33,6 +33,7 @@ const imports: Readonly<Record<string, Readonly<Record<string, string>>>> = {
   'announcer.ts': {
     net: 'instants are Millis', l2: 'it feeds the engine and the responder', 'clock.ts': 'now',
     'log.ts': 'sockets that fail are told', 'metrics.ts': 'frames are counted',
+    config: 'its test announces addresses', 'l2/linux': 'its test runs on a real wire',
   },
   'cli': {
     net: 'ranges are printed', config: 'files become a world', ipam: 'capacities are printed',
@@ -341,7 +342,10 @@ none('every test file runs its suites', () =>
   }))
 
 none('every literal reason is provoked by a test', () => {
-  const words = new Set(files.filter(({ path, isTest }) => isTest && path !== 'src/tidy.test.ts')
+  // A list that several tests run counts as one of them.
+  const isList = (path: string): boolean => path.endsWith('/conformance.ts')
+  const words = new Set(files.filter(({ path, isTest }) =>
+    (isTest || isList(path)) && path !== 'src/tidy.test.ts')
     .flatMap(({ tree }) =>
       everyNode(tree).flatMap((node) =>
         ts.isStringLiteralLike(node) || ts.isTemplateLiteralToken(node)

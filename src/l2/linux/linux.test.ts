@@ -1,88 +1,21 @@
 /** Packet sockets and netlink on a real veth pair, in a network namespace of this test's own. */
-import { execFileSync, spawnSync } from 'node:child_process'
-import { fileURLToPath } from 'node:url'
 import { test } from 'uvu'
 import * as assert from 'uvu/assert'
-import { parseAddress } from '../../net/address.ts'
+import type { Address } from '../../net/model.ts'
 import { toHex } from '../bytes.ts'
-import { arpReplyFrame, arpRequestFrame, askerMac, dadProbeFrame, solicitationFrame } from '../golden.ts'
-import type { LinkState } from '../model.ts'
+import {
+  arpReplyFrame, arpRequestFrame, askerMac, dadProbeFrame, ownerMac, solicitationFrame,
+} from '../golden.ts'
 import { decodeNeighbour, solicitedNodeGroup, unsolicited } from '../ndp.ts'
 import { openIcmp6 } from './icmp6.ts'
-import { type Links, openLinks } from './links.ts'
-import { openPackets, type Packets } from './packets.ts'
+import { openLinks } from './links.ts'
+import { openPackets } from './packets.ts'
+import { enterNamespace, ip, linkNamed, need, openPair, until } from './pair.ts'
 
-const insideVariable = 'ARPEGGIO_TEST_NAMESPACE'
+const check = enterNamespace(import.meta.url, test)
 
-const isInside = process.env[insideVariable] === '1'
-const isPermitted = isInside || spawnSync('unshare', ['--net', 'true']).status === 0
-
-/** Runs this file again in a fresh namespace, which goes with its last process. */
-function runInside(): never {
-  const args = ['--net', process.execPath, fileURLToPath(import.meta.url)]
-  const env = { ...process.env, [insideVariable]: '1' }
-  const inner = spawnSync('unshare', args, { env, stdio: 'inherit' })
-  process.exit(inner.status ?? 1)
-}
-
-if (isPermitted && !isInside) runInside()
-
-/** A test, or a skip with its reason where namespaces may not be made. */
-function check(name: string, run: () => Promise<void>): void {
-  if (isPermitted) return test(name, run)
-  console.log(`skipped ${name}: network namespaces are not permitted here; run as root`)
-  test.skip(name, run)
-}
-
-const capMs = 5_000
-const ip = (...args: string[]): string => execFileSync('ip', args, { encoding: 'utf8' })
-
-/** Settles when the condition holds; fails after one generous cap. */
-async function until(what: string, condition: () => boolean): Promise<void> {
-  const startMs = performance.now()
-  while (!condition()) {
-    if (performance.now() - startMs > capMs) throw new Error(`Timed out waiting until ${what}`)
-    await new Promise((resolve) => setTimeout(resolve, 2))
-  }
-}
-
-function linkNamed(links: Links, name: string): LinkState | undefined {
-  return links.current().find((link) => link.name === name)
-}
-
-function need(links: Links, name: string): LinkState {
-  const link = linkNamed(links, name)
-  if (link === undefined) throw new Error(`There is no link "${name}"`)
-  return link
-}
-
-/** A veth pair `near`–`far`, both up with carrier, and what each end received. */
-async function openPair(): Promise<{
-  links: Links; near: Packets; far: Packets; nearIndex: number; farIndex: number
-  heard: string[]; heardFar: string[]
-} & AsyncDisposable> {
-  ip('link', 'add', 'near', 'address', askerMac, 'type', 'veth', 'peer', 'name', 'far')
-  ip('link', 'set', 'near', 'addrgenmode', 'none', 'up')
-  ip('link', 'set', 'far', 'addrgenmode', 'none', 'up')
-  const links = await openLinks()
-  const heard: string[] = []
-  const heardFar: string[] = []
-  const near = openPackets((_, frame) => void heard.push(toHex(frame)))
-  const far = openPackets((_, frame) => void heardFar.push(toHex(frame)))
-  assert.is(near.attach(need(links, 'near')), undefined)
-  assert.is(far.attach(need(links, 'far')), undefined)
-  return {
-    links, near, far, heard, heardFar,
-    nearIndex: need(links, 'near').index,
-    farIndex: need(links, 'far').index,
-    [Symbol.asyncDispose]: async () => {
-      await near[Symbol.asyncDispose]()
-      await far[Symbol.asyncDispose]()
-      await links[Symbol.asyncDispose]()
-      ip('link', 'del', 'near')
-    },
-  }
-}
+/** 2001:db8::11 */
+const announced: Address = { family: 'ipv6', bits: (0x20010db8n << 96n) | 0x11n }
 
 /** A frame that arrives at last: whatever was sent before it has arrived or will not. */
 const marker = arpReplyFrame
@@ -118,9 +51,7 @@ check('a priority tag (VLAN 0) is no foreign VLAN: the frame is served', async (
 check('a neighbour advertisement leaves with hop limit 255 and a checksum that holds', async () => {
   await using pair = await openPair()
   const { near, nearIndex, heardFar } = pair
-  const address = parseAddress('2001:db8::11')
-  if (address === undefined) throw new Error('Bad test address')
-  near.sendNeighbour(nearIndex, unsolicited(address, '02:00:5e:00:53:0b'))
+  near.sendNeighbour(nearIndex, unsolicited(announced, ownerMac))
   await until('it arrived', () => heardFar.length === 1)
   const bytes = Uint8Array.from(Buffer.from(heardFar[0] ?? '', 'hex'))
   assert.is(bytes[21], 255)
@@ -138,10 +69,9 @@ check('an unsolicited advertisement leaves through raw-socket on Node, else as a
   assert.is(icmp6 !== undefined, isNode, 'raw-socket is there exactly on Node')
   await using packets = openPackets(() => undefined, icmp6)
   packets.attach(need(pair.links, 'near'))
-  const address = parseAddress('2001:db8::11')
   const linkLocal = source()
-  if (address === undefined || linkLocal === undefined) throw new Error('Bad test address')
-  const sent = unsolicited(address, askerMac)
+  if (linkLocal === undefined) throw new Error('There is no link-local address')
+  const sent = unsolicited(announced, askerMac)
   const isOurs = (hex: string): boolean => hex.slice(108, 110) === '88'
   assert.is(packets.sendNeighbour(pair.nearIndex, sent), undefined)
   await until('it arrived', () => pair.heardFar.some(isOurs))

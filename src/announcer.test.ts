@@ -1,0 +1,54 @@
+/** The socket responder on a wire, held to the list that every responder is held to. */
+import { test } from 'uvu'
+import * as assert from 'uvu/assert'
+import { openAnnouncer } from './announcer.ts'
+import { systemClock } from './clock.ts'
+import { address } from './config/builders.ts'
+import { announcedElsewhere, announcedHere, conformanceCases } from './l2/conformance.ts'
+import { arpProbeFrame, ownerMac, solicitationFrame } from './l2/golden.ts'
+import { openPackets } from './l2/linux/packets.ts'
+import { enterNamespace, ip, need, openPair, until } from './l2/linux/pair.ts'
+import { createLog } from './log.ts'
+import { createMetrics } from './metrics.ts'
+
+const check = enterNamespace(import.meta.url, test)
+
+/** A question for each family's socket, and the address it asks for. */
+const markers = [['192.0.2.99', arpProbeFrame], ['2001:db8::11', solicitationFrame]] as const
+
+check('the socket responder does with golden frames what every responder must', async () => {
+  await using pair = await openPair()
+  ip('link', 'set', 'near', 'address', ownerMac)
+  await until('the MAC is changed', () => need(pair.links, 'near').mac === ownerMac)
+  const metrics = createMetrics()
+  const quiet = createLog({ level: 'none', write: () => undefined, wall: () => new Date() })
+  await using announcer = openAnnouncer({ clock: systemClock(), log: quiet, metrics, openPackets })
+  announcer.setLinks([need(pair.links, 'near')])
+  const announce = (text: string, name: string) =>
+    ({ address: address(text), text, interfaces: [name], services: ['default/web'] })
+  announcer.announce([
+    ...announcedHere.map((text) => announce(text, 'near')), announce(announcedElsewhere, 'other'),
+  ])
+  const repliesTo = (text: string): number => metrics.countsOf(text).replies
+  for (const { it, frame, want } of conformanceCases) {
+    const drops = { ...metrics.drops() }
+    const expected = new Map<string, number>(announcedHere.map((text) => [text, repliesTo(text)]))
+    const add = (text: string): void => void expected.set(text, (expected.get(text) ?? 0) + 1)
+    if ('reply' in want) add(want.reply)
+    pair.far.send(pair.farIndex, frame)
+    // Each socket keeps order: the answers to these show that the frame has been dealt with.
+    for (const [text, marker] of markers) {
+      add(text)
+      pair.far.send(pair.farIndex, marker)
+    }
+    await until(`${it} is dealt with`, () =>
+      markers.every(([text]) => repliesTo(text) >= (expected.get(text) ?? 0)))
+    const replies = new Map(announcedHere.map((text) => [text, repliesTo(text)]))
+    assert.equal([...replies], [...expected], it)
+    const changed = Object.entries(metrics.drops()).filter(([key, n]) => n !== (drops[key] ?? 0))
+    // What the kernel's filter keeps away is not counted.
+    if ('drop' in want) assert.ok(changed.every(([key]) => key === want.drop), `${it}: ${changed}`)
+  }
+})
+
+test.run()
