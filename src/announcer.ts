@@ -33,8 +33,8 @@ export interface Announcer extends AsyncDisposable {
   setLinks(links: readonly LinkState[]): void
   /** Wall time since which an address is announced without a break. */
   sinceOf(text: string): Date | undefined
-  /** Interfaces on which sockets could not be opened, with the reason. */
-  failures(): readonly string[]
+  /** Interfaces on which sockets could not be opened, by index, with the reason. */
+  failures(): ReadonlyMap<number, string>
 }
 
 /** Starts answering and announcing; nothing is announced until told to. */
@@ -99,7 +99,9 @@ export function openAnnouncer(options: AnnouncerOptions): Announcer {
       advance({ kind: 'links', links: links.filter(isOpen) })
     },
     sinceOf: (text) => since.get(text),
-    failures: () => [...attached.values()].flatMap(({ failure }) => failure ?? []),
+    failures: () => new Map([...attached].flatMap(([ifindex, { failure }]) =>
+      failure === undefined ? [] : [[ifindex, failure] as const]
+    )),
     [Symbol.asyncDispose]: async () => {
       clearTimeout(timer)
       table = emptyTable

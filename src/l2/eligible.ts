@@ -33,7 +33,8 @@ export function isUsable(link: LinkState): boolean {
 
 /**
  * The interfaces of `member` for `address`: chosen, usable, with carrier. Those with a connected
- * prefix if there are any. Silences: `interfaceMissing`, `interfaceDown`, `noCarrier`.
+ * prefix if there are any. Silences: `interfaceMissing`, `interfaceDown`, `noCarrier`,
+ * `socketFailed`.
  */
 export function eligibleOn(
   member: Member, address: Address, choice: InterfaceChoice,
@@ -48,8 +49,10 @@ export function eligibleOn(
   if (chosen.length === 0) return 'interfaceMissing'
   const usable = chosen.filter(isUsable)
   if (usable.length === 0) return 'interfaceDown'
-  const ready = usable.filter((link) => link.hasCarrier)
-  if (ready.length === 0) return 'noCarrier'
+  const carried = usable.filter((link) => link.hasCarrier)
+  if (carried.length === 0) return 'noCarrier'
+  const ready = carried.filter((link) => member.deaf?.has(link.index) !== true)
+  if (ready.length === 0) return 'socketFailed'
   const covering = ready.filter((link) => covers(link, address))
   const names = (covering.length > 0 ? covering : ready).map((link) => link.name).toSorted()
   return { interfaces: names, prefixed: covering.length > 0 }

@@ -70,6 +70,7 @@ export type Silence =
   | 'interfaceMissing' // none of the advertised interfaces exists on the node
   | 'interfaceDown'
   | 'noCarrier'
+  | 'socketFailed' // no packet socket could be opened on the interface
   | 'noPrefix' // no interface has a connected prefix that covers the address
   | 'unitElsewhere' // another address of the same unit keeps the owner on a node that cannot
   | 'speakerAbsent'
@@ -80,6 +81,8 @@ export interface Member {
   readonly name: string
   /** undefined = every interface up and every prefix covered (what `plan` assumes). */
   readonly links: readonly LinkState[] | undefined
+  /** Indexes of interfaces on which no socket could be opened. */
+  readonly deaf?: ReadonlySet<number>
 }
 
 /** A claim: this node owns this unit now. */

@@ -125,6 +125,8 @@ async function turn(parts: HostParts, memory: Memory, retry: () => void): Promis
   }
   const { world } = memory
   if (world === undefined) return
+  // Sockets first: an interface without one is none to announce on.
+  parts.announcer.setLinks(memory.links.filter((link) => isUsable(link) && link.hasCarrier))
   const decision = decideHere(parts, memory, world)
   const ledger = nextLedger(decision)
   // An address is on disk before anybody hears of it: a crash cannot hand it to another.
@@ -174,7 +176,7 @@ function decideHere(parts: HostParts, memory: Memory, world: World): Decision {
   return decide({
     world: { ...world, nodes: withSelf(world.nodes, node, options.nodeLabels) },
     ledger: memory.ledger,
-    members: [{ name: node, links: memory.links }],
+    members: [{ name: node, links: memory.links, deaf: new Set(parts.announcer.failures().keys()) }],
     owners: new Map(memory.announcements.map(({ text }) => [text, node])),
     loadBalancerClass: options.loadBalancerClass,
     placement: options.placement,
@@ -243,7 +245,6 @@ async function apply(
   metrics.setAnnounced(announcements.flatMap(({ text, services }) =>
     services.map((service) => ({ service, node, ip: text }))
   ))
-  announcer.setLinks(links.filter((link) => isUsable(link) && link.hasCarrier))
   // Withdrawals, then rules, then news: whoever hears an announcement may connect at once.
   announcer.announce(announcements.filter(({ text }) => before.has(text)))
   await forwarding.apply({ world, addressesByService, links })

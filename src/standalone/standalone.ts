@@ -42,16 +42,9 @@ export async function runStandalone(
   const announcer = closing.use(openAnnouncer({
     clock, log, metrics, openPackets: (onFrame) => openPackets(onFrame, icmp6),
   }))
-  const links = closing.use(await openLinks())
   const parts = { options, node, state, announcer, forwarding, clock, log, metrics }
   const host = createHost(parts)
-  links.onChange(() => host.setLinks(links.current()))
-  host.setLinks(links.current())
-  const watcher = closing.use(await watchPaths(options.paths, host.reload))
-  for (const failure of watcher.failures) log.warn('input not watched', { error: failure })
-  host.reload()
-  await host.idle()
-
+  // The port before the wire: a second instance ends here, before it says a word there.
   const app = createApp({
     notReady: () => notReady(host.view()),
     status: () => statusOf(parts, host.view(), startedAt),
@@ -60,6 +53,13 @@ export async function runStandalone(
   const listener = closing.use(await openListener({
     fetch: (request) => app.fetch(request), host: options.httpHost, port: options.httpPort,
   }))
+  const links = closing.use(await openLinks())
+  links.onChange(() => host.setLinks(links.current()))
+  host.setLinks(links.current())
+  const watcher = closing.use(await watchPaths(options.paths, host.reload))
+  for (const failure of watcher.failures) log.warn('input not watched', { error: failure })
+  host.reload()
+  await host.idle()
   log.info('standalone started', { node, version, port: listener.port })
   const timer = setInterval(() => {
     logOwned(log, node, host.view().announcements.map(({ text }) => text))
@@ -106,7 +106,7 @@ function statusOf(parts: HostParts, view: HostView, startedAt: Date): StatusDocu
     drops: metrics.drops(),
     responder: 'socket',
     forwarding: { state: parts.forwarding.state(), findings: parts.forwarding.findings() },
-    findings: [...view.findings, ...announcerFindings(announcer.failures(), metrics)],
+    findings: [...view.findings, ...announcerFindings([...announcer.failures().values()], metrics)],
   }
 }
 

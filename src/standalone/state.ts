@@ -1,6 +1,6 @@
 /** The state folder: who holds which address, and the last good input, across restarts. */
-import { mkdir, open, readFile, rename } from 'node:fs/promises'
-import { join } from 'node:path'
+import { mkdir, open, readFile, rename, stat } from 'node:fs/promises'
+import { dirname, join, resolve } from 'node:path'
 import type { Source } from '../config/model.ts'
 import { formatAddress, parseAddress } from '../net/address.ts'
 import type { Address } from '../net/model.ts'
@@ -25,11 +25,41 @@ const stateVersion = 1
  * finding. Throws when the folder cannot be created or read.
  */
 export async function readState(folder: string): Promise<State> {
-  await mkdir(folder, { recursive: true, mode: 0o700 })
+  try {
+    return await readFolder(folder)
+  } catch (error) {
+    const why = codeOf(error) === 'EACCES' ? 'permission denied' : describe(error)
+    throw new Error(`Cannot use the state folder "${folder}": ${why}; see --state-dir`)
+  }
+}
+
+async function readFolder(folder: string): Promise<State> {
+  await makeFolder(folder)
   const findings: string[] = []
   const ledger = await readJson(join(folder, ledgerName), findings, parseLedger)
   const lastGood = await readJson(join(folder, lastGoodName), findings, parseSources)
   return { ledger: ledger ?? new Map(), lastGood, findings }
+}
+
+/**
+ * Makes the folder. Recursion is used only where the parent is missing: on /proc, where nothing can
+ * be made, Node's never ends.
+ */
+async function makeFolder(folder: string): Promise<void> {
+  try {
+    const hasParent = await stat(dirname(resolve(folder))).then(() => true, () => false)
+    await mkdir(folder, { recursive: !hasParent, mode: 0o700 })
+  } catch (error) {
+    if (codeOf(error) !== 'EEXIST') throw error
+  }
+}
+
+function describe(error: unknown): string {
+  return error instanceof Error ? error.message : String(error)
+}
+
+function codeOf(error: unknown): unknown {
+  return error instanceof Error && 'code' in error ? error.code : undefined
 }
 
 /**
@@ -91,7 +121,7 @@ async function readJson<T>(
   try {
     text = await readFile(path, 'utf8')
   } catch (error) {
-    if (error instanceof Error && 'code' in error && error.code === 'ENOENT') return undefined
+    if (codeOf(error) === 'ENOENT') return undefined
     throw error
   }
   try {
