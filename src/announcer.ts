@@ -3,7 +3,7 @@ import type { Clock } from './clock.ts'
 import { createEngine, type Effect, type Event, step } from './l2/engine.ts'
 import type { Announcement, LinkState } from './l2/model.ts'
 import type { Neighbour } from './l2/ndp.ts'
-import { type AnswerTable, emptyTable, respond } from './l2/responder.ts'
+import { type AnswerTable, emptyTable, type Outcome, respond } from './l2/responder.ts'
 import type { Log } from './log.ts'
 import type { Metrics } from './metrics.ts'
 import type { Address } from './net/model.ts'
@@ -47,14 +47,9 @@ export function openAnnouncer(options: AnnouncerOptions): Announcer {
   let table: AnswerTable = emptyTable
   let timer: ReturnType<typeof setTimeout> | undefined
 
-  const packets = options.openPackets((ifindex, frame) => {
-    const outcome = respond(table, ifindex, frame, clock.now())
-    if (outcome.kind === 'drop') return metrics.countDrop(outcome.reason, 1)
-    metrics.countRequest(outcome.text)
-    const failure = packets.send(ifindex, outcome.frame)
-    if (failure === undefined) metrics.countReply(outcome.text)
-    else metrics.countSendFailure(failure)
-  })
+  const packets = options.openPackets((ifindex, frame) =>
+    answer(packets, metrics, ifindex, respond(table, ifindex, frame, clock.now()))
+  )
 
   const perform = (effect: Effect): void => {
     switch (effect.kind) {
@@ -108,6 +103,14 @@ export function openAnnouncer(options: AnnouncerOptions): Announcer {
       await packets[Symbol.asyncDispose]()
     },
   }
+}
+
+function answer(packets: PacketPort, metrics: Metrics, ifindex: number, outcome: Outcome): void {
+  if (outcome.kind === 'drop') return metrics.countDrop(outcome.reason, 1)
+  metrics.countRequest(outcome.text)
+  const failure = packets.send(ifindex, outcome.frame)
+  if (failure === undefined) metrics.countReply(outcome.text)
+  else metrics.countSendFailure(failure)
 }
 
 interface Attaching {
