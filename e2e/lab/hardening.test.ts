@@ -1,0 +1,176 @@
+/** What a host may do to the program: kills at any instant, missing rights, ports and tools. */
+import { watch } from 'node:fs'
+import { mkdir, readFile, writeFile } from 'node:fs/promises'
+import { join } from 'node:path'
+import { test } from 'uvu'
+import * as assert from 'uvu/assert'
+import { type Child, until } from './command.ts'
+import { type Host, lan, openLab } from './lab.ts'
+import { arpeggio, openArpeggio } from './program.ts'
+
+const pool = `
+apiVersion: metallb.io/v1beta1
+kind: IPAddressPool
+metadata: { name: lan, namespace: metallb-system }
+spec: { addresses: [192.168.1.100-192.168.1.199] }
+---
+apiVersion: metallb.io/v1beta1
+kind: L2Advertisement
+metadata: { name: lan, namespace: metallb-system }
+`
+
+const service = (name: string): string => `---
+apiVersion: v1
+kind: Service
+metadata: { name: ${name}, namespace: default }
+spec: { type: LoadBalancer, ports: [{ port: 80 }] }
+`
+
+const lab = await openLab({ hosts: { node: { lan: lan(10) }, client: { lan: lan(20) } } })
+test.after(async () => void await lab[Symbol.asyncDispose]())
+const node = lab.host('node')
+const client = lab.host('client')
+
+async function folder(name: string): Promise<{ input: string; state: string }> {
+  const [input, state] = [join(lab.folder, name), join(lab.folder, `${name}-state`)]
+  await mkdir(input)
+  await writeFile(join(input, 'pool.yaml'), pool)
+  return { input, state }
+}
+
+/** The program's arguments for one lane: many run at once, so no port is shared. */
+function argumentsFor(at: { input: string; state: string }): string[] {
+  return ['standalone', '--no-forward', '--http-port', '0', '--state-dir', at.state, at.input]
+}
+
+type Held = Readonly<Record<string, readonly string[]>>
+
+async function readLedger(state: string): Promise<Held> {
+  const text = await readFile(join(state, 'ledger.json'), 'utf8').catch(() => '{"services":{}}')
+  const { services } = JSON.parse(text)
+  return services
+}
+
+/** No address changed and none is held twice. */
+function compare(before: Held, after: Held): void {
+  const all = Object.values(after).flat()
+  assert.is(new Set(all).size, all.length, 'no address is held twice')
+  for (const [name, addresses] of Object.entries(before)) {
+    assert.equal(after[name], addresses, `${name} keeps its address`)
+  }
+}
+
+const kills = 200
+const lanes = 4
+
+const pause = (ms: number): Promise<void> => new Promise((resolve) => setTimeout(resolve, ms))
+
+/** A random instant: anywhere, while the ledger is being written, or just after it was. */
+async function instant(n: number, child: Child, state: string): Promise<void> {
+  if (n % 3 === 0) return pause(Math.random() * 1_000)
+  if (n % 3 === 1) return void await child.line(/ipAllocated/)
+  await mkdir(state, { recursive: true })
+  const watcher = watch(state)
+  await new Promise((resolve) => watcher.once('change', resolve))
+  watcher.close()
+  await pause(Math.random() * 3)
+}
+
+/** Starts the program, lets it work for a random while, and kills it; again and again. */
+async function killAgain(lane: number): Promise<number> {
+  const at = await folder(`lane-${lane}`)
+  let held: Held = {}
+  for (let n = 0; n < kills / lanes; n += 1) {
+    await writeFile(join(at.input, `s${n}.yaml`), service(`lane-${lane}-${n}`))
+    const child = node.spawn([...arpeggio, ...argumentsFor(at)])
+    await instant(n, child, at.state)
+    await child.stop('SIGKILL')
+    const now = await readLedger(at.state)
+    compare(held, now)
+    held = now
+  }
+  const { length } = Object.keys(held)
+  const last = node.spawn([...arpeggio, ...argumentsFor(at)])
+  await last.line(/standalone started/)
+  await last.stop()
+  const end = await readLedger(at.state)
+  compare(held, end)
+  assert.is(Object.keys(end).length, kills / lanes, 'every Service has an address at last')
+  return length
+}
+
+test(`${kills} kills at random instants: the ledger stays whole, no address changes`, async () => {
+  const held = await Promise.all(Array.from({ length: lanes }, (_, lane) => killAgain(lane)))
+  assert.ok(held.every((count) => count > 10), `addresses were given between kills: ${held}`)
+})
+
+test('a taken port: the second instance ends with a sentence and says nothing on the wire', async () => {
+  const first = await folder('port')
+  await writeFile(join(first.input, 'a.yaml'), service('a'))
+  await using program = await openArpeggio(node, ['--state-dir', first.state, first.input])
+  const wire = await lab.capture('lan', 'arp')
+  const second = await folder('port-2')
+  await writeFile(join(second.input, 'b.yaml'), pool.replaceAll('100-192.168.1.199', '200/32'))
+  await writeFile(join(second.input, 'pool.yaml'), service('b'))
+  const { code, stderr } = await node.exec(
+    [...arpeggio, 'standalone', '--state-dir', second.state, second.input],
+  )
+  assert.is(code, 1)
+  assert.match(stderr, /port 7472: another program uses it; choose one with --http-port/)
+  await wire.settle()
+  assert.equal(wire.matching(/192\.168\.1\.200/), [])
+  await program.status()
+})
+
+const setpriv = (right: string): string[] =>
+  ['setpriv', `--bounding-set=-${right}`, `--inh-caps=-${right}`]
+
+async function logOf(host: Host, argv: readonly string[], pattern: RegExp): Promise<string> {
+  await using child = host.spawn(argv)
+  const line = await child.line(pattern)
+  await child.line(/standalone started/)
+  return line
+}
+
+test('without CAP_NET_RAW nothing is announced, and log and reason say why', async () => {
+  const at = await folder('raw')
+  await writeFile(join(at.input, 'a.yaml'), service('a'))
+  const argv = [...setpriv('net_raw'), ...arpeggio, ...argumentsFor(at)]
+  const line = await logOf(node, argv, /packet socket failed/)
+  assert.match(line, /Operation not permitted \(needs CAP_NET_RAW\)/)
+  const silent = await logOf(node, argv, /notAnnounced/)
+  assert.match(silent, /"reason":"socketFailed"/)
+})
+
+test('without CAP_NET_ADMIN it announces all the same, and says that it cannot forward', async () => {
+  const at = await folder('admin')
+  await writeFile(join(at.input, 'a.yaml'), service('a'))
+  const argv = ['standalone', '--http-port', '0', '--state-dir', at.state, at.input]
+  await using child = node.spawn([...setpriv('net_admin'), ...arpeggio, ...argv])
+  assert.match(await child.line(/rulesNotLoaded/), /needs CAP_NET_ADMIN/)
+  await child.line(/serviceAnnounced/)
+  await until('it answers', async () => (await client.exec(
+    ['arping', '-c', '1', '-w', '1', '-I', 'eth0', '192.168.1.100'])).code === 0)
+})
+
+test('without nft it announces all the same, and names the package', async () => {
+  const at = await folder('nft')
+  await writeFile(join(at.input, 'a.yaml'), service('a'))
+  // A PATH with a shell and without nft; the program looks in /usr/sbin, too, so that is hidden.
+  const argv = ['standalone', '--http-port', '0', '--state-dir', at.state, at.input]
+  const hide = 'mount -t tmpfs tmpfs /usr/sbin && exec "$@"'
+  await using child = node.spawn(
+    ['unshare', '--mount', 'sh', '-c', hide, 'sh', ...arpeggio, ...argv],
+  )
+  assert.match(await child.line(/rulesNotLoaded/), /install the package nftables/)
+  await child.line(/serviceAnnounced/)
+})
+
+test('a state folder that cannot be made ends it with a sentence', async () => {
+  const at = await folder('state')
+  const { code, stderr } = await node.exec([...arpeggio, ...argumentsFor({ ...at, state: '/proc/x' })])
+  assert.is(code, 1)
+  assert.match(stderr, /^Cannot use the state folder "\/proc\/x": .*see --state-dir/)
+})
+
+test.run()
