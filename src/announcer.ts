@@ -43,7 +43,7 @@ export function openAnnouncer(options: AnnouncerOptions): Announcer {
   const log = options.log.from('announcer.ts')
   const engine = createEngine()
   const since = new Map<string, Date>()
-  const attached = new Map<number, { failure: string | undefined }>()
+  const attached = new Map<number, Attached>()
   let table: AnswerTable = emptyTable
   let timer: ReturnType<typeof setTimeout> | undefined
 
@@ -77,7 +77,9 @@ export function openAnnouncer(options: AnnouncerOptions): Announcer {
         timer = setTimeout(() => advance({ kind: 'wake' }), Math.max(0, effect.atMs - clock.now()))
     }
   }
+  let isClosed = false
   const advance = (event: Event): void => {
+    if (isClosed) return
     for (const effect of step(engine, event, clock.now())) perform(effect)
   }
 
@@ -98,6 +100,7 @@ export function openAnnouncer(options: AnnouncerOptions): Announcer {
       failure === undefined ? [] : [[ifindex, failure] as const]
     )),
     [Symbol.asyncDispose]: async () => {
+      isClosed = true
       clearTimeout(timer)
       table = emptyTable
       await packets[Symbol.asyncDispose]()
@@ -113,9 +116,14 @@ function answer(packets: PacketPort, metrics: Metrics, ifindex: number, outcome:
   else metrics.countSendFailure(failure)
 }
 
+interface Attached {
+  readonly failure: string | undefined
+  readonly generation: number | undefined
+}
+
 interface Attaching {
   readonly packets: PacketPort
-  readonly attached: Map<number, { failure: string | undefined }>
+  readonly attached: Map<number, Attached>
   readonly links: readonly LinkState[]
   readonly log: Log
 }
@@ -130,9 +138,11 @@ function attachLinks({ packets, attached, links, log }: Attaching): void {
   }
   for (const link of links) {
     const known = attached.get(link.index)
-    if (known !== undefined && known.failure === undefined) continue
+    const isSame = known !== undefined && known.generation === link.generation
+    if (isSame && known.failure === undefined) continue
+    if (known !== undefined && known.failure === undefined) packets.detach(link.index)
     const failure = packets.attach(link)
-    attached.set(link.index, { failure })
+    attached.set(link.index, { failure, generation: link.generation })
     if (failure !== undefined && failure !== known?.failure) {
       log.error('packet socket failed', { link: link.name, error: failure })
     }

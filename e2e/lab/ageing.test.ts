@@ -52,6 +52,20 @@ test('an idle address outlives the ageing of a switch: it is refreshed, nobody h
   assert.equal(asked.filter((line) => line.includes(`${router.mac('eth0')} >`)), [])
 })
 
+test('a switch that snoops on multicast learns of the group, and lets solicitations pass', async () => {
+  const address = '2001:db8:1::240'
+  await using lab = await openLab({ hosts: { node: { lan: lan(10) }, client: { lan: lan(20) } } })
+  const hub = ['ip', 'netns', 'exec', `${lab.prefix}wire`]
+  await runOk([...hub, 'ip', 'link', 'set', 'lan', 'type', 'bridge', 'mcast_snooping', '1',
+    'mcast_querier', '1', 'mcast_query_response_interval', '100'])
+  const config = join(lab.folder, 'config.yaml')
+  await writeFile(config, configuration(`"${address}/128"`, 'ipFamilies: [IPv6]'))
+  await openArpeggio(lab.host('node'), ['--state-dir', lab.folder, config])
+  await until('the switch knows the group', async () =>
+    (await runOk([...hub, 'bridge', 'mdb', 'show', 'dev', 'lan'])).includes('ff02::1:ff00:240'))
+  assert.is((await lab.host('client').exec(['ndisc6', '-1', address, 'eth0'])).code, 0)
+})
+
 test('an interface that comes late answers both families; one that moves away falls silent', async () => {
   const [four, six] = ['198.51.100.240', '2001:db8:9::240']
   await using lab = await openLab({

@@ -65,10 +65,12 @@ function readEndpoint(
   const texts = readList(fields['addresses'], field(at, 'addresses'), readText)
   const conditions = readFields(fields['conditions'], field(at, 'conditions')) ?? {}
   const { ready, serving } = conditions
+  const isReady = ready === undefined || ready === null || ready === true
   return {
     addresses: texts.map(parseAddress).filter((address) => address !== undefined),
     nodeName: readText(fields['nodeName'], field(at, 'nodeName')),
-    canServe: ready === undefined || ready === null || ready === true || serving === true,
+    canServe: isReady || serving === true,
+    isReady,
     ports,
   }
 }

@@ -32,12 +32,23 @@ export function item(at: At, index: number): At {
   return { ...at, path: `${at.path}[${index}]` }
 }
 
+/** Problems, and warnings, of one reading that are kept: a file can hold millions of mistakes. */
+export const maxFindings = 1_000
+
 export function addProblem(at: At, reason: ProblemReason, message: string): void {
-  at.findings.problems.push(finding(at, reason, message))
+  addTo(at.findings.problems, at, reason, message)
 }
 
 export function addWarning(at: At, reason: ProblemReason, message: string): void {
-  at.findings.warnings.push(finding(at, reason, message))
+  addTo(at.findings.warnings, at, reason, message)
+}
+
+function addTo(list: Problem[], at: At, reason: ProblemReason, message: string): void {
+  if (list.length < maxFindings) list.push(finding(at, reason, message))
+  else if (list.length === maxFindings) {
+    const more = `There are more findings than the ${maxFindings} shown: mend these first`
+    list.push({ ...finding(at, 'TooMany', more), path: '' })
+  }
 }
 
 function finding(at: At, reason: ProblemReason, message: string): Problem {

@@ -67,7 +67,7 @@ export function readIntent(object: RawObject, order: number): Intent | undefined
     requestedPool: annotation(annotations, poolAnnotation) || undefined,
     sharingKey: sharing ?? '',
     hasSharingKey: sharing !== undefined,
-    backendKey: trafficPolicy === 'Local' ? renderSelector(selector ?? {}) : '',
+    backendKey: trafficPolicy === 'Local' ? `Local ${renderSelector(selector ?? {})}` : '',
     ports,
     trafficPolicy,
     held: readHeld(object),

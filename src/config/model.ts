@@ -114,7 +114,7 @@ export interface Intent {
   readonly sharingKey: string
   /** The allow-shared-ip annotation is present, whatever its value. */
   readonly hasSharingKey: boolean
-  /** '' for Cluster; the rendered selector for Local: sharers must agree on it. */
+  /** '' for Cluster; `Local` and the rendered selector: sharers must agree on it. */
   readonly backendKey: string
   readonly ports: readonly Port[]
   readonly trafficPolicy: TrafficPolicy
@@ -142,6 +142,8 @@ export interface Endpoint {
   readonly nodeName: string | undefined
   /** ready is absent or true, or serving is true; terminating is not looked at. */
   readonly canServe: boolean
+  /** ready is absent or true: gets new connections before those that only still serve. */
+  readonly isReady: boolean
   readonly ports: readonly { readonly name: string; readonly protocol: Protocol; readonly port: number }[]
 }
 
@@ -175,6 +177,8 @@ export interface Problem {
 /** Literal reasons of problems and warnings, as `check -o json` prints them. */
 export type ProblemReason =
   | 'Unreadable' // the file cannot be read, or is not UTF-8, or contains NUL
+  | 'Emptied' // input that had content has none any more: half-written, or not mounted
+  | 'TooMany' // more findings than are kept
   | 'TooLarge' // over the input limits, or aliases that expand beyond them
   | 'BadSyntax' // not YAML or JSON; tabs, half a document
   | 'DuplicateKey'

@@ -11,6 +11,7 @@ const refused = [
   { argv: ['plan', '--placement', 'best', 'f'], want: /^Bad value "best" of --placement/ },
   { argv: ['standalone', '--http-port', '70000', 'f'], want: /^Bad value "70000" of --http-port/ },
   { argv: ['standalone', '--http-port', 'x', 'f'], want: /^Bad value "x" of --http-port/ },
+  { argv: ['standalone', '-'], want: /^Standard input can be read once only/ },
   { argv: ['standalone', '--node-label', 'edge', 'f'], want: /^Bad value "edge" of --node-label/ },
   { argv: ['standalone', '--log-level', 'loud', 'f'], want: /^Bad value "loud" of --log-level/ },
 ]

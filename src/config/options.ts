@@ -148,7 +148,7 @@ export function parseCommand(argv: readonly string[], env: Environment): Command
   const [name = 'help', ...rest] = argv
   if (name === 'help' || name === '--help' || name === '-h') return { kind: 'help', text: helpText() }
   if (name === 'version' || name === '--version') return { kind: 'version' }
-  if (commands[name] === undefined) {
+  if (!Object.hasOwn(commands, name)) {
     return usage(`Unknown command "${name}": want one of ${Object.keys(commands).join(', ')}`)
   }
   if (rest.includes('--help') || rest.includes('-h')) return { kind: 'help', text: helpText(name) }
@@ -238,6 +238,9 @@ function buildStandalone(values: Values, shared: Shared): Command | Usage {
   const port = text('http-port', '7472')
   if (!/^\d{1,5}$/.test(port) || Number(port) > 65_535) {
     return usage(`Bad value "${port}" of --http-port: want a port number from 0 to 65535`)
+  }
+  if (shared.paths.includes('-')) {
+    return usage('Standard input can be read once only: give standalone a file or a folder')
   }
   const labels = parseLabels(values['node-label'])
   if (isUsage(labels)) return labels

@@ -241,7 +241,7 @@ function mergeSlices(slices: readonly RawObject[]): ReadonlyMap<string, readonly
     if (service === undefined) continue
     const list = merged.get(service)
     if (list === undefined) merged.set(service, [...endpoints])
-    else list.push(...endpoints)
+    else for (const endpoint of endpoints) list.push(endpoint)
   }
   return merged
 }

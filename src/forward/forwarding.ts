@@ -5,9 +5,9 @@ import type { LinkState } from '../l2/model.ts'
 import type { Log } from '../log.ts'
 import type { Address, Family } from '../net/model.ts'
 import { checkSysctls, findBlockers, setSysctls } from './host.ts'
-import { listRuleset, loadRuleset } from './nft.ts'
+import { hasTable, listRuleset, loadRuleset } from './nft.ts'
 import { type ForwardPlan, planForwarding } from './rules.ts'
-import { encodeRemoval, encodeRuleset } from './ruleset.ts'
+import { encodeRemoval, encodeRuleset, tableName } from './ruleset.ts'
 
 export interface ForwardingOptions {
   readonly isEnabled: boolean
@@ -23,6 +23,10 @@ export interface ForwardingTurn {
 }
 
 export interface Forwarding extends AsyncDisposable {
+  /** False when our table was there and is gone: somebody flushed the ruleset. */
+  isIntact(): Promise<boolean>
+  /** The next `apply` loads the rules, changed or not. */
+  forget(): void
   /** Loads rules if they changed. Never throws: announcing goes on without forwarding. */
   apply(turn: ForwardingTurn): Promise<void>
   readonly state: () => 'on' | 'off' | 'failed'
@@ -31,8 +35,11 @@ export interface Forwarding extends AsyncDisposable {
 
 /** Removes rules left by an earlier run that was killed. Does nothing when not enabled. */
 export async function openForwarding(options: ForwardingOptions): Promise<Forwarding> {
+  // Without the right to do so this fails; the first `apply` will say why.
+  if (options.isEnabled) await loadRuleset(encodeRemoval())
   const log = options.log.from('forwarding.ts')
   let loaded: string | undefined
+  let hasRules = false
   let state: 'on' | 'off' | 'failed' = options.isEnabled ? 'on' : 'off'
   let findings: readonly HostFinding[] = []
 
@@ -50,9 +57,12 @@ export async function openForwarding(options: ForwardingOptions): Promise<Forwar
     const result = await loadRuleset(ruleset)
     state = result.ok ? 'on' : 'failed'
     loaded = result.ok ? text : undefined
+    hasRules = plan.addresses.length > 0
     return result.ok ? [] : [{ reason: 'rulesNotLoaded', message: result.message }]
   }
   return {
+    isIntact: async () => loaded === undefined || hasRules === false || await hasTable(tableName),
+    forget: () => void (loaded = undefined),
     apply: async (turn) => {
       if (!options.isEnabled) return
       const plan = planForwarding(inputOf(turn, options.node))
@@ -66,7 +76,7 @@ export async function openForwarding(options: ForwardingOptions): Promise<Forwar
     state: () => state,
     findings: () => findings,
     [Symbol.asyncDispose]: async () => {
-      if (loaded !== undefined) await loadRuleset(encodeRemoval())
+      if (options.isEnabled) await loadRuleset(encodeRemoval())
     },
   }
 }

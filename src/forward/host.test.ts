@@ -25,6 +25,9 @@ const cases = [
   { it: 'Docker\'s: its chain for users',
     given: listing(chain({}), chain({ name: 'DOCKER-USER', hook: undefined, policy: undefined })),
     want: ['nft insert rule ip filter DOCKER-USER ct status dnat accept'] },
+  { it: 'the fix is in place', want: [], given: listing(chain({}), { rule: { family: 'ip',
+    table: 'filter', chain: 'FORWARD', expr: [{ match: { op: 'in', left: { ct: { key: 'status' } },
+      right: 'dnat' } }, { accept: null }] } }) },
   { it: 'IPv6 tables', given: listing(chain({ family: 'ip6' })),
     want: ['nft insert rule ip6 filter FORWARD ct status dnat accept'] },
 ]

@@ -63,7 +63,9 @@ export function findBlockers(
 ): readonly HostFinding[] {
   const chains = readChains(listing)
   const hasDockerUser = chains.some((chain) => chain['name'] === 'DOCKER-USER')
-  return chains.filter((chain) => isBlocking(chain, families)).map((chain) => {
+  const accepted = readAccepted(listing)
+  const isOpen = (chain: Chain): boolean => accepted.has(`${chain['family']} ${chain['table']}`)
+  return chains.filter((chain) => isBlocking(chain, families) && !isOpen(chain)).map((chain) => {
     const place = `${String(chain['family'])} ${String(chain['table'])}`
     const own = hasDockerUser && chain['table'] === 'filter' ? 'DOCKER-USER' : String(chain['name'])
     const message = `Chain "${String(chain['name'])}" of table "${place}" drops forwarded ` +
@@ -75,6 +77,19 @@ export function findBlockers(
 type Chain = Readonly<Record<string, unknown>>
 
 function readChains(listing: string): readonly Chain[] {
+  return readRows(listing, 'chain')
+}
+
+/** Tables with a rule that accepts `ct status dnat`: the fix that a finding names is in place. */
+function readAccepted(listing: string): ReadonlySet<string> {
+  const rules = readRows(listing, 'rule').filter(({ expr }) => {
+    const text = JSON.stringify(expr)
+    return text.includes('"key":"status"') && text.includes('dnat') && text.includes('"accept"')
+  })
+  return new Set(rules.map((rule) => `${rule['family']} ${rule['table']}`))
+}
+
+function readRows(listing: string, kind: string): readonly Chain[] {
   let parsed: unknown
   try {
     parsed = JSON.parse(listing)
@@ -83,8 +98,8 @@ function readChains(listing: string): readonly Chain[] {
   }
   const rows = isFields(parsed) && Array.isArray(parsed['nftables']) ? parsed['nftables'] : []
   return rows.flatMap((row: unknown) => {
-    const chain = isFields(row) ? row['chain'] : undefined
-    return isFields(chain) ? [chain] : []
+    const found = isFields(row) ? row[kind] : undefined
+    return isFields(found) ? [found] : []
   })
 }
 

@@ -1,8 +1,8 @@
 /** Runs the `nft` command: loads transactions, lists what other tables do. */
 import { spawn } from 'node:child_process'
 
-/** A hanging nft is ended after this time. */
-const timeoutMs = 10_000
+/** A hanging nft is ended after this time; 3,000 Services with three endpoints take some 16 s. */
+const timeoutMs = 60_000
 
 export type NftResult =
   | { readonly ok: true; readonly output: string }
@@ -11,6 +11,11 @@ export type NftResult =
 /** Loads one JSON transaction: all of it or nothing. */
 export function loadRuleset(ruleset: unknown): Promise<NftResult> {
   return runNft(['-j', '-f', '-'], JSON.stringify(ruleset))
+}
+
+/** Whether a table of the family inet exists. */
+export async function hasTable(name: string): Promise<boolean> {
+  return (await runNft(['list', 'table', 'inet', name], '')).ok
 }
 
 /** The whole ruleset of the host as JSON text. */
@@ -23,17 +28,26 @@ function runNft(args: readonly string[], input: string): Promise<NftResult> {
     // Debian keeps nft where the PATH of a plain user does not look.
     const path = `${process.env['PATH'] ?? ''}:/usr/sbin:/sbin`
     const env = { ...process.env, PATH: path }
-    // nft opens /dev/stdin, which fails on the socket that this runtime gives its children.
+    // nft opens /dev/stdin, which fails on the socket that this runtime gives its children. A
+    // group of its own: what hangs is nft, not the shell that waits for it.
     const script = `cat | nft ${args.join(' ')}`
-    const child = spawn('sh', ['-c', script], { env, timeout: timeoutMs, stdio: 'pipe' })
+    const child = spawn('sh', ['-c', script], { env, detached: true, stdio: 'pipe' })
     const output: string[] = []
     const errors: string[] = []
+    const fail = (message: string): void =>
+      resolve({ ok: false, message: `Cannot load nftables rules: ${message}` })
+    const timer = setTimeout(() => {
+      if (child.pid !== undefined) process.kill(-child.pid, 'SIGKILL')
+      fail(`nft did not end within ${timeoutMs / 1_000} s`)
+    }, timeoutMs)
     child.stdout.setEncoding('utf8').on('data', (text: string) => output.push(text))
     child.stderr.setEncoding('utf8').on('data', (text: string) => errors.push(text))
-    child.on('error', (error) =>
-      resolve({ ok: false, message: `Cannot load nftables rules: ${error.message}` })
-    )
+    child.on('error', (error) => {
+      clearTimeout(timer)
+      fail(error.message)
+    })
     child.on('close', (code) => {
+      clearTimeout(timer)
       if (code === 0) resolve({ ok: true, output: output.join('') })
       else resolve({ ok: false, message: describeFailure(code, errors.join('')) })
     })

@@ -12,7 +12,7 @@ const port = (number: number, more: Partial<Port> = {}): Port =>
 const endpoint = (
   texts: string, ports: Record<string, number> = { '': 8080 }, more: Partial<Endpoint> = {},
 ): Endpoint => ({
-  addresses: texts.split(' ').map(address), nodeName: undefined, canServe: true,
+  addresses: texts.split(' ').map(address), nodeName: undefined, canServe: true, isReady: true,
   ports: Object.entries(ports).map(([name, number]) => ({ name, protocol: 'TCP', port: number })),
   ...more,
 })
@@ -75,7 +75,13 @@ const cases: readonly Case[] = [
     service: { trafficPolicy: 'Local' },
     endpoints: [endpoint('192.0.2.20', undefined, { nodeName: 'other' }),
       endpoint('192.0.2.21', undefined, { nodeName: 'n' }), endpoint('192.0.2.22')],
-    want: ['192.0.2.1 TCP/80 > 192.0.2.21:8080, 192.0.2.22:8080 unmasked'] },
+    want: ['192.0.2.1 TCP/80 > 192.0.2.21:8080 unmasked'] },
+  { it: 'ready endpoints before those that only still serve',
+    endpoints: [endpoint('192.0.2.20', undefined, { isReady: false }), endpoint('192.0.2.21')],
+    want: ['192.0.2.1 TCP/80 > 192.0.2.21:8080'] },
+  { it: 'still serving is better than nothing',
+    endpoints: [endpoint('192.0.2.20', undefined, { isReady: false })],
+    want: ['192.0.2.1 TCP/80 > 192.0.2.20:8080'] },
   { it: 'the same port twice on one address', service: { ports: [port(80), port(80)] },
     endpoints: [endpoint('192.0.2.20')],
     want: ['192.0.2.1 TCP/80 > 192.0.2.20:8080',

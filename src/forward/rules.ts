@@ -94,11 +94,14 @@ function targetsOf(
   input: ForwardingInput, service: Intent, port: Port, problems: ForwardProblem[],
 ): readonly Target[] {
   const targets: Target[] = []
-  for (const endpoint of input.endpoints?.get(service.key) ?? []) {
+  const all = input.endpoints?.get(service.key) ?? []
+  const isLocal = service.trafficPolicy === 'Local'
+  const usable = all.filter((one) => one.canServe && (!isLocal || one.nodeName === input.node))
+  // Those that terminate but still serve get new connections only if no other can (KEP-1669).
+  const ready = usable.filter((endpoint) => endpoint.isReady)
+  for (const endpoint of ready.length > 0 ? ready : usable) {
     const number = portOf(endpoint, port)
-    const isHere = endpoint.nodeName === undefined || endpoint.nodeName === input.node
-    if (!endpoint.canServe || number === undefined) continue
-    if (service.trafficPolicy === 'Local' && !isHere) continue
+    if (number === undefined) continue
     for (const address of endpoint.addresses) {
       if (isLoopback(address)) problems.push(loopbackProblem(service, address))
       else targets.push({ address, port: number, isOwn: isOneOf(address, input.ownAddresses) })

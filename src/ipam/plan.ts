@@ -7,7 +7,7 @@ import { confirm, type Holder } from './holders.ts'
 import { createLedger, release, take } from './ledger.ts'
 import { familyNames } from './message.ts'
 import type { Dropped, Verdict } from './model.ts'
-import { admits, createPoolIndex, type PoolIndex, poolOf } from './pools.ts'
+import { candidatesFor, createPoolIndex, type PoolIndex, poolOf } from './pools.ts'
 import { createSearch, findAddress, rewind } from './search.ts'
 
 export interface AllocationInput {
@@ -36,14 +36,24 @@ export function planAllocation(input: AllocationInput): readonly Verdict[] {
   if (config.pools.length > 0) {
     for (const holder of holders) confirm(allocator.index, allocator.ledger, holder)
   }
-  const settled = new Map<Holder, Verdict>()
-  for (const holder of holders) {
-    if (holder.kept.length > 0) settled.set(holder, serveHolder(allocator, holder))
-  }
+  const settled = settleHolders(allocator, holders.filter((holder) => holder.kept.length > 0))
   for (const holder of holders) {
     verdicts.push(settled.get(holder) ?? serveNewcomer(allocator, holder, input))
   }
   return verdicts.toSorted((a, b) => (a.service < b.service ? -1 : a.service > b.service ? 1 : 0))
+}
+
+/** Serves holders until nothing moves: one that moves away may free what another asks for. */
+function settleHolders(
+  allocator: Allocator, holders: readonly Holder[],
+): ReadonlyMap<Holder, Verdict> {
+  const settled = new Map<Holder, Verdict>()
+  for (let waiting = holders; waiting.length > 0;) {
+    for (const holder of waiting) settled.set(holder, serveHolder(allocator, holder))
+    const unmet = waiting.filter((holder) => !meetsRequest(allocator, holder))
+    waiting = unmet.length < waiting.length ? unmet : []
+  }
+  return settled
 }
 
 function createAllocator(config: Config): Allocator {
@@ -100,9 +110,9 @@ function serveHolder(allocator: Allocator, holder: Holder): Verdict {
   if (family === undefined || first === undefined) return keep(allocator, holder, undefined)
   const own = poolOf(allocator.index, first)
   // PreferDualStack never leaves its pool for the second family (MetalLB 0.16).
-  const others = service.policy === 'RequireDualStack'
-    ? allocator.pools.filter((pool) => pool !== own && pool.autoAssign && admits(pool, service))
-    : []
+  const { pinned, open } = candidatesFor(allocator.pools, service)
+  const mayLeave = service.policy === 'RequireDualStack' && service.requestedPool === undefined
+  const others = mayLeave ? [...pinned, ...open].filter((pool) => pool !== own) : []
   for (const pool of own === undefined ? others : [own, ...others]) {
     const address = findAddress(allocator.search, pool, family, service)
     if (address === undefined) continue
@@ -136,6 +146,7 @@ function serveRequest(allocator: Allocator, holder: Holder): Verdict {
     return keep(allocator, holder, `kept, though ${found.message}`)
   }
   for (const address of found.addresses) take(allocator.ledger, address, service)
+  holder.kept = found.addresses
   const reason = service.requested.length > 0 ? 'otherAddressRequested' : 'otherPoolRequested'
   const gone = kept.filter((address) => !found.addresses.some((one) => sameAddress(one, address)))
   for (const address of gone) {

@@ -121,7 +121,7 @@ function bidOf(
   const covering = ads.filter((ad) => matchesAny(ad.nodeSelectors, labels))
   if (covering.length === 0) return 'nodeNotSelected'
   if (!servesLocally(input, holding.service, name)) return 'noLocalEndpoints'
-  const eligible = eligibleOn(member, holding.address, chooseInterfaces(covering))
+  const eligible = eligibleOn(member, holding.address, chooseInterfaces(covering), input.everywhere)
   if (typeof eligible === 'string') return eligible
   return { ...eligible, node: name, score: scoreOf(covering, labels) }
 }

@@ -33,11 +33,11 @@ export function isUsable(link: LinkState): boolean {
 
 /**
  * The interfaces of `member` for `address`: chosen, usable, with carrier. Those with a connected
- * prefix if there are any. Silences: `interfaceMissing`, `interfaceDown`, `noCarrier`,
+ * prefix if there are any, unless `everywhere`. Silences: `interfaceMissing`, `interfaceDown`, `noCarrier`,
  * `socketFailed`.
  */
 export function eligibleOn(
-  member: Member, address: Address, choice: InterfaceChoice,
+  member: Member, address: Address, choice: InterfaceChoice, everywhere = false,
 ): Eligibility | Silence {
   if (member.links === undefined) {
     const interfaces = choice === 'all' ? choice : [...choice].toSorted()
@@ -54,7 +54,8 @@ export function eligibleOn(
   const ready = carried.filter((link) => member.deaf?.has(link.index) !== true)
   if (ready.length === 0) return 'socketFailed'
   const covering = ready.filter((link) => covers(link, address))
-  const names = (covering.length > 0 ? covering : ready).map((link) => link.name).toSorted()
+  const narrowed = covering.length > 0 && !everywhere ? covering : ready
+  const names = narrowed.map((link) => link.name).toSorted()
   return { interfaces: names, prefixed: covering.length > 0 }
 }
 

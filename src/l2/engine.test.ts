@@ -132,6 +132,14 @@ test('a changed MAC starts the burst again, with the new one', () => {
   assert.equal(macs, ['02:00:5e:00:53:99', '02:00:5e:00:53:99'])
 })
 
+test('an interface that left and came back under its index gets group and burst again', () => {
+  const { engine } = started([{ ...link(2, 'eth0'), generation: 1 }], [announcement('2001:db8::5')])
+  const links = [{ ...link(2, 'eth0'), generation: 2 }]
+  const lines = step(engine, { kind: 'links', links }, 50).flatMap((effect) => describe(effect, 50))
+  assert.equal(lines, ['50 if2 leave ff02::1:ff00:5', '50 if2 join ff02::1:ff00:5',
+    '50 if2 2001:db8::5 unsolicited'])
+})
+
 test('an unchanged set sends nothing beyond the schedule', () => {
   const { engine } = started([link(2, 'eth0')], [announcement('192.0.2.5')])
   const again = step(engine, { kind: 'desired', announcements: [announcement('192.0.2.5')] }, 5)

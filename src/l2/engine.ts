@@ -100,8 +100,8 @@ export function step(engine: Engine, event: Event, now: Millis): readonly Effect
   return effects
 }
 
-function toAnswerLink({ index, mac }: LinkState): AnswerLink {
-  return { index, mac }
+function toAnswerLink({ index, mac, generation }: LinkState): AnswerLink {
+  return { index, mac, generation }
 }
 
 function reconcile(engine: Engine, effects: Effect[], now: Millis): void {
@@ -139,8 +139,9 @@ function syncVoices(
 ): void {
   for (const [key, voice] of engine.voices) {
     const want = wanted.get(key)
-    // A new MAC is news to every neighbour: the burst starts again.
-    if (want !== undefined && want.link.mac === voice.link.mac) continue
+    // A new MAC, or a new interface, is news to every neighbour: the burst starts again.
+    const isSame = want?.link.mac === voice.link.mac && want.link.generation === voice.link.generation
+    if (isSame) continue
     voice.isCurrent = false
     engine.voices.delete(key)
   }
@@ -161,7 +162,8 @@ function syncGroups(
   for (const { announcement, link } of wanted) {
     if (announcement.address.family !== 'ipv6') continue
     const group = solicitedNodeGroup(announcement.address)
-    groups.set(`${link.index}|${group.bits}`, { ifindex: link.index, group })
+    const key = `${link.index}|${link.generation}|${group.bits}`
+    groups.set(key, { ifindex: link.index, group })
   }
   for (const [key, joined] of engine.groups) {
     if (groups.has(key)) continue

@@ -7,6 +7,8 @@ export type Mac = string
 /** A network interface as the kernel shows it now. */
 export interface LinkState {
   readonly index: number
+  /** Differs after the interface was gone and came back under the same index. */
+  readonly generation?: number
   readonly name: string
   readonly mac: Mac
   readonly mtuBytes: number

@@ -33,7 +33,7 @@ const holding = (text: string, of: Intent = service('web'), pool = 'lan'): Holdi
   ({ service: of, address: address(text), text, pool })
 
 const endpoint = (nodeName: string, canServe = true): Endpoint =>
-  ({ addresses: [], nodeName, canServe, ports: [] })
+  ({ addresses: [], nodeName, canServe, isReady: canServe, ports: [] })
 
 const members = (...names: string[]): Member[] => names.map((name) => ({ name, links: undefined }))
 
@@ -126,6 +126,8 @@ const cases: readonly Case[] = [
     everywhere: true, nodes: [],
     members: [{ name: 'a', links: [near] }, { name: 'c', links: [far] }] },
     want: ['192.168.1.240 on c eth0'] },
+  { it: 'everywhere: all interfaces, covering or not', given: { ...linked(far, near), everywhere: true },
+    want: ['192.168.1.240 on a eth0,eth1'] },
   { it: 'docker0 and veths are left out unless named', given: linked(near,
     link('docker0', '192.168.1.0/24'), link('veth12', '192.168.1.0/24')),
     want: ['192.168.1.240 on a eth1'] },
@@ -155,6 +157,10 @@ const cases: readonly Case[] = [
   { it: 'a shared address is one row with both Services', given: { ...one, holdings: [
     holding('192.168.1.240'), holding('192.168.1.240', service('dns'))] },
     want: ['192.168.1.240 on a all'] },
+  { it: 'a sharer without endpoints is silent, though the address is announced for another',
+    given: { ...one, holdings: [holding('192.168.1.240'), holding('192.168.1.240', service('dns'))],
+      endpoints: slices(endpoint('a')) },
+    want: ['192.168.1.240 on a all', '192.168.1.240 silent * noEndpoints'] },
   { it: 'a pair whose advertisements have no node in common: the older address wins', ads: [
     ad({ nodeSelectors: [labelled('kubernetes.io/hostname', 'a')] }),
     ad({ pools: new Set(['six']), nodeSelectors: [labelled('kubernetes.io/hostname', 'b')] })],

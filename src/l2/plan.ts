@@ -33,7 +33,7 @@ export interface Placed {
   readonly prefixed: boolean
 }
 
-/** One address that nobody answers for, and one reason; node undefined = for every node. */
+/** A Service's address that is not announced for it, and one reason; node undefined = all nodes. */
 export interface Silent {
   readonly address: Address
   readonly text: string
@@ -149,8 +149,10 @@ function placeUnit(
   })
   const placed = owner === undefined ? [] : placeOn(owner, met)
   if (owner !== undefined) load.set(owner, (load.get(owner) ?? 0) + placed.length)
-  const announced = new Set(placed.map((row) => row.text))
-  const silent = unit.filter((demand) => !announced.has(demand.holding.text)).flatMap(reasonsOf)
+  const isAnnounced = ({ holding }: Demand): boolean => placed.some((row) =>
+    row.text === holding.text && row.services.includes(holding.service.key)
+  )
+  const silent = unit.filter((demand) => !isAnnounced(demand)).flatMap(reasonsOf)
   return { placed, silent }
 }
 

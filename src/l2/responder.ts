@@ -10,6 +10,8 @@ import {
 /** One interface the responder answers on. */
 export interface AnswerLink {
   readonly index: number
+  /** Differs after the interface was gone and came back under the same index. */
+  readonly generation?: number | undefined
   readonly mac: Mac
 }
 

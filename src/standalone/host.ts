@@ -6,6 +6,7 @@ import type { ClusterNode, Problem, Reading, Source, World } from '../config/mod
 import type { StandaloneOptions } from '../config/options.ts'
 import { readWorld } from '../config/read.ts'
 import type { HostFinding } from '../finding.ts'
+import type { Forwarding } from '../forward/forwarding.ts'
 import { poolUsage } from '../ipam/usage.ts'
 import { isUsable } from '../l2/eligible.ts'
 import type { Announcement, LinkState } from '../l2/model.ts'
@@ -18,19 +19,6 @@ import { reportRows, type ServiceRow } from '../plan/report.ts'
 import { compareAnnouncements, compareRows } from './change.ts'
 import { logChanges } from './report.ts'
 import { type Ledger, sameLedger, type State, writeLastGood, writeLedger } from './state.ts'
-
-/** What the host needs of forwarding: rules for the addresses announced here. */
-export interface Forwarding {
-  apply(input: ForwardInput): Promise<void>
-  readonly state: () => 'on' | 'off' | 'failed'
-  readonly findings: () => readonly HostFinding[]
-}
-
-export interface ForwardInput {
-  readonly world: World
-  readonly addressesByService: ReadonlyMap<string, readonly Address[]>
-  readonly links: readonly LinkState[]
-}
 
 export interface HostParts {
   readonly options: StandaloneOptions
@@ -63,6 +51,10 @@ export interface Host {
   setLinks(links: readonly LinkState[]): void
   view(): HostView
   idle(): Promise<void>
+  /** Forwarding rules may be gone: looks, and loads them again if so. */
+  verify(): Promise<void>
+  /** Waits for the turn under way and takes no other: nothing is announced after this. */
+  close(): Promise<void>
 }
 
 /** Everything the loop remembers between turns; replaced field by field, never shared. */
@@ -100,21 +92,36 @@ export function createHost(parts: HostParts): Host {
     storeFailure: undefined,
     outside: [],
   }
+  let isClosed = false
+  const mark = (): void => {
+    if (!isClosed) loop.mark()
+  }
+  const retry = (): void => void setTimeout(mark, storeRetryMs).unref()
   const loop: Loop = createLoop(
-    () => turn({ ...parts, log }, memory, () => setTimeout(() => loop.mark(), storeRetryMs).unref()),
+    () => isClosed ? Promise.resolve() : turn({ ...parts, log }, memory, retry),
     (error) => log.error('turn failed', { error: describeError(error) }),
   )
   return {
     reload: () => {
       memory.isInputDirty = true
-      loop.mark()
+      mark()
     },
     setLinks: (links) => {
       memory.links = links
-      loop.mark()
+      mark()
     },
     view: () => viewOf(memory),
     idle: () => loop.idle(),
+    verify: async () => {
+      if (await parts.forwarding.isIntact()) return
+      log.warn('forwarding rules are gone: loading them again', { event: 'rulesGone' })
+      parts.forwarding.forget()
+      mark()
+    },
+    close: () => {
+      isClosed = true
+      return loop.idle()
+    },
   }
 }
 
@@ -122,6 +129,7 @@ async function turn(parts: HostParts, memory: Memory, retry: () => void): Promis
   if (memory.isInputDirty) {
     memory.isInputDirty = false
     await readNew(parts, memory)
+    if (!await parts.forwarding.isIntact()) parts.forwarding.forget()
   }
   const { world } = memory
   if (world === undefined) return
@@ -140,11 +148,17 @@ async function readNew(parts: HostParts, memory: Memory): Promise<void> {
   const input = await readInput(options.paths)
   const readOptions = options.namespace === undefined ? {} : { namespace: options.namespace }
   const reading = readWorld(input.sources, readOptions)
-  const problems = [...input.problems, ...reading.problems]
+  const emptied = findEmptied(memory.lastGood, input.sources, options.paths)
+  const problems = [...input.problems, ...emptied, ...reading.problems]
   memory.reading = { problems, warnings: reading.warnings }
   const isGood = problems.length === 0 && reading.world !== undefined
   metrics.countUpdate(!isGood)
-  for (const problem of problems) log.error('failed to parse the configuration', { ...problem })
+  for (const problem of problems.slice(0, maxLogged)) {
+    log.error('failed to parse the configuration', { ...problem })
+  }
+  if (problems.length > maxLogged) {
+    log.error('more problems', { count: problems.length - maxLogged, see: '/status' })
+  }
   if (isGood) {
     for (const warning of reading.warnings) log.warn('configuration warning', { ...warning })
     memory.world = reading.world
@@ -160,6 +174,32 @@ async function readNew(parts: HostParts, memory: Memory): Promise<void> {
     if (memory.world !== undefined) log.warn('last good configuration restored')
   }
   metrics.setConfig({ isLoaded: memory.world !== undefined, isStale: !isGood })
+}
+
+/** Problems that one reading writes to the log; /status has all. */
+const maxLogged = 20
+
+/**
+ * Input that had content and has none now: an editor that is half-way, a disk that is not mounted.
+ * Taken as it is, it would release every address.
+ */
+function findEmptied(
+  before: readonly Source[] | undefined, now: readonly Source[], paths: readonly string[],
+): readonly Problem[] {
+  const isBlank = ({ bytes }: Source): boolean => bytes.every((byte) => byte <= 0x20)
+  const full = new Set((before ?? []).filter((source) => !isBlank(source)).map(({ file }) => file))
+  if (full.size > 0 && now.length === 0) {
+    const message = 'No file is left, and there were some: to release every address leave one ' +
+      'with a comment'
+    return [emptied(paths.join(' '), message)]
+  }
+  return now.filter((source) => isBlank(source) && full.has(source.file)).map(({ file }) =>
+    emptied(file, 'The file is empty and was not: delete it, or leave a comment in it')
+  )
+}
+
+function emptied(file: string, message: string): Problem {
+  return { file, document: 1, object: '', path: '', reason: 'Emptied', message }
 }
 
 function sameSources(a: readonly Source[] | undefined, b: readonly Source[]): boolean {
@@ -209,7 +249,10 @@ function nextLedger(decision: Decision): Ledger {
 }
 
 async function store(parts: HostParts, memory: Memory, ledger: Ledger): Promise<boolean> {
-  if (sameLedger(memory.ledger, ledger)) return true
+  if (sameLedger(memory.ledger, ledger)) {
+    memory.storeFailure = undefined
+    return true
+  }
   try {
     await writeLedger(parts.options.stateDir, ledger)
     memory.ledger = ledger

@@ -21,7 +21,7 @@ import { logOwned } from './report.ts'
 import { readState } from './state.ts'
 import { watchPaths } from './watch.ts'
 
-const ownedLineMs = 60_000
+const minuteMs = 60_000
 
 /** Serves until `stopped` settles. Throws an Error that says what could not be opened. */
 export async function runStandalone(
@@ -44,6 +44,7 @@ export async function runStandalone(
   }))
   const parts = { options, node, state, announcer, forwarding, clock, log, metrics }
   const host = createHost(parts)
+  closing.defer(() => host.close())
   // The port before the wire: a second instance ends here, before it says a word there.
   const app = createApp({
     notReady: () => notReady(host.view()),
@@ -63,11 +64,13 @@ export async function runStandalone(
   log.info('standalone started', { node, version, port: listener.port })
   const timer = setInterval(() => {
     logOwned(log, node, host.view().announcements.map(({ text }) => text))
-  }, ownedLineMs)
+    void host.verify()
+  }, minuteMs)
   closing.defer(() => clearInterval(timer))
   process.on('SIGHUP', host.reload)
   closing.defer(() => void process.off('SIGHUP', host.reload))
   await stopped
+  await host.close()
   announcer.announce([])
   log.info('standalone stopped', { node })
 }

@@ -27,6 +27,7 @@ export interface Links extends AsyncDisposable {
 }
 
 interface Known {
+  readonly generation: number
   facts: LinkFacts
   addresses: readonly LinkAddress[]
 }
@@ -62,7 +63,7 @@ export async function openLinks(): Promise<Links> {
   poller.add(fd, drain)
   return {
     current: () => [...known.values()]
-      .map(({ facts, addresses }) => ({ ...facts, addresses }))
+      .map(({ facts, addresses, generation }) => ({ ...facts, addresses, generation }))
       .toSorted((a, b) => a.index - b.index),
     onChange: (callback) => void callbacks.push(callback),
     [Symbol.asyncDispose]: async () => {
@@ -135,12 +136,19 @@ function receiveDump(fd: number, what: string): readonly LinkEvent[] {
   }
 }
 
+/** Counts interfaces that appeared, so that one that left and came back is known as another. */
+let generations = 0
+
 /** Folds one event into `known`; true if anything differs afterwards. */
 function takeEvent(known: Map<number, Known>, event: LinkEvent): boolean {
   switch (event.kind) {
     case 'link': {
       const before = known.get(event.link.index)
-      known.set(event.link.index, { facts: event.link, addresses: before?.addresses ?? [] })
+      known.set(event.link.index, {
+        generation: before?.generation ?? ++generations,
+        facts: event.link,
+        addresses: before?.addresses ?? [],
+      })
       return before === undefined || !sameFacts(before.facts, event.link)
     }
     case 'linkGone':

@@ -1,6 +1,6 @@
 /** AF_PACKET sockets: ARP and neighbour frames in and out of each interface (packet(7)). */
 import type { Address } from '../../net/model.ts'
-import { encodeMac, writeUint16 } from '../frame.ts'
+import { encodeMac, writeBits, writeUint16 } from '../frame.ts'
 import type { LinkState } from '../model.ts'
 import { encodeNeighbour, groupMac, isMulticast, type Neighbour } from '../ndp.ts'
 import { arpFilter, encodeFilter, neighbourFilter } from './filter.ts'
@@ -19,22 +19,24 @@ const etherTypes = [
 ] as const
 const levelSocket = 1
 const optionAttachFilter = 26
-const levelPacket = 263
-const optionAddMembership = 1
-const optionDropMembership = 2
 
 /** Longer frames are reported cut: no ARP or neighbour message of ours needs more. */
 const receiveBytes = 2048
 /** Frames taken from one socket before others get their turn. */
 const batchFrames = 256
 
+interface Joined {
+  readonly fd: number
+  readonly kind: Membership
+}
+
 /** The sockets of one interface. */
 interface Port {
   readonly link: LinkState
   readonly fds: readonly number[]
   /** Sockets that hold group memberships only: one holds some 2,300 before ENOMEM. */
-  readonly groupFds: number[]
-  readonly groups: Map<bigint, number>
+  readonly groupFds: Joined[]
+  readonly groups: Map<bigint, Joined>
 }
 
 export type OnFrame = (ifindex: number, frame: Uint8Array) => void
@@ -77,7 +79,7 @@ export function openPackets(onFrame: OnFrame, icmp6?: Icmp6): Packets {
       poller.remove(fd)
       closeFd(fd)
     }
-    for (const fd of port.groupFds) closeFd(fd)
+    for (const { fd } of port.groupFds) closeFd(fd)
   }
   return {
     attach: (link) => {
@@ -155,41 +157,84 @@ function sendOn(port: Port | undefined, frame: Uint8Array): string | undefined {
   return sent < 0 ? failure('send frame', port.link, -sent) : undefined
 }
 
+/**
+ * Joins through IPv6 where the interface has it: the kernel then sends MLD reports, without which a
+ * snooping switch keeps solicitations away (RFC 4541 §3). Else only the interface's filter is set.
+ */
 function joinOn(port: Port | undefined, group: Address): string | undefined {
   if (port === undefined) return 'Cannot join group: the interface is gone'
-  const request = membership(port.link.index, group)
-  let errno = errnos.noMemory as number // widened: compared with other numbers below
-  for (const fd of port.groupFds.toReversed()) {
-    errno = -setOption(fd, levelPacket, optionAddMembership, request)
-    if (errno === 0) port.groups.set(group.bits, fd)
-    if (errno !== errnos.noMemory && errno !== errnos.noBuffers) break
+  let errno = 0
+  for (const kind of memberships) {
+    errno = joinWith(kind, port, group)
+    if (errno === 0) return undefined
   }
-  if (errno === errnos.noMemory || errno === errnos.noBuffers) errno = joinAnew(port, group, request)
-  return errno === 0 ? undefined : failure('join group', port.link, errno)
+  return failure('join group', port.link, errno)
 }
 
-function joinAnew(port: Port, group: Address, request: Uint8Array): number {
-  const fd = openSocket(familyPacket, socketRaw, 0)
+/** 0 or an error number. A socket whose memory is used up is followed by another. */
+function joinWith(kind: Membership, port: Port, group: Address): number {
+  const request = kind.encode(port.link.index, group)
+  const last = port.groupFds.findLast((one) => one.kind === kind)
+  if (last !== undefined) {
+    const errno = -setOption(last.fd, kind.level, kind.add, request)
+    if (errno === 0) port.groups.set(group.bits, last)
+    if (errno !== errnos.noMemory && errno !== errnos.noBuffers) return errno
+  }
+  const fd = openSocket(kind.family, kind.type, 0)
   if (fd < 0) return -fd
-  port.groupFds.push(fd)
-  const joined = setOption(fd, levelPacket, optionAddMembership, request)
-  if (joined === 0) port.groups.set(group.bits, fd)
-  return -joined
+  const fresh = { fd, kind }
+  port.groupFds.push(fresh)
+  const errno = -setOption(fd, kind.level, kind.add, request)
+  if (errno === 0) port.groups.set(group.bits, fresh)
+  return errno
 }
 
 function leaveOn(port: Port | undefined, group: Address): void {
-  const fd = port?.groups.get(group.bits)
-  if (port === undefined || fd === undefined) return
+  const joined = port?.groups.get(group.bits)
+  if (port === undefined || joined === undefined) return
   port.groups.delete(group.bits)
-  setOption(fd, levelPacket, optionDropMembership, membership(port.link.index, group))
+  const { fd, kind } = joined
+  setOption(fd, kind.level, kind.drop, kind.encode(port.link.index, group))
 }
 
-/** `struct packet_mreq` of type PACKET_MR_MULTICAST (0) with the group's MAC. */
-function membership(ifindex: number, group: Address): Uint8Array {
-  const bytes = new Uint8Array(16)
-  const view = new DataView(bytes.buffer)
-  view.setInt32(0, ifindex, true)
-  view.setUint16(6, 6, true)
-  encodeMac(groupMac(group), bytes, 8)
-  return bytes
+/** One way to be a member of a group: socket, options and request (packet(7), ipv6(7)). */
+interface Membership {
+  readonly family: number
+  readonly type: number
+  readonly level: number
+  readonly add: number
+  readonly drop: number
+  encode(ifindex: number, group: Address): Uint8Array
 }
+
+/** `struct ipv6_mreq` with IPV6_ADD_MEMBERSHIP, then `struct packet_mreq` for the group's MAC. */
+const memberships: readonly Membership[] = [
+  {
+    family: 10,
+    type: 2,
+    level: 41,
+    add: 20,
+    drop: 21,
+    encode: (ifindex, group) => {
+      const bytes = new Uint8Array(20)
+      writeBits(bytes, 0, 16, group.bits)
+      new DataView(bytes.buffer).setInt32(16, ifindex, true)
+      return bytes
+    },
+  },
+  {
+    family: familyPacket,
+    type: socketRaw,
+    level: 263,
+    add: 1,
+    drop: 2,
+    encode: (ifindex, group) => {
+      const bytes = new Uint8Array(16)
+      const view = new DataView(bytes.buffer)
+      view.setInt32(0, ifindex, true)
+      view.setUint16(6, 6, true)
+      encodeMac(groupMac(group), bytes, 8)
+      return bytes
+    },
+  },
+]
