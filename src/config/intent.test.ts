@@ -186,9 +186,9 @@ test('intent: pool and sharing key by both prefixes, an empty stable key clears'
 
 const backends: { it: string; spec: object; want: string }[] = [
   { it: 'Cluster, whatever the selector', spec: { selector: { app: 'web' } }, want: '' },
-  { it: 'Local: the selector sorted by key', want: 'app=web,tier=gold',
+  { it: 'Local: the selector sorted by key', want: 'Local app=web,tier=gold',
     spec: { externalTrafficPolicy: 'Local', selector: { tier: 'gold', app: 'web' } } },
-  { it: 'Local without selector', spec: { externalTrafficPolicy: 'Local' }, want: '' },
+  { it: 'Local without selector', spec: { externalTrafficPolicy: 'Local' }, want: 'Local ' },
 ]
 for (const { it, spec, want } of backends) {
   test(`intent: backend key "${want}": ${it}`, () => assert.is(good({ spec }).backendKey, want))

@@ -34,6 +34,7 @@ export interface HostParts {
 /** What the host knows, for status and readiness. */
 export interface HostView {
   readonly isLoaded: boolean
+  readonly isSettled: boolean
   readonly isStale: boolean
   readonly loadedAt: Date | undefined
   readonly problems: readonly Problem[]
@@ -60,6 +61,8 @@ export interface Host {
 /** Everything the loop remembers between turns; replaced field by field, never shared. */
 interface Memory {
   isInputDirty: boolean
+  /** A whole turn has been performed: rules, sockets and announcements are what they should be. */
+  isSettled: boolean
   world: World | undefined
   loadedAt: Date | undefined
   reading: Pick<Reading, 'problems' | 'warnings'>
@@ -81,6 +84,7 @@ export function createHost(parts: HostParts): Host {
   const log = parts.log.from('standalone.ts')
   const memory: Memory = {
     isInputDirty: false,
+    isSettled: false,
     world: undefined,
     loadedAt: undefined,
     reading: { problems: [], warnings: [] },
@@ -297,6 +301,7 @@ async function apply(
   logChanges(log, compareAnnouncements(memory.announcements, announcements))
   memory.rows = rows
   memory.announcements = announcements
+  memory.isSettled = true
   memory.outside = decision.announcements.placed
     .filter((placed) => placed.node === node && !placed.prefixed)
     .map(({ text }) => text)
@@ -332,6 +337,7 @@ function viewOf(memory: Memory): HostView {
   const { world, reading, storeFailure } = memory
   return {
     isLoaded: world !== undefined,
+    isSettled: memory.isSettled,
     isStale: reading.problems.length > 0,
     loadedAt: memory.loadedAt,
     problems: reading.problems,

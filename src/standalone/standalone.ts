@@ -76,7 +76,8 @@ export async function runStandalone(
 }
 
 function notReady(view: HostView): string | undefined {
-  if (view.isLoaded) return undefined
+  if (view.isSettled) return undefined
+  if (view.isLoaded) return 'configuration read, not applied yet'
   return view.problems.length === 0
     ? 'configuration not read yet'
     : `no configuration in force: ${view.problems.length} problems, see /status`
