@@ -173,4 +173,27 @@ test('a state folder that cannot be made ends it with a sentence', async () => {
   assert.match(stderr, /^Cannot use the state folder "\/proc\/x": .*see --state-dir/)
 })
 
+test('SIGTERM in the middle of a turn: it ends, silent, and takes its rules along', async () => {
+  const at = await folder('slow')
+  await writeFile(join(at.input, 'a.yaml'), service('a'))
+  const tools = join(lab.folder, 'tools')
+  await mkdir(tools)
+  const slow = '#!/bin/sh\nsleep 1\nexec /usr/sbin/nft "$@"\n'
+  await writeFile(join(tools, 'nft'), slow, { mode: 0o755 })
+  const argv = ['standalone', '--http-port', '0', '--state-dir', at.state, at.input]
+  await using child = node.spawn(
+    ['env', `PATH=${tools}:/usr/sbin:/usr/bin:/sbin:/bin`, ...arpeggio, ...argv],
+  )
+  await child.line(/serviceAnnounced/)
+  const wire = await lab.capture('lan', 'arp')
+  await writeFile(join(at.input, 'b.yaml'), service('b'))
+  await until('the turn has stored the ledger', async () =>
+    Object.keys(await readLedger(at.state)).length === 2)
+  assert.is(await child.stop('SIGTERM'), 0)
+  const seen = wire.frames().length
+  await wire.settle()
+  assert.is(wire.frames().length, seen, 'nothing is said after the end')
+  assert.not.match(await node.execOk(['nft', 'list', 'tables']), /arpeggio/)
+})
+
 test.run()
