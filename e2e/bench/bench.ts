@@ -1,0 +1,26 @@
+/** The benchmarks: arguments choose parts, each prints one table a question, references beside. */
+import { arch, cpus, release } from 'node:os'
+import { benchMemory } from './memory.ts'
+import { benchPlan } from './plan.ts'
+import { benchWire } from './wire.ts'
+
+const parts: Readonly<Record<string, () => void | Promise<void>>> = {
+  plan: benchPlan,
+  wire: benchWire,
+  memory: benchMemory,
+}
+
+const chosen = process.argv.slice(2)
+const unknown = chosen.filter((name) => !Object.hasOwn(parts, name))
+if (unknown.length > 0) {
+  console.error(`Unknown part "${unknown.join(' ')}": parts are ${Object.keys(parts).join(', ')}`)
+  process.exitCode = 2
+} else {
+  const begun = performance.now()
+  console.log(`Node.js ${process.version}, Linux ${release()} ${arch()}, ${cpus().length} processors. ` +
+    'Absolute times do not travel between machines; ratios within a row do.')
+  for (const [name, run] of Object.entries(parts)) {
+    if (chosen.length === 0 || chosen.includes(name)) await run()
+  }
+  console.log(`\nDone in ${((performance.now() - begun) / 1_000).toFixed(0)} s`)
+}
