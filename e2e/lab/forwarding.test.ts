@@ -163,6 +163,44 @@ test('an endpoint beside the client: masqueraded, so that answers come back this
   assert.is(await fetch(client, '2001:db8:1::203'), 'by 2001:db8:1::10')
 })
 
+test('several endpoints share the connections, in both families', async () => {
+  await serve({ ...own, name: 'several', address: '192.168.1.207',
+    endpoints: [...own.endpoints, ...pod.endpoints] })
+  await serve({ ...own6, name: 'several6', address: '2001:db8:1::207',
+    endpoints: [...own6.endpoints, ...pod6.endpoints] })
+  const seen = async (address: string): Promise<readonly string[]> => {
+    const answers = new Set<string>()
+    await until(`both endpoints of ${address} answered`, async () => {
+      answers.add(await fetch(client, address))
+      return answers.size === 2
+    })
+    return [...answers].toSorted()
+  }
+  assert.equal(await seen('192.168.1.207'), ['by 10.244.1.1', 'by 192.168.1.20'])
+  assert.equal(await seen('2001:db8:1::207'), ['by 2001:db8:1::20', 'by 2001:db8:2::1'])
+})
+
+test('SCTP: the rules are loaded, and clear of the other protocols', async () => {
+  await serve({ ...pod, name: 'sctp', address: '192.168.1.208', port: 9, protocol: 'SCTP' })
+  await until('the rule is there', async () =>
+    (await node.execOk(['nft', 'list', 'ruleset'])).includes('192.168.1.208 . sctp . 9'))
+  assert.is(await fetch(client, own.address), 'by 192.168.1.20')
+})
+
+const hasSctp = (await node.execOk(['cat', '/proc/net/protocols'])).includes('SCTP')
+const sctp = 'SCTP: an association through the address'
+if (!hasSctp) console.log(`skipped ${sctp}: this kernel has no SCTP; modprobe sctp`)
+;(hasSctp ? test : test.skip)(sctp, async () => {
+  const script = (call: string): string => 'import socket\n' +
+    's = socket.socket(socket.AF_INET, socket.SOCK_STREAM, socket.IPPROTO_SCTP)\n' + call
+  const listen = 's.bind(("", 8080)); s.listen(); print("listening", flush=True)\n' +
+    'c, _ = s.accept(); c.send(c.recv(9))'
+  const server = lab.host('pod').spawn(['python3', '-c', script(listen)])
+  await server.line(/listening/)
+  const ask = 's.settimeout(5); s.connect(("192.168.1.208", 9)); s.send(b"echo"); print(s.recv(9))'
+  assert.match(await client.execOk(['python3', '-c', script(ask)]), 'echo')
+})
+
 test('externalTrafficPolicy Local keeps the client\'s address', async () => {
   const local = { ...pod, name: 'local', address: '192.168.1.204', node: 'node' }
   await serve({ ...local, spec: 'externalTrafficPolicy: Local' })
@@ -223,8 +261,8 @@ test('a FORWARD policy of another table that drops is found, and the printed com
 
 test('a flushed ruleset is noticed, and loaded again', async () => {
   await node.execOk(['nft', 'flush', 'ruleset'])
-  assert.match(await fetch(client, own.address), /^exit/)
   await writeFile(join(input, 'touch.yaml'), '# another change\n')
+  await program.child.line(/rulesGone|forwarding rules/)
   await until('it serves again', async () => await fetch(client, own.address) === 'by 192.168.1.20')
 })
 

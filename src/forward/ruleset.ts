@@ -1,7 +1,7 @@
 /** The forwarding plan as one nftables transaction in libnftables-json(5). */
 import type { Protocol } from '../config/model.ts'
 import { formatAddress } from '../net/address.ts'
-import type { Address, Family } from '../net/model.ts'
+import type { Family } from '../net/model.ts'
 import type { Forward, ForwardPlan, Target } from './rules.ts'
 
 /** Nothing outside this table is ever touched. */
@@ -126,33 +126,26 @@ function protocolName(protocol: Protocol): string {
   return protocol.toLowerCase()
 }
 
-/** A chain per endpoint, and one that picks among them for each new connection. */
+/** A chain with one rule, which picks an endpoint for each new connection. */
 function encodeForward(forward: Forward, i: number): readonly Json[] {
   const name = `svc-${i}`
-  const chain = (own: string): Json => ({ add: { chain: { ...inTable, name: own } } })
-  const [only] = forward.targets
-  if (forward.targets.length === 1 && only !== undefined) {
-    return [chain(name), rule(name, dnat(forward.address, only))]
-  }
-  const names = forward.targets.map((_, j) => `${name}-${j}`)
-  const pick = { vmap: {
-    key: { numgen: { mode: 'random', mod: names.length, offset: 0 } },
-    data: { set: names.map((target, j) => [j, { goto: { target } }]) },
-  } }
+  const family = forward.address.family === 'ipv4' ? 'ip' : 'ip6'
+  // The nat statement needs to know that the packet has ports.
+  const hasPorts = match(l4proto, protocolName(forward.protocol))
   return [
-    chain(name),
-    ...names.map(chain),
-    ...forward.targets.map((target, j) => rule(names[j] ?? name, dnat(forward.address, target))),
-    rule(name, [pick]),
+    { add: { chain: { ...inTable, name } } },
+    rule(name, [hasPorts, { dnat: { family, ...destination(forward.targets) } }]),
   ]
 }
 
-function dnat(address: Address, target: Target): readonly Json[] {
-  const family = address.family === 'ipv4' ? 'ip' : 'ip6'
-  const addr = formatAddress(target.address)
-  // The nat statement needs to know that the packet has ports.
-  return [
-    match(l4proto, { set: ['tcp', 'udp', 'sctp'] }),
-    { dnat: { family, addr, port: target.port } },
-  ]
+function destination(targets: readonly Target[]): Json {
+  const [only] = targets
+  if (targets.length === 1 && only !== undefined) {
+    return { addr: formatAddress(only.address), port: only.port }
+  }
+  const key = { numgen: { mode: 'random', mod: targets.length, offset: 0 } }
+  const set = targets.map(({ address, port }, j) =>
+    [j, { concat: [formatAddress(address), port] }]
+  )
+  return { addr: { map: { key, data: { set } } } }
 }

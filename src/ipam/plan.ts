@@ -67,7 +67,8 @@ function isOurs(service: Intent, input: AllocationInput): boolean {
   return service.isLoadBalancer && (service.loadBalancerClass ?? '') === wanted
 }
 
-function compareAge(a: Intent, b: Intent): number {
+/** Oldest first; absent ages last; equal ones in document order. */
+export function compareAge(a: Intent, b: Intent): number {
   const ages = (a.createdAtMs ?? Number.MAX_VALUE) - (b.createdAtMs ?? Number.MAX_VALUE)
   return ages || a.order - b.order
 }

@@ -1,5 +1,5 @@
 /** Values of the announcing side: links, announcements, frames' fates. */
-import type { Address, Millis, Prefix } from '../net/model.ts'
+import type { Address, Prefix } from '../net/model.ts'
 
 /** A 48-bit hardware address as 12 lower-case hex digits with colons. */
 export type Mac = string
@@ -85,10 +85,4 @@ export interface Member {
   readonly links: readonly LinkState[] | undefined
   /** Indexes of interfaces on which no socket could be opened. */
   readonly deaf?: ReadonlySet<number>
-}
-
-/** A claim: this node owns this unit now. */
-export interface Owner {
-  readonly node: string
-  readonly sinceMs: Millis
 }

@@ -1,14 +1,14 @@
 /** Joins allocation and announcement: from one world to one verdict per Service and its voices. */
-import type { ClusterNode, Config, Intent, World } from '../config/model.ts'
+import type { ClusterNode, Intent, World } from '../config/model.ts'
 import type { Verdict } from '../ipam/model.ts'
-import { planAllocation } from '../ipam/plan.ts'
+import { compareAge, planAllocation } from '../ipam/plan.ts'
+import { createPoolIndex, poolOf } from '../ipam/pools.ts'
 import type { Holding } from '../l2/demand.ts'
 import type { Member } from '../l2/model.ts'
 import type { Placement } from '../l2/placement.ts'
 import { type AnnouncementPlan, planAnnouncements } from '../l2/plan.ts'
 import { formatAddress } from '../net/address.ts'
 import type { Address } from '../net/model.ts'
-import { rangeContains } from '../net/range.ts'
 
 export interface DecisionInput {
   readonly world: World
@@ -60,6 +60,7 @@ export function membersOf(nodes: readonly ClusterNode[]): readonly Member[] {
 
 /** Held addresses, oldest Service first; equal ages in document order. */
 function holdingsOf(world: World, verdicts: readonly Verdict[]): readonly Holding[] {
+  const index = createPoolIndex(world.config.pools)
   const byKey = new Map(world.services.map((service) => [service.key, service]))
   const rows: { service: Intent; addresses: readonly Address[]; pool: string }[] = []
   for (const verdict of verdicts) {
@@ -75,23 +76,8 @@ function holdingsOf(world: World, verdicts: readonly Verdict[]): readonly Holdin
         service,
         address,
         text: formatAddress(address),
-        pool: poolOf(world.config, pool, address),
+        // Another than the verdict's where an edit has split a pair.
+        pool: poolOf(index, address)?.name ?? pool,
       }))
     )
-}
-
-function compareAge(a: Intent, b: Intent): number {
-  const ages = (a.createdAtMs ?? Number.MAX_VALUE) - (b.createdAtMs ?? Number.MAX_VALUE)
-  return ages || a.order - b.order
-}
-
-/** The pool that contains the address: `likely` nearly always, another after pools were split. */
-function poolOf(config: Config, likely: string, address: Address): string {
-  const contains = (name: string): boolean => {
-    const pool = config.pools.find((one) => one.name === name)
-    return pool?.ranges.some((range) => rangeContains(range, address)) ?? false
-  }
-  if (contains(likely)) return likely
-  const other = config.pools.find((pool) => pool.ranges.some((r) => rangeContains(r, address)))
-  return other?.name ?? likely
 }

@@ -2,10 +2,9 @@
 import type { Announcer } from '../announcer.ts'
 import { describeError, readInput } from '../cli/input.ts'
 import type { Clock } from '../clock.ts'
-import type { ClusterNode, Problem, Reading, Source, World } from '../config/model.ts'
+import type { ClusterNode, Reading, Source, World } from '../config/model.ts'
 import type { StandaloneOptions } from '../config/options.ts'
 import { readWorld } from '../config/read.ts'
-import type { HostFinding } from '../finding.ts'
 import type { Forwarding } from '../forward/forwarding.ts'
 import { poolUsage } from '../ipam/usage.ts'
 import { isUsable } from '../l2/eligible.ts'
@@ -17,8 +16,10 @@ import type { Address } from '../net/model.ts'
 import { type Decision, decide } from '../plan/decision.ts'
 import { reportRows, type ServiceRow } from '../plan/report.ts'
 import { compareAnnouncements, compareRows } from './change.ts'
+import { findEmptied, sameSources } from './intake.ts'
 import { logChanges } from './report.ts'
 import { type Ledger, sameLedger, type State, writeLastGood, writeLedger } from './state.ts'
+import { type HostView, outsideFinding } from './view.ts'
 
 export interface HostParts {
   readonly options: StandaloneOptions
@@ -29,20 +30,6 @@ export interface HostParts {
   readonly clock: Clock
   readonly log: Log
   readonly metrics: Metrics
-}
-
-/** What the host knows, for status and readiness. */
-export interface HostView {
-  readonly isLoaded: boolean
-  readonly isSettled: boolean
-  readonly isStale: boolean
-  readonly loadedAt: Date | undefined
-  readonly problems: readonly Problem[]
-  readonly warnings: readonly Problem[]
-  readonly rows: readonly ServiceRow[]
-  readonly announcements: readonly Announcement[]
-  readonly links: readonly LinkState[]
-  readonly findings: readonly HostFinding[]
 }
 
 export interface Host {
@@ -117,10 +104,7 @@ export function createHost(parts: HostParts): Host {
     view: () => viewOf(memory),
     idle: () => loop.idle(),
     verify: async () => {
-      if (await parts.forwarding.isIntact()) return
-      log.warn('forwarding rules are gone: loading them again', { event: 'rulesGone' })
-      parts.forwarding.forget()
-      mark()
+      if (await reloadIfGone({ ...parts, log })) mark()
     },
     close: () => {
       isClosed = true
@@ -129,11 +113,19 @@ export function createHost(parts: HostParts): Host {
   }
 }
 
+/** Makes the next `apply` load rules that somebody has flushed; true if so. */
+async function reloadIfGone({ forwarding, log }: HostParts): Promise<boolean> {
+  if (await forwarding.isIntact()) return false
+  log.warn('forwarding rules are gone: loading them again', { event: 'rulesGone' })
+  forwarding.forget()
+  return true
+}
+
 async function turn(parts: HostParts, memory: Memory, retry: () => void): Promise<void> {
   if (memory.isInputDirty) {
     memory.isInputDirty = false
     await readNew(parts, memory)
-    if (!await parts.forwarding.isIntact()) parts.forwarding.forget()
+    await reloadIfGone(parts)
   }
   const { world } = memory
   if (world === undefined) return
@@ -182,38 +174,6 @@ async function readNew(parts: HostParts, memory: Memory): Promise<void> {
 
 /** Problems that one reading writes to the log; /status has all. */
 const maxLogged = 20
-
-/**
- * Input that had content and has none now: an editor that is half-way, a disk that is not mounted.
- * Taken as it is, it would release every address.
- */
-function findEmptied(
-  before: readonly Source[] | undefined, now: readonly Source[], paths: readonly string[],
-): readonly Problem[] {
-  const isBlank = ({ bytes }: Source): boolean => bytes.every((byte) => byte <= 0x20)
-  const full = new Set((before ?? []).filter((source) => !isBlank(source)).map(({ file }) => file))
-  if (full.size > 0 && now.length === 0) {
-    const message = 'No file is left, and there were some: to release every address leave one ' +
-      'with a comment'
-    return [emptied(paths.join(' '), message)]
-  }
-  return now.filter((source) => isBlank(source) && full.has(source.file)).map(({ file }) =>
-    emptied(file, 'The file is empty and was not: delete it, or leave a comment in it')
-  )
-}
-
-function emptied(file: string, message: string): Problem {
-  return { file, document: 1, object: '', path: '', reason: 'Emptied', message }
-}
-
-function sameSources(a: readonly Source[] | undefined, b: readonly Source[]): boolean {
-  if (a === undefined || a.length !== b.length) return false
-  return a.every((source, i) => {
-    const other = b[i]
-    return other !== undefined && other.file === source.file &&
-      Buffer.compare(source.bytes, other.bytes) === 0
-  })
-}
 
 function decideHere(parts: HostParts, memory: Memory, world: World): Decision {
   const { options, node } = parts
@@ -319,18 +279,6 @@ function addressesOf(
     }
   }
   return byService
-}
-
-/** Addresses named in one sentence. */
-const maxNamed = 5
-
-function outsideFinding(texts: readonly string[]): readonly HostFinding[] {
-  if (texts.length === 0) return []
-  const more = texts.length > maxNamed ? ` and ${texts.length - maxNamed} more` : ''
-  const list = texts.slice(0, maxNamed).join(', ') + more
-  const message = `No interface has a connected prefix that covers ${list}: announced on all ` +
-    'usable interfaces; give the right one an address of that network'
-  return [{ reason: 'outsidePrefix', message }]
 }
 
 function viewOf(memory: Memory): HostView {

@@ -16,9 +16,10 @@ import type { Log } from '../log.ts'
 import { createMetrics, type Metrics } from '../metrics.ts'
 import { formatAddress } from '../net/address.ts'
 import { version } from '../version.ts'
-import { createHost, type HostParts, type HostView } from './host.ts'
+import { createHost, type HostParts } from './host.ts'
 import { logOwned } from './report.ts'
 import { readState } from './state.ts'
+import type { HostView } from './view.ts'
 import { watchPaths } from './watch.ts'
 
 const minuteMs = 60_000

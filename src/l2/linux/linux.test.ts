@@ -10,7 +10,7 @@ import { decodeNeighbour, solicitedNodeGroup, unsolicited } from '../ndp.ts'
 import { openIcmp6 } from './icmp6.ts'
 import { openLinks } from './links.ts'
 import { openPackets } from './packets.ts'
-import { enterNamespace, ip, linkNamed, need, openPair, until } from './pair.ts'
+import { enterNamespace, hasDevice, ip, linkNamed, need, openPair, until } from './pair.ts'
 
 const check = enterNamespace(import.meta.url, test)
 
@@ -139,6 +139,51 @@ check('links: appearing, renamed, new MAC, carrier, addresses, enslaved, going',
   ip('link', 'del', 'bridge')
   assert.ok(changes >= 10, `${changes} changes were told`)
 })
+
+/** Devices that not every kernel has: what is missing is skipped by name. */
+const masters = [
+  { kind: 'bond', add: ['type', 'bond'], how: 'modprobe bonding' },
+  { kind: 'vrf', add: ['type', 'vrf', 'table', '10'], how: 'modprobe vrf' },
+]
+for (const { kind, add, how } of masters) {
+  const name = `links: a member of a ${kind} is known as such`
+  if (!hasDevice(add)) {
+    console.log(`skipped ${name}: this kernel has no ${kind} devices; ${how}`)
+    test.skip(name)
+    continue
+  }
+  check(name, async () => {
+    await using pair = await openPair()
+    ip('link', 'add', 'over', ...add)
+    ip('link', 'set', 'near', 'down')
+    ip('link', 'set', 'near', 'master', 'over')
+    await until('it is a member', () => need(pair.links, 'near').master !== undefined)
+    ip('link', 'set', 'near', 'nomaster')
+    await until('it is free again', () => need(pair.links, 'near').master === undefined)
+    ip('link', 'del', 'over')
+  })
+}
+
+const tagged = 'a VLAN device gets the frames of its VLAN, untagged'
+if (!hasDevice(['link', 'lo', 'type', 'vlan', 'id', '5'])) {
+  console.log(`skipped ${tagged}: this kernel has no VLAN devices; modprobe 8021q`)
+  test.skip(tagged)
+} else {
+  check(tagged, async () => {
+    await using pair = await openPair()
+    ip('link', 'add', 'near.5', 'link', 'near', 'type', 'vlan', 'id', '5')
+    ip('link', 'set', 'near.5', 'up')
+    await until('it is there', () => linkNamed(pair.links, 'near.5')?.hasCarrier === true)
+    const heard: string[] = []
+    await using packets = openPackets((_, frame) => void heard.push(toHex(frame)))
+    packets.attach(need(pair.links, 'near.5'))
+    pair.far.send(pair.farIndex, Uint8Array.from([
+      ...arpRequestFrame.subarray(0, 12), 0x81, 0x00, 0x00, 0x05, ...arpRequestFrame.subarray(12),
+    ]))
+    await until('the frame arrived', () => heard.length > 0)
+    assert.equal(heard, [toHex(arpRequestFrame)])
+  })
+}
 
 check('links: a tentative IPv6 address is marked until it is confirmed', async () => {
   await using pair = await openPair()

@@ -37,6 +37,13 @@ const capMs = 5_000
 /** Runs iproute2 in the namespace. */
 export const ip = (...args: string[]): string => execFileSync('ip', args, { encoding: 'utf8' })
 
+/** Whether this kernel can make a device of the kind; `add` is what follows its name. */
+export function hasDevice(add: readonly string[]): boolean {
+  const made = spawnSync('ip', ['link', 'add', 'probe', ...add])
+  if (made.status === 0) ip('link', 'del', 'probe')
+  return made.status === 0
+}
+
 /** Settles when the condition holds; fails after one generous cap. */
 export async function until(what: string, condition: () => boolean): Promise<void> {
   const startMs = performance.now()
