@@ -49,8 +49,9 @@ function isAlive(pid: number): boolean {
   try {
     process.kill(pid, 0)
     return true
-  } catch {
-    return false
+  } catch (error) {
+    // Refused is alive: it belongs to someone else.
+    return error instanceof Error && 'code' in error && error.code === 'EPERM'
   }
 }
 

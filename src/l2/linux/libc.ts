@@ -125,6 +125,31 @@ export function pollAsync(fds: Uint8Array, count: number, timeoutMs: number): Pr
   })
 }
 
+/** Where the runtime's own event loop watches descriptors: on Node, not on Deno. */
+export const canWatch = !('Deno' in globalThis)
+
+/**
+ * Calls `onReadable` on the main thread, from the event loop itself, whenever the descriptor has
+ * something to read or an error. To be disposed before the descriptor is closed. The caller keeps
+ * it: a collected one is silent.
+ */
+export function watchReadable(fd: number, onReadable: () => void): Disposable {
+  // koffi passes libuv's status first, its types do not say so.
+  const onEvent = ((status: number) => {
+    onReadable()
+    // libuv stops watching when it sees an error, as that of an interface going down.
+    if (status < 0 && !isDisposed) watch.start(onEvent)
+  }) as unknown as () => void
+  let isDisposed = false
+  const watch = koffi.node.poll(fd, onEvent)
+  return {
+    [Symbol.dispose]: () => {
+      isDisposed = true
+      watch.close()
+    },
+  }
+}
+
 /** The address of a buffer, for structures that point to one. The buffer must be kept alive. */
 export function addressOf(buffer: Uint8Array): bigint {
   return BigInt(koffi.address(buffer))

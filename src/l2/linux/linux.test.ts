@@ -106,6 +106,17 @@ check('a detached interface is deaf, sending on it is an error that says so', as
   assert.equal(heard, [toHex(marker)])
 })
 
+check('frames arrive again after the interface was down', async () => {
+  await using pair = await openPair()
+  const { far, farIndex, heard } = pair
+  ip('link', 'set', 'near', 'down')
+  await until('it is down', () => !need(pair.links, 'near').isUp)
+  ip('link', 'set', 'near', 'up')
+  await until('it is up', () => need(pair.links, 'near').hasCarrier)
+  far.send(farIndex, marker)
+  await until('the marker arrived', () => heard.includes(toHex(marker)))
+})
+
 check('links: appearing, renamed, new MAC, carrier, addresses, enslaved, going', async () => {
   await using links = await openLinks()
   let changes = 0
