@@ -103,7 +103,7 @@ export function createMetrics(): Metrics {
       announced.reset()
       for (const row of rows) announced.set({ ...row, protocol: 'layer2' }, 1)
     },
-    countsOf: countsFor,
+    countsOf: (ip) => counts.get(ip) ?? { requests: 0, replies: 0, gratuitous: 0 },
     drops: () => dropCounts,
     lastSendFailure: () => lastFailure,
   }

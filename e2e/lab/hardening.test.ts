@@ -119,6 +119,20 @@ test('a taken port: the second instance ends with a sentence and says nothing on
   assert.match(stderr, /port 7472: another program uses it; choose one with --http-port/)
   await wire.settle()
   assert.equal(wire.matching(/192\.168\.1\.200/), [])
+  assert.match(await node.execOk(['nft', 'list', 'tables']), /arpeggio/, 'the rules of the first stand')
+  await program.status()
+})
+
+test('a state folder in use: the second instance ends with a sentence, the first is untouched', async () => {
+  const at = await folder('held')
+  await writeFile(join(at.input, 'a.yaml'), service('a'))
+  await using program = await openArpeggio(node, ['--state-dir', at.state, at.input])
+  const { code, stderr } = await node.exec(
+    [...arpeggio, 'standalone', '--http-port', '0', '--state-dir', at.state, at.input],
+  )
+  assert.is(code, 1)
+  assert.match(stderr, /Cannot use the state folder ".*": another arpeggio uses it; see --state-dir/)
+  assert.match(await node.execOk(['nft', 'list', 'tables']), /arpeggio/, 'its rules stand')
   await program.status()
 })
 

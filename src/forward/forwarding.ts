@@ -23,6 +23,8 @@ export interface ForwardingTurn {
 }
 
 export interface Forwarding extends AsyncDisposable {
+  /** Removes rules left by an earlier run that was killed; to be called before the first `apply`. */
+  clear(): Promise<void>
   /** False when our table was there and is gone: somebody flushed the ruleset. */
   isIntact(): Promise<boolean>
   /** The next `apply` loads the rules, changed or not. */
@@ -33,13 +35,12 @@ export interface Forwarding extends AsyncDisposable {
   readonly findings: () => readonly HostFinding[]
 }
 
-/** Removes rules left by an earlier run that was killed. Does nothing when not enabled. */
-export async function openForwarding(options: ForwardingOptions): Promise<Forwarding> {
-  // Without the right to do so this fails; the first `apply` will say why.
-  if (options.isEnabled) await loadRuleset(encodeRemoval())
+/** Touches nothing yet: the table may still belong to another instance. */
+export function createForwarding(options: ForwardingOptions): Forwarding {
   const log = options.log.from('forwarding.ts')
   let loaded: string | undefined
   let hasRules = false
+  let isOurs = false
   let state: 'on' | 'off' | 'failed' = options.isEnabled ? 'on' : 'off'
   let findings: readonly HostFinding[] = []
 
@@ -61,6 +62,12 @@ export async function openForwarding(options: ForwardingOptions): Promise<Forwar
     return result.ok ? [] : [{ reason: 'rulesNotLoaded', message: result.message }]
   }
   return {
+    clear: async () => {
+      if (!options.isEnabled) return
+      isOurs = true
+      // Without the right to do so this fails; the first `apply` will say why.
+      await loadRuleset(encodeRemoval())
+    },
     isIntact: async () => loaded === undefined || hasRules === false || await hasTable(tableName),
     forget: () => void (loaded = undefined),
     apply: async (turn) => {
@@ -76,7 +83,7 @@ export async function openForwarding(options: ForwardingOptions): Promise<Forwar
     state: () => state,
     findings: () => findings,
     [Symbol.asyncDispose]: async () => {
-      if (options.isEnabled) await loadRuleset(encodeRemoval())
+      if (isOurs) await loadRuleset(encodeRemoval())
     },
   }
 }

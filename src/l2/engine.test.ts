@@ -176,4 +176,18 @@ test('refresh: at most 50 rounds a second on one interface, however many address
   assert.ok(Math.max(...perSecond.values()) >= 49, 'the cap is reached, so the test bites')
 })
 
+test('burst: 100 addresses leave at once, 10,000 at most 5,000 rounds a second', () => {
+  const many = (count: number) => {
+    const announcements = Array.from({ length: count }, (_, i) =>
+      announcement(`198.51.${100 + (i >> 8)}.${i & 255}`)
+    )
+    const { engine, effects } = started([link(2, 'eth0')], announcements)
+    return run(engine, effects, 1_000).filter((line) => line.endsWith('reply'))
+  }
+  assert.is(many(100).filter((line) => line.startsWith('0 ')).length, 100)
+  const rounds = many(10_000).length
+  assert.ok(rounds <= 5_101, `${rounds} rounds in the first second`)
+  assert.ok(rounds >= 4_900, `${rounds} rounds: the cap is reached, so the test bites`)
+})
+
 test.run()

@@ -22,6 +22,14 @@ export const refreshJitter = 0.2
 /** Shortest gap between two refresh rounds on one interface: at most 50 rounds a second. */
 export const refreshGapMs: Millis = 20
 
+/**
+ * Shortest mean gap between two rounds of bursts on one interface: 5,000 a second, so that 1,000
+ * addresses are claimed within 200 ms and 10,000 do not flood a switch. The first hundred of a
+ * batch do not wait.
+ */
+export const burstGapMs: Millis = 0.2
+const burstCreditMs: Millis = 20
+
 export type Event =
   /** The whole set of addresses to announce, replacing the last one. */
   | { readonly kind: 'desired'; readonly announcements: readonly Announcement[] }
@@ -47,7 +55,7 @@ interface Voice {
   readonly startedAtMs: Millis
   /** Rounds sent so far. */
   round: number
-  /** A refresh that had to wait for its turn on the interface has been given one. */
+  /** A round that had to wait for its turn on the interface has been given one. */
   hasSlot: boolean
   /** Cleared when the address is withdrawn here: queued rounds are then dropped. */
   isCurrent: boolean
@@ -62,7 +70,8 @@ export interface Engine {
   readonly due: Schedule<Voice>
   /** Joined groups, `ifindex` and group bits as key. */
   readonly groups: Map<string, { readonly ifindex: number; readonly group: Address }>
-  /** Earliest instant of the next refresh round, by interface. */
+  /** Earliest instants of the next round, by interface. */
+  readonly burstSlotMs: Map<number, Millis>
   readonly refreshSlotMs: Map<number, Millis>
 }
 
@@ -74,6 +83,7 @@ export function createEngine(): Engine {
     voices: new Map(),
     due: createSchedule(),
     groups: new Map(),
+    burstSlotMs: new Map(),
     refreshSlotMs: new Map(),
   }
 }
@@ -182,8 +192,8 @@ function sendDue(engine: Engine, effects: Effect[], now: Millis): void {
     const voice = takeDue(engine.due, now)
     if (voice === undefined) return
     if (!voice.isCurrent) continue
-    if (voice.round >= burstMs.length && !voice.hasSlot) {
-      const slotMs = reserveSlot(engine, voice.link.index, now)
+    if (!voice.hasSlot) {
+      const slotMs = reserveSlot(engine, voice, now)
       if (slotMs > now) {
         voice.hasSlot = true
         insertAt(engine.due, slotMs, voice)
@@ -197,10 +207,13 @@ function sendDue(engine: Engine, effects: Effect[], now: Millis): void {
   }
 }
 
-/** The next free turn for a refresh round on an interface: `refreshGapMs` apart. */
-function reserveSlot(engine: Engine, ifindex: number, now: Millis): Millis {
-  const slotMs = Math.max(now, engine.refreshSlotMs.get(ifindex) ?? 0)
-  engine.refreshSlotMs.set(ifindex, slotMs + refreshGapMs)
+/** The next free turn for a round on an interface; bursts and refreshes have turns of their own. */
+function reserveSlot(engine: Engine, { round, link }: Voice, now: Millis): Millis {
+  const isBurst = round < burstMs.length
+  const slots = isBurst ? engine.burstSlotMs : engine.refreshSlotMs
+  const earliestMs = isBurst ? now - burstCreditMs : now
+  const slotMs = Math.max(earliestMs, slots.get(link.index) ?? earliestMs)
+  slots.set(link.index, slotMs + (isBurst ? burstGapMs : refreshGapMs))
   return slotMs
 }
 

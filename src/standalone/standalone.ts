@@ -3,7 +3,7 @@ import { hostname } from 'node:os'
 import { openAnnouncer } from '../announcer.ts'
 import { systemClock } from '../clock.ts'
 import type { StandaloneOptions } from '../config/options.ts'
-import { openForwarding } from '../forward/forwarding.ts'
+import { createForwarding } from '../forward/forwarding.ts'
 import { createApp } from '../http/app.ts'
 import { openListener } from '../http/listen.ts'
 import type { StatusDocument } from '../http/status.ts'
@@ -18,6 +18,7 @@ import { formatAddress } from '../net/address.ts'
 import { version } from '../version.ts'
 import { createHost, type HostParts } from './host.ts'
 import { logOwned } from './report.ts'
+import { lockState } from './lock.ts'
 import { readState } from './state.ts'
 import type { HostView } from './view.ts'
 import { watchPaths } from './watch.ts'
@@ -34,9 +35,10 @@ export async function runStandalone(
   const node = options.nodeName ?? hostname()
   const metrics = createMetrics()
   const state = await readState(options.stateDir)
+  closing.use(lockState(options.stateDir))
   for (const finding of state.findings) log.warn('state file ignored', { error: finding })
 
-  const forwarding = closing.use(await openForwarding({
+  const forwarding = closing.use(createForwarding({
     isEnabled: options.forward, setSysctls: options.setSysctls, node, log,
   }))
   const icmp6 = closing.use(await openIcmp6())
@@ -46,7 +48,7 @@ export async function runStandalone(
   const parts = { options, node, state, announcer, forwarding, clock, log, metrics }
   const host = createHost(parts)
   closing.defer(() => host.close())
-  // The port before the wire: a second instance ends here, before it says a word there.
+  // The port before the wire and the rules: a second instance ends here, before it touches them.
   const app = createApp({
     notReady: () => notReady(host.view()),
     status: () => statusOf(parts, host.view(), startedAt),
@@ -55,6 +57,7 @@ export async function runStandalone(
   const listener = closing.use(await openListener({
     fetch: (request) => app.fetch(request), host: options.httpHost, port: options.httpPort,
   }))
+  await forwarding.clear()
   const links = closing.use(await openLinks())
   links.onChange(() => host.setLinks(links.current()))
   host.setLinks(links.current())

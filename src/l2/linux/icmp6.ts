@@ -37,6 +37,8 @@ const optionFilter = 1
 export interface Icmp6 extends Disposable {
   /** Sends a multicast message on the interface; `failed` is called when it could not leave. */
   send(ifindex: number, packet: Neighbour, failed: (error: Error) => void): void
+  /** The interface is no longer announced on. */
+  forget(ifindex: number): void
 }
 
 /** undefined where raw-socket does not load: on Deno, or where it was not compiled. */
@@ -56,6 +58,10 @@ export async function openIcmp6(): Promise<Icmp6 | undefined> {
       } catch (error) {
         failed(error instanceof Error ? error : new Error(String(error)))
       }
+    },
+    forget: (ifindex) => {
+      sockets.get(ifindex)?.close()
+      sockets.delete(ifindex)
     },
     [Symbol.dispose]: () => {
       for (const socket of sockets.values()) socket.close()

@@ -30,6 +30,8 @@ const cPoll = call<[Uint8Array, number, number], number>('int poll(void *, uint6
 const cEventfd = call<[number, number], number>('int eventfd(uint32_t, int)')
 const cRead = call<[number, Uint8Array, number], number>('int64_t read(int, void *, uint64_t)')
 const cWrite = call<[number, Uint8Array, number], number>('int64_t write(int, void *, uint64_t)')
+const cOpen = call<[string, number, number], number>('int open(const char *, int, uint32_t)')
+const cFlock = call<[number, number], number>('int flock(int, int)')
 const cStrerror = call<[number], string>('const char *strerror(int)')
 
 const codes: Readonly<Record<string, number>> = koffi.os.errno
@@ -90,6 +92,19 @@ export function send(fd: number, bytes: Uint8Array): number {
 /** Bytes sent to an address, or the negated error number. */
 export function sendTo(fd: number, bytes: Uint8Array, to: Uint8Array): number {
   return orErrno(cSendto(fd, bytes, bytes.length, 0, to, to.length))
+}
+
+/**
+ * Takes the lock of a file, making the file if needed: the descriptor to keep open, or the negated
+ * error number, `errnos.again` when another process has the lock. It ends with its process.
+ */
+export function lockFile(path: string): number {
+  const fd = orErrno(cOpen(path, 0o2000102, 0o600)) // O_RDWR | O_CREAT | O_CLOEXEC
+  if (fd < 0) return fd
+  const locked = orErrno(cFlock(fd, 2 | 4)) // LOCK_EX | LOCK_NB
+  if (locked >= 0) return fd
+  cClose(fd)
+  return locked
 }
 
 export function closeFd(fd: number): void {

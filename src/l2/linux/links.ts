@@ -125,6 +125,7 @@ function receiveDump(fd: number, what: string): readonly LinkEvent[] {
   const events: LinkEvent[] = []
   for (;;) {
     const bytes = receive(fd, buffer, 0, from)
+    if (bytes === -errnos.interrupted) continue
     if (bytes < 0) throw new Error(`Cannot read ${what}: ${describeErrno(-bytes)}`)
     for (const event of decodeMessages(buffer.subarray(0, bytes))) {
       if (event.kind === 'error') {

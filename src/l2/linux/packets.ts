@@ -75,6 +75,7 @@ export function openPackets(onFrame: OnFrame, icmp6?: Icmp6): Packets {
     const port = ports.get(ifindex)
     if (port === undefined) return
     ports.delete(ifindex)
+    icmp6?.forget(ifindex)
     for (const fd of port.fds) {
       poller.remove(fd)
       closeFd(fd)
