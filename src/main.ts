@@ -8,7 +8,7 @@ import { askStatus } from './cli/status.ts'
 import type { Reading } from './config/model.ts'
 import { type Command, type FileOptions, parseCommand } from './config/options.ts'
 import { readWorld } from './config/read.ts'
-import { createLog } from './log.ts'
+import { createLog, type Level, type Log } from './log.ts'
 import { version } from './version.ts'
 
 /** Runs one command; 0 good, 1 the answer is bad news, 2 wrong usage. */
@@ -32,15 +32,28 @@ async function run(command: Command): Promise<number> {
     case 'standalone': {
       // Loaded on demand: check and plan run where the packet library does not.
       const { runStandalone } = await import('./standalone/standalone.ts')
-      const log = createLog({
-        level: command.options.logLevel,
-        write: (line) => void process.stdout.write(`${line}\n`),
-        wall: () => new Date(),
-      })
+      const log = openLog(command.options.logLevel)
       await runStandalone(command.options, log, signalled('SIGTERM', 'SIGINT'))
       return 0
     }
+    case 'controller': {
+      const { runController } = await import('./controller/controller.ts')
+      const log = openLog(command.options.logLevel)
+      await runController(command.options, log, signalled('SIGTERM', 'SIGINT', 'SIGQUIT'))
+      return 0
+    }
+    case 'speaker': {
+      const { runSpeaker } = await import('./speaker/speaker.ts')
+      const log = openLog(command.options.logLevel)
+      await runSpeaker(command.options, log, signalled('SIGTERM', 'SIGINT', 'SIGQUIT'))
+      return 0
+    }
   }
+}
+
+function openLog(level: Level): Log {
+  const write = (line: string): void => void process.stdout.write(`${line}\n`)
+  return createLog({ level, write, wall: () => new Date() })
 }
 
 async function readFiles(options: FileOptions): Promise<Reading> {

@@ -36,6 +36,8 @@ export interface Metrics {
   setConfig(state: { readonly isLoaded: boolean; readonly isStale: boolean }): void
   setPools(pools: readonly PoolGauges[]): void
   setAnnounced(announced: readonly AnnouncedGauge[]): void
+  /** Services that are announced nowhere, by the reason of their condition. */
+  setSilent(reasons: ReadonlyMap<string, number>): void
   countsOf(ip: string): AddressCounts
   drops(): Readonly<Record<string, number>>
   /** The last sentence given to `countSendFailure`. */
@@ -67,6 +69,8 @@ export function createMetrics(): Metrics {
   const stale = gauge('metallb_k8s_client_config_stale_bool', '1 while running on an old one', [])
   const announced = gauge('metallb_speaker_announced', '1 per announced address',
     ['service', 'protocol', 'node', 'ip'])
+  const silent = gauge('arpeggio_services_not_announced', 'Services announced nowhere, by reason',
+    ['reason'])
   const pools = createPoolGauges(gauge)
   const counts = new Map<string, { requests: number; replies: number; gratuitous: number }>()
   const dropCounts: Record<string, number> = {}
@@ -102,6 +106,10 @@ export function createMetrics(): Metrics {
     setAnnounced: (rows) => {
       announced.reset()
       for (const row of rows) announced.set({ ...row, protocol: 'layer2' }, 1)
+    },
+    setSilent: (reasons) => {
+      silent.reset()
+      for (const [reason, count] of reasons) silent.set({ reason }, count)
     },
     countsOf: (ip) => counts.get(ip) ?? { requests: 0, replies: 0, gratuitous: 0 },
     drops: () => dropCounts,

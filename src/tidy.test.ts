@@ -24,6 +24,31 @@ const imports: Readonly<Record<string, Readonly<Record<string, string>>>> = {
     l2: 'the state of interfaces decides what blocks', 'log.ts': 'it tells what it could not set',
     'finding.ts': 'what it could not do is shown',
   },
+  'kube': {
+    net: 'instants are Millis', config: 'live objects are narrowed by its readers',
+    'log.ts': 'it tells what it waits for',
+  },
+  'cluster': {
+    config: 'live objects become a Config', l2: 'nodes tell of their interfaces',
+    kube: 'it follows and writes objects', http: 'it serves status', cli: 'errors are described alike',
+    'log.ts': 'it tells', 'metrics.ts': 'it counts',
+  },
+  'controller': {
+    net: 'addresses are printed', config: 'objects become a world', ipam: 'verdicts are written',
+    l2: 'placement is told', plan: 'it decides', kube: 'it follows and writes objects',
+    cluster: 'what both roles do', http: 'it serves status', cli: 'errors are described alike',
+    'journal.ts': 'changes are logged',
+    'clock.ts': 'now', 'log.ts': 'it tells', 'loop.ts': 'it turns', 'metrics.ts': 'it counts',
+    'version.ts': 'status names it',
+  },
+  'speaker': {
+    config: 'objects become a world', l2: 'it places', 'l2/linux': 'it opens links and sockets',
+    plan: 'changes are compared', kube: 'it follows and writes objects', cluster: 'what both roles do',
+    http: 'it serves status', cli: 'errors are described alike', 'journal.ts': 'changes are logged',
+    'announcer.ts': 'it announces', 'clock.ts': 'now', 'log.ts': 'it tells', 'loop.ts': 'it turns',
+    'metrics.ts': 'it counts', 'version.ts': 'status names it',
+  },
+  'journal.ts': { plan: 'changes are its input', 'log.ts': 'where they go' },
   'clock.ts': { net: 'instants are Millis' },
   'log.ts': {},
   'finding.ts': {},
@@ -41,18 +66,20 @@ const imports: Readonly<Record<string, Readonly<Record<string, string>>>> = {
   },
   'http': {
     config: 'problems are shown', plan: 'rows are shown', cli: 'text for curl is the same table',
-    'finding.ts': 'findings are shown',
+    'finding.ts': 'findings are shown', l2: 'announcements are shown', net: 'addresses are printed',
   },
   'standalone': {
     net: 'addresses are printed', config: 'files become a world', ipam: 'the ledger is kept',
     l2: 'links are filtered', plan: 'it decides', 'l2/linux': 'it opens links and sockets',
     forward: 'it applies rules', cli: 'input files are read alike', http: 'it serves status',
     'finding.ts': 'it has some',
+    'journal.ts': 'changes are logged',
     'announcer.ts': 'it announces', 'clock.ts': 'now', 'log.ts': 'it tells', 'loop.ts': 'it turns',
     'metrics.ts': 'it counts', 'version.ts': 'status names it',
   },
   'main.ts': {
-    config: 'arguments are parsed', cli: 'commands that print', standalone: 'the role that runs',
+    config: 'arguments are parsed', cli: 'commands that print', standalone: 'the role of one host',
+    controller: 'a role in a cluster', speaker: 'the other',
     'log.ts': 'where lines go', 'version.ts': 'it is printed',
   },
   'tidy.test.ts': {},
@@ -68,6 +95,7 @@ const vendors: Readonly<Record<string, string>> = {
   'raw-socket': 'src/l2/linux/icmp6.ts',
   'prom-client': 'src/metrics.ts',
   'hono': 'src/http/app.ts',
+  '@kubernetes/client-node': 'src/kube/kubeconfig.ts',
   '@hono/node-server': 'src/http/listen.ts',
   'typescript': 'src/tidy.test.ts',
 }
@@ -97,6 +125,7 @@ const reasons: Readonly<Record<string, readonly string[]>> = {
   'src/config/model.ts': ['IntentRefusal', 'ProblemReason'],
   'src/ipam/model.ts': ['Refusal', 'Release', 'Ignored'],
   'src/l2/model.ts': ['Silence', 'Drop'],
+  'src/plan/held.ts': ['Unheld'],
 }
 
 interface File {

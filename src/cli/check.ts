@@ -1,6 +1,6 @@
 /** What `arpeggio check` prints: problems, warnings, pools; JSON and YAML in a frozen format. */
 import type { Config, Pool, Problem, Reading } from '../config/model.ts'
-import type { Output } from '../config/options.ts'
+import type { Output } from '../config/option-values.ts'
 import { dumpYaml } from '../config/yaml.ts'
 import { poolCapacity } from '../ipam/usage.ts'
 import { formatRange } from '../net/range.ts'

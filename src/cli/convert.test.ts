@@ -2,7 +2,7 @@
 import { test } from 'uvu'
 import * as assert from 'uvu/assert'
 import type { Problem } from '../config/model.ts'
-import type { Output } from '../config/options.ts'
+import type { Output } from '../config/option-values.ts'
 import { readWorld } from '../config/read.ts'
 import { runConvert } from './convert.ts'
 

@@ -1,6 +1,7 @@
 /** What `arpeggio convert` prints: manifests as YAML or JSON, and what they do not carry over. */
 import { convertLegacy, type Manifest } from '../config/convert.ts'
-import type { FileOptions, Output } from '../config/options.ts'
+import type { Output } from '../config/option-values.ts'
+import type { FileOptions } from '../config/options.ts'
 import { dumpYaml } from '../config/yaml.ts'
 import { formatProblem } from './check.ts'
 import type { Input } from './input.ts'

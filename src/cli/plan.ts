@@ -1,6 +1,7 @@
 /** What `arpeggio plan` prints: the rows of a decision as table, JSON or YAML. */
 import type { Reading } from '../config/model.ts'
-import type { Output, PlanOptions } from '../config/options.ts'
+import type { Output } from '../config/option-values.ts'
+import type { PlanOptions } from '../config/options.ts'
 import { dumpYaml } from '../config/yaml.ts'
 import { decide, membersOf } from '../plan/decision.ts'
 import { isBadNews, reportRows, type ServiceRow } from '../plan/report.ts'

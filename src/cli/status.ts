@@ -1,5 +1,5 @@
 /** Asks a running program for its status over HTTP. */
-import type { Output } from '../config/options.ts'
+import type { Output } from '../config/option-values.ts'
 import { dumpYaml } from '../config/yaml.ts'
 
 const timeoutMs = 5_000

@@ -1,10 +1,12 @@
 /** Command lines and environment: what is refused, what becomes of the rest. */
 import { test } from 'uvu'
 import * as assert from 'uvu/assert'
-import { helpText, parseCommand } from './options.ts'
+import { helpText } from './option-specs.ts'
+import { parseCommand } from './options.ts'
 
 const refused = [
-  { argv: ['chek', 'x'], want: /^Unknown command "chek": want one of standalone, check/ },
+  { argv: ['chek', 'x'],
+    want: /^Unknown command "chek": want one of controller, speaker, standalone, check/ },
   { argv: ['check'], want: /^Missing file or folder: arpeggio check PATH/ },
   { argv: ['check', '-o', 'xml', 'f'], want: /^Bad value "xml" of --output: want table, json, yaml$/ },
   { argv: ['check', '--placement', 'hash', 'f'], want: /^Unknown option '--placement'/ },

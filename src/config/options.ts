@@ -1,9 +1,11 @@
 /** Argument lists and environment become a Command, or a sentence about wrong usage. */
 import { parseArgs } from 'node:util'
 import type { Labels } from './model.ts'
-
-export type Output = 'table' | 'json' | 'yaml'
-export type LogLevel = 'all' | 'debug' | 'info' | 'warn' | 'error' | 'none'
+import { commands, helpText, specs } from './option-specs.ts'
+import {
+  choose, isUsage, type LogLevel, type Output, parsePort, type Usage, usage, type Values,
+} from './option-values.ts'
+import { buildRole, type RoleCommand } from './role-options.ts'
 
 export interface FileOptions {
   readonly output: Output
@@ -45,100 +47,9 @@ export type Command =
   | { readonly kind: 'convert'; readonly options: FileOptions }
   | { readonly kind: 'status'; readonly url: string; readonly output: Output }
   | { readonly kind: 'standalone'; readonly options: StandaloneOptions }
-
-export interface Usage {
-  readonly kind: 'usage'
-  /** What is wrong and how to write it, for standard error. */
-  readonly message: string
-}
+  | RoleCommand
 
 export type Environment = Readonly<Record<string, string | undefined>>
-
-interface OptionSpec {
-  readonly type: 'string' | 'boolean'
-  readonly commands: readonly string[]
-  /** What stands after the name in the help text. */
-  readonly value?: string
-  readonly about: string
-  readonly short?: string
-  readonly multiple?: boolean
-  readonly env?: string
-}
-
-const readers = ['check', 'plan', 'convert', 'standalone']
-
-/** The one table of options: parsing, the help text and the environment come from it. */
-const specs: Readonly<Record<string, OptionSpec>> = {
-  output: {
-    type: 'string', short: 'o', value: 'table|json|yaml', about: 'output form (default table)',
-    commands: ['check', 'plan', 'convert', 'status'],
-  },
-  namespace: {
-    type: 'string', value: 'NAME', env: 'METALLB_NAMESPACE', commands: readers,
-    about: 'release namespace: pools and advertisements elsewhere are ignored',
-  },
-  placement: {
-    type: 'string', value: 'sticky|hash', commands: ['plan', 'standalone'],
-    about: 'who owns an address: kept and balanced, or MetalLB\'s election (default sticky)',
-  },
-  'lb-class': {
-    type: 'string', value: 'CLASS', commands: ['plan', 'standalone'],
-    about: 'serve only Services of this loadBalancerClass (default: only those without)',
-  },
-  'announce-everywhere': {
-    type: 'boolean', commands: ['plan', 'standalone'],
-    about: 'announce also on interfaces without a prefix that covers the address',
-  },
-  'ignore-exclude-lb': {
-    type: 'boolean', commands: ['plan', 'standalone'],
-    about: 'announce also from nodes labelled exclude-from-external-load-balancers',
-  },
-  'node-name': {
-    type: 'string', value: 'NAME', env: 'METALLB_NODE_NAME', commands: ['standalone'],
-    about: 'name of this host (default: its hostname)',
-  },
-  'node-label': {
-    type: 'string', multiple: true, value: 'KEY=VALUE', commands: ['standalone'],
-    about: 'label of this host for node selectors; may be repeated',
-  },
-  'state-dir': {
-    type: 'string', value: 'DIR', commands: ['standalone'],
-    about: 'where assigned addresses are remembered (default /var/lib/arpeggio)',
-  },
-  'http-port': {
-    type: 'string', value: 'PORT', commands: ['standalone'],
-    about: 'port of status, metrics and probes (default 7472)',
-  },
-  'http-host': {
-    type: 'string', value: 'ADDRESS', commands: ['standalone'],
-    about: 'address to listen on (default: all)',
-  },
-  'no-forward': {
-    type: 'boolean', commands: ['standalone'],
-    about: 'announce only; leave nftables alone',
-  },
-  'set-sysctls': {
-    type: 'boolean', commands: ['standalone'], about: 'switch on IP forwarding where it is off',
-  },
-  'log-level': {
-    type: 'string', value: 'LEVEL', commands: ['standalone'],
-    about: 'all, debug, info, warn, error or none (default info)',
-  },
-  url: {
-    type: 'string', value: 'URL', commands: ['status'],
-    about: 'where to ask (default http://127.0.0.1:7472)',
-  },
-}
-
-const commands: Readonly<Record<string, string>> = {
-  standalone: 'PATH…  serve Services from YAML files on this host, without a cluster',
-  check: 'PATH…  validate configuration; exit 1 and every problem if it is bad',
-  plan: 'PATH…  which address each Service would get and which node would announce it',
-  convert: 'FILE  legacy ConfigMap to IPAddressPool and L2Advertisement manifests',
-  status: '  ask a running program',
-}
-
-type Values = Readonly<Record<string, string | boolean | readonly (string | boolean)[] | undefined>>
 
 /**
  * Parses what follows the program's name. Go's single-dash long options (`-http-port=7472`) are
@@ -155,10 +66,6 @@ export function parseCommand(argv: readonly string[], env: Environment): Command
   const parsed = parseOptions(name, rest, env)
   if ('kind' in parsed) return parsed
   return buildCommand(name, parsed.values, parsed.positionals)
-}
-
-function usage(message: string): Usage {
-  return { kind: 'usage', message }
 }
 
 function parseOptions(
@@ -207,6 +114,7 @@ function buildCommand(
   if (name === 'status') {
     return { kind: 'status', url: text('url') ?? 'http://127.0.0.1:7472', output }
   }
+  if (name === 'controller' || name === 'speaker') return buildRole(name, values, positionals)
   if (positionals.length === 0) {
     return usage(`Missing file or folder: arpeggio ${name} ${commands[name]?.split('  ')[0]}`)
   }
@@ -235,10 +143,8 @@ function buildStandalone(values: Values, shared: Shared): Command | Usage {
   const logLevel = choose('log-level', text('log-level', 'info'),
     ['all', 'debug', 'info', 'warn', 'error', 'none'] as const)
   if (isUsage(logLevel)) return logLevel
-  const port = text('http-port', '7472')
-  if (!/^\d{1,5}$/.test(port) || Number(port) > 65_535) {
-    return usage(`Bad value "${port}" of --http-port: want a port number from 0 to 65535`)
-  }
+  const port = parsePort('http-port', text('http-port', '7472'))
+  if (isUsage(port)) return port
   if (shared.paths.includes('-')) {
     return usage('Standard input can be read once only: give standalone a file or a folder')
   }
@@ -254,7 +160,7 @@ function buildStandalone(values: Values, shared: Shared): Command | Usage {
       nodeLabels: labels,
       stateDir: text('state-dir', '/var/lib/arpeggio'),
       httpHost: httpHost === '' ? undefined : httpHost,
-      httpPort: Number(port),
+      httpPort: port,
       logLevel,
       setSysctls: values['set-sysctls'] === true,
       forward: values['no-forward'] !== true,
@@ -271,32 +177,4 @@ function parseLabels(value: Values[string]): Labels | Usage {
     labels[match[1] ?? ''] = match[2] ?? ''
   }
   return labels
-}
-
-function choose<T extends string>(name: string, value: string, of: readonly T[]): T | Usage {
-  const found = of.find((one) => one === value)
-  return found ?? usage(`Bad value "${value}" of --${name}: want ${of.join(', ')}`)
-}
-
-function isUsage(value: unknown): value is Usage {
-  return typeof value === 'object' && value !== null && 'kind' in value && value.kind === 'usage'
-}
-
-/** The help text of the program, or of one command. */
-export function helpText(command?: string): string {
-  if (command === undefined) {
-    const rows = Object.entries(commands).map(([name, about]) => `  arpeggio ${name} ${about}`)
-    return ['Arpeggio, a layer-2 load balancer', '', ...rows, '',
-      'PATH is a file, a folder (its *.yaml, *.yml and *.json) or - for standard input.',
-      'Options of a command: arpeggio COMMAND --help'].join('\n')
-  }
-  const rows = Object.entries(specs)
-    .filter(([, spec]) => spec.commands.includes(command))
-    .map(([name, spec]) => {
-      const short = spec.short === undefined ? '' : `-${spec.short}, `
-      const left = `  ${short}--${name}${spec.value === undefined ? '' : ` ${spec.value}`}`
-      const env = spec.env === undefined ? '' : ` [${spec.env}]`
-      return `${left.padEnd(34)} ${spec.about}${env}`
-    })
-  return [`arpeggio ${command} ${commands[command] ?? ''}`, '', ...rows].join('\n')
 }

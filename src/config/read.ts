@@ -29,7 +29,7 @@ const nameLabel = 'kubernetes.io/metadata.name'
 /** A misspelt `spec` would silently mean the default of everything. */
 const topFields = ['apiVersion', 'kind', 'metadata', 'spec', 'status']
 
-type ByRole = ReadonlyMap<Role, readonly RawObject[]>
+export type ByRole = ReadonlyMap<Role, readonly RawObject[]>
 
 /**
  * Reads everything, collects every problem; `world` is there iff there is none. The order of
@@ -82,7 +82,8 @@ export function readContents(
   return { objects, legacy }
 }
 
-function sortByRole(objects: readonly RawObject[], namespace: string | undefined): ByRole {
+/** The objects that mean something here, each under its role; the others are found or left out. */
+export function sortByRole(objects: readonly RawObject[], namespace: string | undefined): ByRole {
   const release = namespace ?? releaseNamespace(objects)
   const seen = new Map<string, RawObject>()
   const byRole = new Map<Role, RawObject[]>()
@@ -159,7 +160,8 @@ function of(byRole: ByRole, role: Role): readonly RawObject[] {
   return byRole.get(role) ?? []
 }
 
-function readConfig(byRole: ByRole, bare: readonly BareLegacy[]): Config {
+/** Pools and advertisements of all sources, settled beside each other. */
+export function readConfig(byRole: ByRole, bare: readonly BareLegacy[]): Config {
   const namespaces = readNamespaces(byRole)
   const crdPools = of(byRole, 'pool').map((object) => readPool(object, namespaces))
   const raws = of(byRole, 'advertisement').map(readAdvertisement)

@@ -60,9 +60,13 @@ export interface StatusDocument {
 
 /** The document as a page of text for curl. */
 export function formatStatus(status: StatusDocument): string {
-  const state = status.config.ok
-    ? `configuration in force since ${status.config.loadedAt ?? '-'}`
-    : `CONFIGURATION REFUSED: ${status.config.problems.length} problems; the last good one is in force`
+  const { ok, loadedAt, problems } = status.config
+  const state = ok
+    ? `configuration in force since ${loadedAt ?? '-'}`
+    : problems.length === 0
+    ? 'configuration not read yet'
+    : `CONFIGURATION REFUSED: ${problems.length} problems; ${
+      loadedAt === null ? 'none' : 'the last good one'} is in force`
   const findings = [...status.forwarding.findings, ...status.findings]
   return [
     `${status.program} ${status.version} ${status.role} on ${status.node}, ${state}`,

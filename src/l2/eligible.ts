@@ -12,6 +12,11 @@ const virtualNames = new RegExp(
     'br-[0-9a-f]{12}$)|^lo$',
 )
 
+/** Whether the name is one of those that are announced on only when an advertisement names them. */
+export function isVirtual(name: string): boolean {
+  return virtualNames.test(name)
+}
+
 /** 'all' = no advertisement names interfaces; else the union of the names they give. */
 export type InterfaceChoice = 'all' | ReadonlySet<string>
 
@@ -44,7 +49,7 @@ export function eligibleOn(
     return { interfaces, prefixed: true }
   }
   const chosen = member.links.filter((link) =>
-    choice === 'all' ? !virtualNames.test(link.name) && !link.isLoopback : choice.has(link.name)
+    choice === 'all' ? !isVirtual(link.name) && !link.isLoopback : choice.has(link.name)
   )
   if (chosen.length === 0) return 'interfaceMissing'
   const usable = chosen.filter(isUsable)

@@ -75,7 +75,8 @@ export type Silence =
   | 'socketFailed' // no packet socket could be opened on the interface
   | 'noPrefix' // no interface has a connected prefix that covers the address
   | 'unitElsewhere' // another address of the same unit keeps the owner on a node that cannot
-  | 'speakerAbsent'
+  | 'speakerAbsent' // no speaker runs on the node, or the chosen one does not announce
+  | 'configurationStale' // the present configuration was refused, an older one is in force
   | 'noNodes' // no speaker is known
 
 /** A node that may announce: alive, with the interfaces it says it has. */

@@ -1,8 +1,10 @@
 /** Turns a decision into the rows that `plan -o json` and `/status` show: a frozen format. */
 import type { Verdict } from '../ipam/model.ts'
-import type { Placed, Silent } from '../l2/plan.ts'
+import type { Silence } from '../l2/model.ts'
+import type { AnnouncementPlan, Placed, Silent } from '../l2/plan.ts'
 import { formatAddress } from '../net/address.ts'
 import type { Decision } from './decision.ts'
+import type { HeldPlan } from './held.ts'
 
 export interface AnnouncementRow {
   readonly address: string
@@ -14,7 +16,7 @@ export interface AnnouncementRow {
 export interface SilenceRow {
   readonly address: string
   readonly node: string | null
-  readonly reason: string
+  readonly reason: Silence
 }
 
 /** One Service. `reason` is '' for addresses assigned or kept; `pool` is null without one. */
@@ -42,6 +44,23 @@ export function reportRows(decision: Decision, hasNodes: boolean): readonly Serv
     silent: hasNodes ? silenceRows(silent.get(verdict.service) ?? []) : [],
   }))
   return rows.toSorted((a, b) => compareText(a.namespace, b.namespace) || compareText(a.name, b.name))
+}
+
+/** Rows of Services as a speaker sees them: the addresses in their status, and who announces them. */
+export function heldRows(held: HeldPlan, announcements: AnnouncementPlan): readonly ServiceRow[] {
+  const placed = groupBy(announcements.placed, (row) => row.services)
+  const silent = groupBy(announcements.silent, (row) => [row.service])
+  const byService = groupBy(held.holdings, (holding) => [holding.service.key])
+  return [...byService].toSorted(([a], [b]) => compareText(a, b)).map(([key, holdings]) => ({
+    ...splitKey(key),
+    verdict: 'kept',
+    reason: '',
+    message: '',
+    pool: holdings[0]?.pool ?? null,
+    addresses: holdings.map(({ text }) => text),
+    announcements: announcementRows(placed.get(key) ?? []),
+    silent: silenceRows(silent.get(key) ?? []),
+  }))
 }
 
 /** Whether a row is bad news: refused, or an address that nobody announces. */

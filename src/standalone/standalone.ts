@@ -5,19 +5,17 @@ import { systemClock } from '../clock.ts'
 import type { StandaloneOptions } from '../config/options.ts'
 import { createForwarding } from '../forward/forwarding.ts'
 import { createApp } from '../http/app.ts'
+import { announcementStatus, announcerFindings, linkStatus } from '../http/rows.ts'
 import { openListener } from '../http/listen.ts'
 import type { StatusDocument } from '../http/status.ts'
-import { isUsable } from '../l2/eligible.ts'
 import { openIcmp6 } from '../l2/linux/icmp6.ts'
 import { openLinks } from '../l2/linux/links.ts'
 import { openPackets } from '../l2/linux/packets.ts'
-import type { LinkState } from '../l2/model.ts'
 import type { Log } from '../log.ts'
-import { createMetrics, type Metrics } from '../metrics.ts'
-import { formatAddress } from '../net/address.ts'
+import { createMetrics } from '../metrics.ts'
 import { version } from '../version.ts'
 import { createHost, type HostParts } from './host.ts'
-import { logOwned } from './report.ts'
+import { logOwned } from '../journal.ts'
 import { lockState } from './lock.ts'
 import { readState } from './state.ts'
 import type { HostView } from './view.ts'
@@ -102,42 +100,13 @@ function statusOf(parts: HostParts, view: HostView, startedAt: Date): StatusDocu
       warnings: view.warnings,
     },
     services: view.rows,
-    announcements: view.announcements.map(({ text, services, interfaces }) => ({
-      address: text,
-      services,
-      node,
-      interfaces: interfaces === 'all' ? ['*'] : interfaces,
-      since: announcer.sinceOf(text)?.toISOString() ?? '',
-      ...metrics.countsOf(text),
-    })),
+    announcements: view.announcements.map((row) =>
+      announcementStatus(row, { node, announcer, metrics })
+    ),
     links: view.links.map(linkStatus),
     drops: metrics.drops(),
     responder: 'socket',
     forwarding: { state: parts.forwarding.state(), findings: parts.forwarding.findings() },
     findings: [...view.findings, ...announcerFindings([...announcer.failures().values()], metrics)],
-  }
-}
-
-function announcerFindings(
-  failures: readonly string[], metrics: Metrics,
-): StatusDocument['findings'] {
-  const sending = metrics.lastSendFailure()
-  return [
-    ...failures.map((message) => ({ reason: 'socketFailed', message })),
-    ...(sending === undefined ? [] : [{ reason: 'sendFailed', message: sending }]),
-  ]
-}
-
-function linkStatus(link: LinkState): StatusDocument['links'][number] {
-  return {
-    name: link.name,
-    index: link.index,
-    mac: link.mac,
-    up: link.isUp,
-    carrier: link.hasCarrier,
-    usable: isUsable(link),
-    addresses: link.addresses.map(({ address, prefix }) =>
-      `${formatAddress(address)}/${prefix.length}`
-    ),
   }
 }

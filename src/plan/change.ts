@@ -1,6 +1,6 @@
 /** Compares two decisions: what a user would recognise as a change, as values for the log. */
 import type { Announcement } from '../l2/model.ts'
-import type { ServiceRow } from '../plan/report.ts'
+import type { ServiceRow } from './report.ts'
 
 export type Change =
   | { readonly kind: 'assigned'; readonly service: string; readonly pool: string

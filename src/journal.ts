@@ -1,6 +1,6 @@
 /** Writes changes to the log, with the words that users of MetalLB grep for. */
-import type { Log } from '../log.ts'
-import type { Change } from './change.ts'
+import type { Log } from './log.ts'
+import type { Change } from './plan/change.ts'
 
 /** One line per change: info for news, warn where somebody waits for an address in vain. */
 export function logChanges(log: Log, changes: readonly Change[]): void {

@@ -3,7 +3,7 @@ import { test } from 'uvu'
 import * as assert from 'uvu/assert'
 import type { Announcement } from '../l2/model.ts'
 import { parseAddress } from '../net/address.ts'
-import type { ServiceRow } from '../plan/report.ts'
+import type { ServiceRow } from './report.ts'
 import { compareAnnouncements, compareRows } from './change.ts'
 
 const row = (more: Partial<ServiceRow> = {}): ServiceRow => ({

@@ -1,0 +1,128 @@
+/** Everything a role follows in the cluster, as values: one reflector a kind of object. */
+import type { Slice } from '../config/cluster.ts'
+import { type Fields, isFields } from '../config/fields.ts'
+import type { ClusterNode, Endpoint } from '../config/model.ts'
+import type { Api } from '../kube/api.ts'
+import type { LiveL2Status, LiveService, LiveState } from '../kube/live.ts'
+import { openReflector, type Reflector, type Resource } from '../kube/reflector.ts'
+import type { Log } from '../log.ts'
+import { createMerged } from './endpoints.ts'
+import {
+  configMapResource, type ConfigObject, configResource, l2StatusResource, lastGoodName,
+  namespaceResource, nodeResource, podResource, serviceResource, sliceResource, stateResource,
+} from './resources.ts'
+
+export interface Feed extends Disposable {
+  /** The first lists of all kinds are complete. */
+  readonly isSynced: boolean
+  /** Kinds that are not. */
+  missing(): readonly string[]
+  /** Why kinds are not followed at present, as sentences. */
+  troubles(): readonly string[]
+  readonly services: ReadonlyMap<string, LiveService>
+  readonly pools: ReadonlyMap<string, ConfigObject>
+  readonly states: ReadonlyMap<string, LiveState>
+  readonly l2Statuses: ReadonlyMap<string, LiveL2Status>
+  /** Objects that the configuration is read from, sorted by kind and name. */
+  configObjects(): readonly Fields[]
+  /** The text of the ConfigMap that keeps the last good configuration. */
+  lastGood(): string | undefined
+  /** Sorted by name. */
+  nodes(): readonly ClusterNode[]
+  endpoints(): ReadonlyMap<string, readonly Endpoint[]>
+  /** Nodes with a speaker that runs. */
+  speakers(): ReadonlySet<string>
+  /** Settles when Services have been listed anew. */
+  refreshServices(): Promise<void>
+}
+
+export interface FeedOptions {
+  readonly api: Api
+  readonly log: Log
+  readonly namespace: string
+  readonly role: 'controller' | 'speaker'
+  /** Label selector of the speakers' Pods. */
+  readonly speakerLabels?: string
+  readonly onChange: () => void
+}
+
+const defaultSpeakerLabels = 'app=metallb,component=speaker'
+
+/** Starts to follow at once. */
+export function openFeed(options: FeedOptions): Feed {
+  const { api, namespace, role, onChange } = options
+  const log = options.log.from('feed.ts')
+  const opened = new Map<string, Reflector<unknown>>()
+  const follow = <T>(resource: Resource<T>, changed?: () => void): Reflector<T> => {
+    const reflector = openReflector(resource, {
+      api, log, onChange: changed === undefined ? onChange : () => (changed(), onChange()),
+    })
+    opened.set(resource.name, reflector)
+    return reflector
+  }
+  const pools = follow(configResource('ipaddresspools', namespace))
+  const configs = [
+    pools,
+    follow(configResource('l2advertisements', namespace)),
+    follow(configResource('bgpadvertisements', namespace)),
+  ]
+  const maps = follow(configMapResource(namespace))
+  const namespaces = role === 'controller' ? follow(namespaceResource) : undefined
+  const services = follow(serviceResource)
+  const nodes = follow(nodeResource)
+  const merged = createMerged()
+  const slices: Reflector<Slice> = follow(sliceResource, () => merged.changed(slices.items))
+  const pods = follow(podResource(namespace, options.speakerLabels ?? defaultSpeakerLabels))
+  const states = follow(stateResource(namespace))
+  const l2Statuses = follow(l2StatusResource(namespace))
+  return {
+    get isSynced() {
+      return [...opened.values()].every((reflector) => reflector.isSynced)
+    },
+    missing: () => [...opened].filter(([, { isSynced }]) => !isSynced).map(([name]) => name),
+    troubles: () => [...opened].flatMap(([name, { trouble }]) =>
+      trouble === undefined ? [] : [`${name}: ${trouble}`]
+    ),
+    get services() {
+      return services.items
+    },
+    get pools() {
+      return pools.items
+    },
+    get states() {
+      return states.items
+    },
+    get l2Statuses() {
+      return l2Statuses.items
+    },
+    configObjects: () => [
+      ...configs.flatMap(({ items }) => sorted(items).map(({ object }) => object)),
+      ...sorted(maps.items).filter(({ object }) => nameOf(object) !== lastGoodName)
+        .map(({ object }) => object),
+      ...(namespaces === undefined ? [] : sorted(namespaces.items)),
+    ],
+    lastGood: () => textOfMap(maps.items.get(`${namespace}/${lastGoodName}`)),
+    nodes: () => sorted(nodes.items),
+    endpoints: () => merged.current(),
+    speakers: () => new Set([...pods.items.values()].filter((pod) => pod.isAlive).map((pod) => pod.node)),
+    refreshServices: () => services.refresh(),
+    [Symbol.dispose]: () => {
+      for (const reflector of opened.values()) reflector[Symbol.dispose]()
+    },
+  }
+}
+
+function textOfMap(map: ConfigObject | undefined): string | undefined {
+  const content = map?.object['data']
+  const text = isFields(content) ? content['config'] : undefined
+  return typeof text === 'string' ? text : undefined
+}
+
+function nameOf(object: Fields): unknown {
+  const { metadata } = object
+  return isFields(metadata) ? metadata['name'] : undefined
+}
+
+function sorted<T>(items: ReadonlyMap<string, T>): readonly T[] {
+  return [...items].toSorted(([a], [b]) => (a < b ? -1 : a > b ? 1 : 0)).map(([, value]) => value)
+}

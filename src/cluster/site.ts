@@ -1,0 +1,40 @@
+/** The two HTTP ports of a role in a cluster: status and metrics, and the probes of the kubelet. */
+import { createApp, type Site } from '../http/app.ts'
+import { type Listener, openListener } from '../http/listen.ts'
+import type { Log } from '../log.ts'
+
+export interface SiteOptions extends Site {
+  readonly options: {
+    readonly httpHost: string | undefined
+    readonly httpPort: number
+    readonly probeHost: string | undefined
+    /** undefined = no second port. */
+    readonly probePort: number | undefined
+  }
+  readonly log: Log
+}
+
+/** Opens both. Throws an Error that names the port and the cause. */
+export async function openSite(site: SiteOptions): Promise<AsyncDisposable & { readonly port: number }> {
+  const { options, log } = site
+  const app = createApp(site)
+  const fetch = (request: Request): Response | Promise<Response> => app.fetch(request)
+  const main = await openListener({ fetch, host: options.httpHost, port: options.httpPort })
+  let probes: Listener | undefined
+  try {
+    probes = options.probePort === undefined
+      ? undefined
+      : await openListener({ fetch, host: options.probeHost, port: options.probePort })
+  } catch (error) {
+    await main[Symbol.asyncDispose]()
+    throw error
+  }
+  log.info('listening', { port: main.port, probes: probes?.port ?? 0 })
+  return {
+    port: main.port,
+    [Symbol.asyncDispose]: async () => {
+      await probes?.[Symbol.asyncDispose]()
+      await main[Symbol.asyncDispose]()
+    },
+  }
+}

@@ -1,0 +1,167 @@
+/** The table of commands and options: parsing, help text and environment come from it. */
+
+export interface OptionSpec {
+  readonly type: 'string' | 'boolean'
+  readonly commands: readonly string[]
+  /** What stands after the name in the help text. */
+  readonly value?: string
+  readonly about: string
+  readonly short?: string
+  readonly multiple?: boolean
+  readonly env?: string
+  /** Taken, and without effect: not in the help text, and a warning where it is given. */
+  readonly isIgnored?: true
+}
+
+const readers = ['check', 'plan', 'convert', 'standalone']
+const roles = ['controller', 'speaker']
+const servers = ['standalone', ...roles]
+
+/** Options of MetalLB that have no effect here, taken so that its manifests start this program. */
+function silent(
+  commands: readonly string[], names: { string: readonly string[]; boolean: readonly string[] },
+): Readonly<Record<string, OptionSpec>> {
+  const spec = (type: OptionSpec['type']) => (name: string): [string, OptionSpec] =>
+    [name, { type, commands, about: '', isIgnored: true, ...(type === 'string' ? { value: 'TEXT' } : {}) }]
+  return Object.fromEntries([
+    ...names.string.map(spec('string')), ...names.boolean.map(spec('boolean')),
+  ])
+}
+
+/** Each option once; `commands` says who takes it. */
+export const specs: Readonly<Record<string, OptionSpec>> = {
+  output: {
+    type: 'string', short: 'o', value: 'table|json|yaml', about: 'output form (default table)',
+    commands: ['check', 'plan', 'convert', 'status'],
+  },
+  namespace: {
+    type: 'string', value: 'NAME', env: 'METALLB_NAMESPACE', commands: [...readers, ...roles],
+    about: 'release namespace: pools and advertisements elsewhere are ignored',
+  },
+  placement: {
+    type: 'string', value: 'sticky|hash', commands: ['plan', ...servers],
+    about: 'who owns an address: kept and balanced, or MetalLB\'s election (default sticky)',
+  },
+  'lb-class': {
+    type: 'string', value: 'CLASS', commands: ['plan', ...servers],
+    about: 'serve only Services of this loadBalancerClass (default: only those without)',
+  },
+  'announce-everywhere': {
+    type: 'boolean', commands: ['plan', ...servers],
+    about: 'announce also on interfaces without a prefix that covers the address',
+  },
+  'ignore-exclude-lb': {
+    type: 'boolean', commands: ['plan', ...servers],
+    about: 'announce also from nodes labelled exclude-from-external-load-balancers',
+  },
+  'node-name': {
+    type: 'string', value: 'NAME', env: 'METALLB_NODE_NAME', commands: ['standalone', 'speaker'],
+    about: 'name of this host (default: its hostname)',
+  },
+  'node-label': {
+    type: 'string', multiple: true, value: 'KEY=VALUE', commands: ['standalone'],
+    about: 'label of this host for node selectors; may be repeated',
+  },
+  'state-dir': {
+    type: 'string', value: 'DIR', commands: ['standalone'],
+    about: 'where assigned addresses are remembered (default /var/lib/arpeggio)',
+  },
+  'http-port': {
+    type: 'string', value: 'PORT', commands: servers,
+    about: 'port of status, metrics and probes (default 7472)',
+  },
+  'http-host': {
+    type: 'string', value: 'ADDRESS', commands: servers,
+    about: 'address to listen on (default: all)',
+  },
+  'no-forward': {
+    type: 'boolean', commands: ['standalone'],
+    about: 'announce only; leave nftables alone',
+  },
+  'set-sysctls': {
+    type: 'boolean', commands: ['standalone'], about: 'switch on IP forwarding where it is off',
+  },
+  'log-level': {
+    type: 'string', value: 'LEVEL', commands: servers,
+    about: 'all, debug, info, warn, error or none (default info)',
+  },
+  kubeconfig: {
+    type: 'string', value: 'FILE', env: 'KUBECONFIG', commands: roles,
+    about: 'how to reach the API server (default: the Pod\'s service account)',
+  },
+  'pod-name': {
+    type: 'string', value: 'NAME', env: 'METALLB_POD_NAME', commands: roles,
+    about: 'own Pod: names who leads, and owns what is written about this process',
+  },
+  'health-probe-port': {
+    type: 'string', value: 'PORT', commands: roles,
+    about: 'port of /healthz and /readyz for the kubelet; 0 = none (default 17472)',
+  },
+  'ml-secret-name': {
+    type: 'string', value: 'NAME', env: 'METALLB_ML_SECRET_NAME', commands: ['controller'],
+    about: 'secret to make for the speakers (default: none)',
+  },
+  deployment: {
+    type: 'string', value: 'NAME', env: 'METALLB_DEPLOYMENT', commands: ['controller'],
+    about: 'Deployment that owns the secret',
+  },
+  'ml-labels': {
+    type: 'string', value: 'SELECTOR', env: 'METALLB_ML_LABELS', commands: roles,
+    about: 'labels of the speakers\' Pods (default app=metallb,component=speaker)',
+  },
+  port: {
+    type: 'string', value: 'PORT', commands: roles,
+    about: 'MetalLB\'s name of --http-port',
+  },
+  ...silent(['controller'], {
+    string: ['cert-dir', 'cert-service-name', 'webhook-mode', 'webhook-secret'],
+    boolean: ['disable-cert-rotation', 'webhook-http2'],
+  }),
+  ...silent(['speaker'], {
+    string: [
+      'host', 'ml-bindaddr', 'ml-bindport', 'ml-secret-key-path', 'bgp-debounce-timeout',
+      'frrk8s-namespace',
+    ],
+    boolean: ['ml-wan-config', 'frrk8s-secret-passthrough'],
+  }),
+  ...silent(roles, {
+    string: [
+      'pprof-bind-address', 'tls-min-version', 'tls-cipher-suites', 'tls-curve-preferences',
+      'metrics-cert-dir',
+    ],
+    boolean: [],
+  }),
+  url: {
+    type: 'string', value: 'URL', commands: ['status'],
+    about: 'where to ask (default http://127.0.0.1:7472)',
+  },
+}
+
+export const commands: Readonly<Record<string, string>> = {
+  controller: '  assign addresses to the Services of a cluster',
+  speaker: '  announce the addresses of a cluster from this node',
+  standalone: 'PATH…  serve Services from YAML files on this host, without a cluster',
+  check: 'PATH…  validate configuration; exit 1 and every problem if it is bad',
+  plan: 'PATH…  which address each Service would get and which node would announce it',
+  convert: 'FILE  legacy ConfigMap to IPAddressPool and L2Advertisement manifests',
+  status: '  ask a running program',
+}
+
+/** The help text of the program, or of one command. */
+export function helpText(command?: string): string {
+  if (command === undefined) {
+    const rows = Object.entries(commands).map(([name, about]) => `  arpeggio ${name} ${about}`)
+    return ['Arpeggio, a layer-2 load balancer', '', ...rows, '',
+      'PATH is a file, a folder (its *.yaml, *.yml and *.json) or - for standard input.',
+      'Options of a command: arpeggio COMMAND --help'].join('\n')
+  }
+  const rows = Object.entries(specs)
+    .filter(([, spec]) => spec.commands.includes(command) && spec.isIgnored !== true)
+    .map(([name, spec]) => {
+      const short = spec.short === undefined ? '' : `-${spec.short}, `
+      const left = `  ${short}--${name}${spec.value === undefined ? '' : ` ${spec.value}`}`
+      const env = spec.env === undefined ? '' : ` [${spec.env}]`
+      return `${left.padEnd(34)} ${spec.about}${env}`
+    })
+  return [`arpeggio ${command} ${commands[command] ?? ''}`, '', ...rows].join('\n')
+}

@@ -1,0 +1,39 @@
+/** Single values of command lines: right, or a sentence about what is wrong. */
+
+/** Forms in which commands print. */
+export type Output = 'table' | 'json' | 'yaml'
+export type LogLevel = 'all' | 'debug' | 'info' | 'warn' | 'error' | 'none'
+
+/** Wrong usage. */
+export interface Usage {
+  readonly kind: 'usage'
+  /** What is wrong and how to write it, for standard error. */
+  readonly message: string
+}
+
+/** Options as they were given, by name. */
+export type Values = Readonly<
+  Record<string, string | boolean | readonly (string | boolean)[] | undefined>
+>
+
+/** Wrong usage as a value. */
+export function usage(message: string): Usage {
+  return { kind: 'usage', message }
+}
+
+/** A port number from 0 to 65535. */
+export function parsePort(name: string, text: string): number | Usage {
+  if (/^\d{1,5}$/.test(text) && Number(text) <= 65_535) return Number(text)
+  return usage(`Bad value "${text}" of --${name}: want a port number from 0 to 65535`)
+}
+
+/** `value` if it is one of the words of the option. */
+export function choose<T extends string>(name: string, value: string, of: readonly T[]): T | Usage {
+  const found = of.find((one) => one === value)
+  return found ?? usage(`Bad value "${value}" of --${name}: want ${of.join(', ')}`)
+}
+
+/** Whether a value says that something is wrong. */
+export function isUsage(value: unknown): value is Usage {
+  return typeof value === 'object' && value !== null && 'kind' in value && value.kind === 'usage'
+}

@@ -1,0 +1,90 @@
+/** Options of the two roles in a cluster: MetalLB's flags where they mean the same. */
+import { specs } from './option-specs.ts'
+import {
+  choose, isUsage, type LogLevel, parsePort, type Usage, usage, type Values,
+} from './option-values.ts'
+
+/** What both roles take. */
+export interface RoleOptions {
+  readonly kubeconfig: string | undefined
+  /** undefined = that of the service account. */
+  readonly namespace: string | undefined
+  readonly podName: string | undefined
+  readonly httpHost: string | undefined
+  readonly httpPort: number
+  /** undefined = every address. */
+  readonly probeHost: string | undefined
+  /** undefined = none. */
+  readonly probePort: number | undefined
+  readonly logLevel: LogLevel
+  readonly loadBalancerClass: string
+  readonly placement: 'hash'
+  readonly announceEverywhere: boolean
+  readonly ignoreExcludeLabel: boolean
+  /** Label selector of the speakers' Pods. */
+  readonly speakerLabels: string
+  /** Names of options that were given and have no effect. */
+  readonly ignored: readonly string[]
+}
+
+export interface ControllerOptions extends RoleOptions {
+  /** '' = no secret is made. */
+  readonly memberlistSecret: string
+  /** '' = nobody owns it. */
+  readonly deployment: string
+}
+
+export interface SpeakerOptions extends RoleOptions {
+  readonly nodeName: string
+}
+
+export type RoleCommand =
+  | { readonly kind: 'controller'; readonly options: ControllerOptions }
+  | { readonly kind: 'speaker'; readonly options: SpeakerOptions }
+
+const levels = ['all', 'debug', 'info', 'warn', 'error', 'none'] as const
+
+/** The command of a role, or what is wrong with its options. */
+export function buildRole(
+  name: 'controller' | 'speaker', values: Values, positionals: readonly string[],
+): RoleCommand | Usage {
+  const text = (key: string): string => {
+    const value = values[key]
+    return typeof value === 'string' ? value : ''
+  }
+  if (positionals.length > 0) {
+    return usage(`Unexpected "${positionals.join(' ')}": ${name} reads its configuration from the cluster`)
+  }
+  const logLevel = choose('log-level', text('log-level') || 'info', levels)
+  if (isUsage(logLevel)) return logLevel
+  const placement = choose('placement', text('placement') || 'hash', ['hash'] as const)
+  if (isUsage(placement)) return placement
+  const httpPort = parsePort('http-port', text('http-port') || text('port') || '7472')
+  if (isUsage(httpPort)) return httpPort
+  const probePort = parsePort('health-probe-port', text('health-probe-port') || '17472')
+  if (isUsage(probePort)) return probePort
+  const shared: RoleOptions = {
+    kubeconfig: text('kubeconfig') || undefined,
+    namespace: text('namespace') || undefined,
+    podName: text('pod-name') || undefined,
+    httpHost: text('http-host') || undefined,
+    httpPort,
+    // As MetalLB: a speaker's Pod has the node's network, where others may look.
+    probeHost: name === 'speaker' ? '127.0.0.1' : undefined,
+    probePort: probePort === 0 ? undefined : probePort,
+    logLevel,
+    loadBalancerClass: text('lb-class'),
+    placement,
+    announceEverywhere: values['announce-everywhere'] === true,
+    ignoreExcludeLabel: values['ignore-exclude-lb'] === true,
+    speakerLabels: text('ml-labels') || 'app=metallb,component=speaker',
+    ignored: Object.keys(values).filter((key) => specs[key]?.isIgnored === true),
+  }
+  if (name === 'controller') {
+    const options = { ...shared, memberlistSecret: text('ml-secret-name'), deployment: text('deployment') }
+    return { kind: 'controller', options }
+  }
+  const nodeName = text('node-name')
+  if (nodeName === '') return usage('Missing --node-name (or METALLB_NODE_NAME): the name of this Node')
+  return { kind: 'speaker', options: { ...shared, nodeName } }
+}

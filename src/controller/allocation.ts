@@ -1,0 +1,235 @@
+/** One turn of the controller: from everything it sees to the writes that are due. */
+import type { Log } from '../log.ts'
+import { logChanges } from '../journal.ts'
+import { readMembers } from '../cluster/members.ts'
+import { type LiveService, type LiveState, poolAnnotation } from '../kube/live.ts'
+import type { Recorder } from '../kube/events.ts'
+import type { Writer } from '../kube/writer.ts'
+import type { Metrics } from '../metrics.ts'
+import type { Address } from '../net/model.ts'
+import { poolUsage } from '../ipam/usage.ts'
+import type { Verdict } from '../ipam/model.ts'
+import type { Config, ClusterNode, Endpoint, World } from '../config/model.ts'
+import { compareRows } from '../plan/change.ts'
+import { type Decision, decide } from '../plan/decision.ts'
+import { reportRows, type ServiceRow } from '../plan/report.ts'
+import type { Placement } from '../l2/placement.ts'
+import { type EventText, eventsOf, planStatus, type Wanted } from './writes.ts'
+
+/** What the cluster looks like at one instant, narrowed. */
+export interface Snapshot {
+  readonly config: Config
+  readonly services: ReadonlyMap<string, LiveService>
+  readonly nodes: readonly ClusterNode[]
+  readonly endpoints: ReadonlyMap<string, readonly Endpoint[]>
+  /** Nodes with a speaker that runs. */
+  readonly speakers: ReadonlySet<string>
+  readonly states: ReadonlyMap<string, LiveState>
+}
+
+export interface AllocationOptions {
+  readonly writer: Writer
+  /** As they are now: a write is based on the newest version. */
+  readonly services: () => ReadonlyMap<string, LiveService>
+  readonly recorder: Recorder
+  readonly log: Log
+  readonly metrics: Metrics
+  readonly loadBalancerClass: string
+  readonly placement: Placement
+  readonly announceEverywhere: boolean
+  readonly ignoreExcludeLabel: boolean
+  /** The server knows `ipMode` (Kubernetes 1.30). */
+  readonly hasIPMode: () => boolean
+}
+
+export interface Allocation {
+  /** Plans everything, and queues what differs from what the cluster says. */
+  turn(snapshot: Snapshot): Decision
+  /** Leading ended: what was only planned is nobody's. */
+  forget(): void
+  readonly rows: readonly ServiceRow[]
+}
+
+/** An allocation as this process knows it, before the cluster says it back. */
+interface Held {
+  readonly uid: string
+  readonly addresses: readonly Address[]
+}
+
+interface Memory {
+  held: Map<string, Held>
+  rows: readonly ServiceRow[]
+  /** Events told, by Service: the same are not told again. */
+  told: Map<string, string>
+  /** What the status of a Service shall say; a write takes the newest. */
+  wishes: Map<string, Wanted>
+  /** The version a write was based on: until the watch shows another, there is nothing to write. */
+  spent: Map<string, string>
+}
+
+export function createAllocation(options: AllocationOptions): Allocation {
+  const memory: Memory = {
+    held: new Map(), rows: [], told: new Map(), wishes: new Map(), spent: new Map(),
+  }
+  return {
+    turn: (snapshot) => turn(options, memory, snapshot),
+    forget: () => {
+      memory.held = new Map()
+      memory.told = new Map()
+      memory.wishes = new Map()
+      memory.spent = new Map()
+    },
+    get rows() {
+      return memory.rows
+    },
+  }
+}
+
+function turn(options: AllocationOptions, memory: Memory, snapshot: Snapshot): Decision {
+  const { log, metrics } = options
+  const { services } = snapshot
+  const decision = decide({
+    world: worldOf(snapshot),
+    ledger: ledgerOf(memory, services),
+    members: readMembers(snapshot.speakers, snapshot.states),
+    loadBalancerClass: options.loadBalancerClass,
+    placement: options.placement,
+    announceEverywhere: options.announceEverywhere,
+    ignoreExcludeLabel: options.ignoreExcludeLabel,
+  })
+  const held = new Map<string, Held>()
+  for (const verdict of decision.verdicts) {
+    const live = services.get(verdict.service)
+    if (live === undefined) continue
+    if (verdict.kind === 'assigned' || verdict.kind === 'kept') {
+      held.set(verdict.service, { uid: live.uid, addresses: verdict.addresses })
+    }
+    queueStatus(options, memory, verdict, live)
+    tell(options, memory, verdict, live)
+  }
+  for (const map of [memory.told, memory.wishes, memory.spent]) {
+    for (const key of map.keys()) if (!services.has(key)) map.delete(key)
+  }
+  memory.held = held
+  metrics.setPools(poolUsage(snapshot.config, decision.verdicts).map(({ pool, capacity, used }) => ({
+    pool, ipv4Total: capacity.ipv4, ipv6Total: capacity.ipv6, ipv4Used: used.ipv4, ipv6Used: used.ipv6,
+  })))
+  const rows = reportRows(decision, true)
+  // Who announces is told when it has happened: see the conditions.
+  logChanges(log, compareRows(memory.rows, rows).filter(({ kind }) => kind !== 'silent'))
+  memory.rows = rows
+  return decision
+}
+
+function worldOf({ config, services, nodes, endpoints }: Snapshot): World {
+  const intents = [...services.values()].map((live) => live.intent)
+  return { config, services: intents.toSorted(compareKeys), nodes, endpoints }
+}
+
+function compareKeys(a: { key: string }, b: { key: string }): number {
+  return a.key < b.key ? -1 : a.key > b.key ? 1 : 0
+}
+
+/** What we gave, also where the cluster does not show it yet; not to a Service made anew. */
+function ledgerOf(
+  memory: Memory, services: ReadonlyMap<string, LiveService>,
+): ReadonlyMap<string, readonly Address[]> {
+  const ledger = new Map<string, readonly Address[]>()
+  for (const [key, { uid, addresses }] of memory.held) {
+    if (services.get(key)?.uid === uid) ledger.set(key, addresses)
+  }
+  return ledger
+}
+
+function queueStatus(
+  options: AllocationOptions, memory: Memory, verdict: Verdict, live: LiveService,
+): void {
+  const { writer, recorder } = options
+  const { key } = live.intent
+  const wanted = planStatus(verdict, { ingress: live.ingress, pool: live.pool })
+  if (wanted === undefined) {
+    memory.wishes.delete(key)
+    return
+  }
+  memory.wishes.set(key, wanted)
+  if (memory.spent.get(key) === live.version) return
+  writer.put({
+    key: `status/${key}`,
+    rank: 0,
+    make: () => {
+      // What has changed since would make the server refuse: the next turn plans from that.
+      const now = options.services().get(key)
+      const wish = memory.wishes.get(key)
+      if (now === undefined || now.uid !== live.uid || wish === undefined) return undefined
+      memory.spent.set(key, now.version)
+      return { ...statusCall(wish, now, options.hasIPMode()), path: statusPath(now) }
+    },
+    settled: ({ status }) => {
+      if (status >= 300) return
+      for (const annotation of live.deprecated) {
+        const message = `Service uses deprecated annotation ${annotation}`
+        recorder.record(subjectOf(live), { type: 'Warning', reason: 'deprecatedAnnotation', message })
+      }
+    },
+  })
+}
+
+function statusPath({ intent }: LiveService): string {
+  return `/api/v1/namespaces/${intent.namespace}/services/${intent.name}/status` +
+    '?fieldManager=arpeggio-controller'
+}
+
+function statusCall(wanted: Wanted, live: LiveService, hasIPMode: boolean): {
+  method: 'PATCH'; contentType: string; wantsMetadata: true; body: unknown
+} {
+  const mode = hasIPMode ? { ipMode: 'VIP' } : {}
+  return {
+    method: 'PATCH',
+    contentType: 'application/strategic-merge-patch+json',
+    wantsMetadata: true,
+    body: {
+      metadata: {
+        resourceVersion: live.version,
+        annotations: { [poolAnnotation]: wanted.pool ?? null },
+      },
+      status: {
+        loadBalancer: wanted.ingress.length === 0
+          ? { ingress: null }
+          : { ingress: wanted.ingress.map((ip) => ip === '' ? {} : { ip, ...mode }) },
+      },
+    },
+  }
+}
+
+/** The Service as the subject of an event. */
+export function subjectOf({ intent, uid }: LiveService): {
+  namespace: string; name: string; uid: string
+} {
+  return { namespace: intent.namespace, name: intent.name, uid }
+}
+
+/** Tells what is new: a verdict that stays what it was has been told. */
+function tell(
+  options: AllocationOptions, memory: Memory, verdict: Verdict, live: LiveService,
+): void {
+  const events = eventsOf(verdict, live.ingress)
+  const text = events.map(({ reason, message }) => `${reason} ${message}`).join('\n')
+  const { key } = live.intent
+  const before = memory.told.get(key)
+  if (text === '') {
+    // An assignment stays told until it is written: then there is nothing new in the verdict.
+    if (before !== undefined) memory.told.delete(key)
+    return
+  }
+  if (before === text) return
+  memory.told.set(key, text)
+  for (const event of events) {
+    const isNew = !(before ?? '').includes(line(event))
+    if (isNew) options.recorder.record(subjectOf(live), event)
+  }
+}
+
+function line({ reason, message }: EventText): string {
+  return `${reason} ${message}`
+}
+

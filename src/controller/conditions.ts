@@ -1,0 +1,153 @@
+/** Writes why-not conditions, once a state has lasted: a Service on its way is no news. */
+import type { Recorder } from '../kube/events.ts'
+import { announcedCondition, type LiveL2Status, type LiveService } from '../kube/live.ts'
+import type { Writer } from '../kube/writer.ts'
+import type { Log } from '../log.ts'
+import type { Metrics } from '../metrics.ts'
+import type { Millis } from '../net/model.ts'
+import type { ServiceRow } from '../plan/report.ts'
+import { subjectOf } from './allocation.ts'
+import { type ConditionText, type Confirmation, planCondition } from './condition.ts'
+
+/** A speaker needs some time to take over and to say so; a refusal waits for nobody. */
+const silentGraceMs: Millis = 1_500
+const graceMs: Millis = 200
+
+export interface ConditionsOptions {
+  readonly writer: Writer
+  readonly recorder: Recorder
+  readonly log: Log
+  readonly metrics: Metrics
+  readonly wall: () => Date
+}
+
+export interface ConditionsTurn {
+  readonly rows: readonly ServiceRow[]
+  readonly services: ReadonlyMap<string, LiveService>
+  readonly statuses: Iterable<LiveL2Status>
+  readonly isStale: boolean
+  readonly now: Millis
+}
+
+export interface Conditions {
+  /** Queues what is due; returns the instant of the next that is not yet, if any. */
+  turn(turn: ConditionsTurn): Millis | undefined
+}
+
+interface Pending {
+  readonly text: string
+  readonly sinceMs: Millis
+  isQueued: boolean
+}
+
+export function createConditions(options: ConditionsOptions): Conditions {
+  const pending = new Map<string, Pending>()
+  return { turn: (turn) => takeTurn(options, pending, turn) }
+}
+
+function takeTurn(
+  options: ConditionsOptions, pending: Map<string, Pending>, turn: ConditionsTurn,
+): Millis | undefined {
+  const { rows, services, isStale, now } = turn
+  const confirmations = confirmationsOf(turn.statuses)
+  const reasons = new Map<string, number>()
+  const seen = new Set<string>()
+  let nextMs: Millis | undefined
+  for (const row of rows) {
+    const key = `${row.namespace}/${row.name}`
+    const live = services.get(key)
+    if (live === undefined) continue
+    seen.add(key)
+    const wanted = planCondition({ row, confirmations: confirmations.get(key) ?? [], isStale })
+    if (wanted?.status === 'False') reasons.set(wanted.reason, (reasons.get(wanted.reason) ?? 0) + 1)
+    if (isWritten(live, wanted)) {
+      pending.delete(key)
+      continue
+    }
+    const dueMs = dueOf(pending, key, wanted, now)
+    if (dueMs > now) nextMs = Math.min(nextMs ?? dueMs, dueMs)
+    else queue(options, pending, live, wanted)
+  }
+  for (const key of pending.keys()) if (!seen.has(key)) pending.delete(key)
+  options.metrics.setSilent(reasons)
+  return nextMs
+}
+
+function confirmationsOf(
+  statuses: Iterable<LiveL2Status>,
+): ReadonlyMap<string, readonly Confirmation[]> {
+  const byService = new Map<string, Confirmation[]>()
+  for (const { service, node, interfaces, isFilled } of statuses) {
+    if (!isFilled) continue
+    const list = byService.get(service)
+    if (list === undefined) byService.set(service, [{ node, interfaces }])
+    else list.push({ node, interfaces })
+  }
+  return byService
+}
+
+function isWritten({ condition }: LiveService, wanted: ConditionText | undefined): boolean {
+  if (condition === undefined || wanted === undefined) return condition === wanted
+  return condition.status === wanted.status && condition.reason === wanted.reason &&
+    condition.message === wanted.message
+}
+
+/** A wish must have lasted before it is written; another wish begins anew. */
+function dueOf(
+  pending: Map<string, Pending>, key: string, wanted: ConditionText | undefined, now: Millis,
+): Millis {
+  const text = JSON.stringify(wanted ?? '')
+  const before = pending.get(key)
+  const entry = before?.text === text ? before : { text, sinceMs: now, isQueued: false }
+  if (entry !== before) pending.set(key, entry)
+  const isWaiting = wanted?.status === 'False' && !wanted.message.startsWith('no address')
+  return entry.sinceMs + (isWaiting ? silentGraceMs : graceMs)
+}
+
+function queue(
+  options: ConditionsOptions, pending: Map<string, Pending>,
+  live: LiveService, wanted: ConditionText | undefined,
+): void {
+  const { key, namespace, name } = live.intent
+  const entry = pending.get(key)
+  if (entry === undefined || entry.isQueued) return
+  entry.isQueued = true
+  const since = live.condition?.status === wanted?.status
+    ? live.condition?.since
+    : options.wall().toISOString().replace(/\.\d+Z$/, 'Z')
+  const condition = wanted === undefined
+    ? { type: announcedCondition, $patch: 'delete' }
+    : { type: announcedCondition, ...wanted, lastTransitionTime: since }
+  options.writer.put({
+    key: `condition/${key}`,
+    rank: 2,
+    make: () => ({
+      method: 'PATCH',
+      path: `/api/v1/namespaces/${namespace}/services/${name}/status?fieldManager=arpeggio-controller`,
+      contentType: 'application/strategic-merge-patch+json',
+      wantsMetadata: true,
+      // The uid: a Service made anew under the name is another.
+      body: { metadata: { uid: live.uid }, status: { conditions: [condition] } },
+    }),
+    // Written, it stays queued until the watch shows it: else it would be written again.
+    settled: (reply) => void (entry.isQueued = reply.status < 300),
+  })
+  tell(options, live, wanted)
+}
+
+/** One event and one line when a Service turns silent, or silent for another reason. */
+function tell(
+  { recorder, log }: ConditionsOptions, live: LiveService, wanted: ConditionText | undefined,
+): void {
+  const service = live.intent.key
+  if (wanted === undefined) return
+  const { status, reason, message } = wanted
+  if (status === 'True') {
+    if (live.condition?.status === 'False') log.info('announced', { event: 'announced', service })
+    return
+  }
+  log.warn('not announced', { event: 'notAnnounced', service, reason, error: message })
+  // A refusal has an event of its own.
+  if (message.startsWith('no address')) return
+  recorder.record(subjectOf(live), { type: 'Warning', reason: 'notAnnounced', message })
+}

@@ -1,0 +1,233 @@
+/** Assembles the controller role: follows the cluster, plans, writes; serves until told to stop. */
+import { systemClock } from '../clock.ts'
+import { createIntake, type Intake } from '../cluster/intake.ts'
+import { openFeed, type Feed } from '../cluster/feed.ts'
+import { lastGoodName } from '../cluster/resources.ts'
+import { openSite } from '../cluster/site.ts'
+import { type PodIdentity, readPod, syncState, type StateOptions } from '../cluster/state.ts'
+import type { ControllerOptions } from '../config/role-options.ts'
+import type { StatusDocument } from '../http/status.ts'
+import { openAccess } from '../kube/access.ts'
+import { type Api, openApi } from '../kube/api.ts'
+import { createRecorder } from '../kube/events.ts'
+import { type Leader, openLeader } from '../kube/leader.ts'
+import { whenAnswered } from '../kube/patience.ts'
+import { createWriter, type Writer } from '../kube/writer.ts'
+import { readVersion } from '../kube/server.ts'
+import type { Log } from '../log.ts'
+import { createLoop } from '../loop.ts'
+import { createMetrics, type Metrics } from '../metrics.ts'
+import { poolUsage } from '../ipam/usage.ts'
+import { version } from '../version.ts'
+import { type Allocation, createAllocation, type Snapshot } from './allocation.ts'
+import { type Conditions, createConditions } from './conditions.ts'
+import { syncPools } from './pools.ts'
+import { ensureSecret } from './secret.ts'
+import { describeError } from '../cli/input.ts'
+
+/** Name of the Lease; RBAC grants it by name. */
+const leaseName = 'arpeggio-controller'
+const component = 'metallb-controller'
+/** Writes in flight; more only make the API server's queue longer. */
+const width = 16
+/** A ConfigMap holds at most 1 MiB. */
+const maxGoodBytes = 1_000_000
+
+interface Parts {
+  readonly options: ControllerOptions
+  readonly namespace: string
+  readonly log: Log
+  readonly metrics: Metrics
+  readonly feed: Feed
+  readonly intake: Intake
+  readonly writer: Writer
+  readonly leader: Leader
+  readonly allocation: Allocation
+  readonly conditions: Conditions
+  /** The owner is filled in once the API server has told it. */
+  readonly state: StateOptions & { owner: PodIdentity | undefined; isKnown: boolean }
+  hasIPMode: boolean
+}
+
+type Opened = Pick<Parts, 'options' | 'namespace' | 'log' | 'metrics' | 'feed' | 'writer' | 'leader'> & {
+  readonly identity: string
+  readonly ownWriter: Writer
+  readonly wall: () => Date
+}
+
+/** What works on what was opened. */
+function createParts(opened: Opened): Parts {
+  const { options, namespace, log, metrics, feed, writer, leader, ownWriter, identity, wall } = opened
+  const recorder = createRecorder({ writer, component, instance: identity, wall })
+  const parts: Parts = {
+    options, namespace, log, metrics, feed, writer, leader,
+    intake: createIntake({ namespace, log, metrics, wall }),
+    allocation: createAllocation({
+      writer, recorder, log, metrics, services: () => feed.services,
+      loadBalancerClass: options.loadBalancerClass, placement: options.placement,
+      announceEverywhere: options.announceEverywhere, ignoreExcludeLabel: options.ignoreExcludeLabel,
+      hasIPMode: () => parts.hasIPMode,
+    }),
+    conditions: createConditions({ writer, recorder, log, metrics, wall }),
+    state: {
+      writer: ownWriter, namespace, name: 'controller', manager: 'poolReconciler', wall,
+      labels: { 'metallb.io/component-type': 'controller' },
+      owner: undefined, isKnown: false,
+    },
+    hasIPMode: false,
+  }
+  return parts
+}
+
+/** Mutable, owned by the loop. */
+interface Memory {
+  /** Services have been listed again since leading began: nothing of a predecessor is missed. */
+  isFresh: boolean
+  timer: ReturnType<typeof setTimeout> | undefined
+  savedGood: string | undefined
+}
+
+/** Serves until `stopped` settles. Throws an Error that says what could not be opened. */
+export async function runController(
+  options: ControllerOptions, baseLog: Log, stopped: Promise<unknown>,
+): Promise<void> {
+  await using closing = new AsyncDisposableStack()
+  const log = baseLog.from('controller.ts')
+  const clock = systemClock()
+  const startedAt = clock.wall()
+  const metrics = createMetrics()
+  const access = await openAccess(process.env, options.kubeconfig)
+  const namespace = options.namespace ?? access.namespace ?? 'metallb-system'
+  const api = closing.use(openApi(access, {
+    connections: width + 4, userAgent: `arpeggio-controller/${version}`,
+  }))
+  const identity = options.podName ?? `controller-${process.pid}`
+  const memory: Memory = { isFresh: false, timer: undefined, savedGood: undefined }
+  closing.defer(() => clearTimeout(memory.timer))
+
+  const feed = closing.use(openFeed({ api, log, namespace, role: 'controller', onChange: () => loop.mark() }))
+  const leader = closing.use(openLeader({
+    api, log, namespace, name: leaseName, identity, wall: clock.wall,
+    onChange: () => void takeOffice(),
+  }))
+  const writer = closing.use(createWriter({ api, log, width, mayWrite: leader.isLeading }))
+  // Of our own state every replica tells, leading or not.
+  const ownWriter = closing.use(createWriter({ api, log, width: 1 }))
+  const parts = createParts({
+    options, namespace, log, metrics, feed, writer, leader, identity, ownWriter, wall: clock.wall,
+  })
+  const { state, allocation } = parts
+  const loop = createLoop(
+    async () => turn(parts, memory, () => loop.mark()),
+    (error) => log.error('turn failed', { error: describeError(error) }),
+  )
+  const takeOffice = async (): Promise<void> => {
+    memory.isFresh = false
+    allocation.forget()
+    writer.clear()
+    if (!leader.isLeading()) return
+    await feed.refreshServices()
+    memory.isFresh = true
+    loop.mark()
+  }
+  closing.use(await openSite({
+    options, log,
+    notReady: () => feed.isSynced ? undefined : `not synced yet: ${feed.missing().join(', ')}`,
+    metrics,
+    status: () => statusOf(parts, identity, startedAt),
+  }))
+  log.info('controller started', { node: identity, version, namespace })
+  state.owner = await whenAnswered(log, stopped, () => readPod(api, namespace, options.podName))
+  state.isKnown = true
+  loop.mark()
+  await whenAnswered(log, stopped, () => ensureSecret({
+    api, log, namespace, name: options.memberlistSecret, deployment: options.deployment,
+  }))
+  parts.hasIPMode = await whenAnswered(log, stopped, () => knowsIPMode(api)) ?? false
+  await stopped
+  // What is decided is written before the lease goes to somebody else.
+  await Promise.race([writer.idle(), new Promise((resolve) => setTimeout(resolve, 2_000).unref())])
+  log.info('controller stopped', { node: identity })
+}
+
+/** `ipMode` is served since Kubernetes 1.30. */
+async function knowsIPMode(api: Api): Promise<boolean> {
+  const { major, minor } = await readVersion(api)
+  return major > 1 || minor >= 30
+}
+
+function turn(parts: Parts, memory: Memory, again: () => void): void {
+  const { feed, intake, leader, namespace, writer, allocation, conditions } = parts
+  if (!feed.isSynced) return
+  intake.take(feed.configObjects(), feed.lastGood())
+  if (parts.state.isKnown) syncState(parts.state, feed.states.get(`${namespace}/controller`), {
+    problems: intake.problems, isUnknown: false, links: undefined,
+  })
+  if (!leader.isLeading() || !memory.isFresh) return
+  const { config } = intake
+  if (config === undefined) return
+  saveGood(parts, memory)
+  const snapshot: Snapshot = {
+    config, services: feed.services, nodes: feed.nodes(), endpoints: feed.endpoints(),
+    speakers: feed.speakers(), states: feed.states,
+  }
+  const decision = allocation.turn(snapshot)
+  syncPools(writer, feed.pools, poolUsage(config, decision.verdicts), namespace)
+  const now = performance.now()
+  const nextMs = conditions.turn({
+    rows: allocation.rows, services: feed.services, statuses: feed.l2Statuses.values(),
+    isStale: intake.problems.length > 0, now,
+  })
+  clearTimeout(memory.timer)
+  if (nextMs !== undefined) memory.timer = setTimeout(again, nextMs - now)
+}
+
+/** Keeps what is good in the cluster, so that a restart beside a bad edit has it. */
+function saveGood({ intake, feed, writer, namespace, log }: Parts, memory: Memory): void {
+  const { good } = intake
+  if (good === undefined || good === memory.savedGood || good === feed.lastGood()) return
+  memory.savedGood = good
+  if (Buffer.byteLength(good) > maxGoodBytes) {
+    log.warn('configuration too large to be kept for a restart', { bytes: Buffer.byteLength(good) })
+    return
+  }
+  const path = `/api/v1/namespaces/${namespace}/configmaps`
+  const isNew = feed.lastGood() === undefined
+  writer.put({
+    key: 'last-good',
+    rank: 2,
+    make: () => ({
+      method: isNew ? 'POST' : 'PATCH',
+      path: isNew ? path : `${path}/${lastGoodName}`,
+      ...(isNew ? {} : { contentType: 'application/merge-patch+json' }),
+      wantsMetadata: true,
+      body: {
+        apiVersion: 'v1', kind: 'ConfigMap', metadata: { name: lastGoodName, namespace },
+        data: { config: good },
+      },
+    }),
+    settled: ({ status }) => {
+      if (status >= 300) memory.savedGood = undefined
+    },
+  })
+}
+
+function statusOf(parts: Parts, identity: string, startedAt: Date): StatusDocument {
+  const { intake, feed, writer, leader, allocation } = parts
+  const findings = [
+    ...feed.troubles().map((message) => ({ reason: 'watchFailed', message })),
+    ...(writer.trouble === undefined ? [] : [{ reason: 'writeFailed', message: writer.trouble }]),
+    ...(leader.isLeading() ? [] : [{ reason: 'notLeading', message: `"${leader.holder()}" leads` }]),
+  ]
+  return {
+    program: 'arpeggio', version, role: 'controller', node: identity,
+    startedAt: startedAt.toISOString(),
+    config: {
+      ok: intake.config !== undefined && intake.problems.length === 0,
+      loadedAt: intake.loadedAt?.toISOString() ?? null,
+      problems: intake.problems, warnings: intake.warnings,
+    },
+    services: allocation.rows, announcements: [], links: [], drops: {}, responder: 'none',
+    forwarding: { state: 'off', findings: [] }, findings,
+  }
+}

@@ -1,0 +1,57 @@
+/** Rows of the status document, made from what the wire side knows. */
+import { isUsable } from '../l2/eligible.ts'
+import type { Announcement, LinkState } from '../l2/model.ts'
+import { formatAddress } from '../net/address.ts'
+import type { AnnouncementStatus, LinkStatus, StatusDocument } from './status.ts'
+
+/** Totals of an address, and of what could not be sent. */
+export interface Counts {
+  countsOf(ip: string): { requests: number; replies: number; gratuitous: number }
+  lastSendFailure(): string | undefined
+}
+
+export interface Speaking {
+  readonly node: string
+  readonly announcer: { sinceOf(text: string): Date | undefined }
+  readonly metrics: Counts
+}
+
+/** One announced address with its totals. */
+export function announcementStatus(
+  { text, services, interfaces }: Announcement, { node, announcer, metrics }: Speaking,
+): AnnouncementStatus {
+  return {
+    address: text,
+    services,
+    node,
+    interfaces: interfaces === 'all' ? ['*'] : interfaces,
+    since: announcer.sinceOf(text)?.toISOString() ?? '',
+    ...metrics.countsOf(text),
+  }
+}
+
+/** What the sockets could not do. */
+export function announcerFindings(
+  failures: readonly string[], metrics: Counts,
+): StatusDocument['findings'] {
+  const sending = metrics.lastSendFailure()
+  return [
+    ...failures.map((message) => ({ reason: 'socketFailed', message })),
+    ...(sending === undefined ? [] : [{ reason: 'sendFailed', message: sending }]),
+  ]
+}
+
+/** An interface as the kernel shows it. */
+export function linkStatus(link: LinkState): LinkStatus {
+  return {
+    name: link.name,
+    index: link.index,
+    mac: link.mac,
+    up: link.isUp,
+    carrier: link.hasCarrier,
+    usable: isUsable(link),
+    addresses: link.addresses.map(({ address, prefix }) =>
+      `${formatAddress(address)}/${prefix.length}`
+    ),
+  }
+}

@@ -1,0 +1,146 @@
+/** Events on Services: the same one again is counted up, and nobody is flooded. */
+import type { Call, Reply } from './api.ts'
+import type { Writer } from './writer.ts'
+
+/** What an event is about. */
+export interface Subject {
+  readonly namespace: string
+  readonly name: string
+  readonly uid: string
+}
+
+export interface Happening {
+  readonly type: 'Normal' | 'Warning'
+  readonly reason: string
+  readonly message: string
+}
+
+export interface Recorder {
+  record(subject: Subject, happening: Happening): void
+}
+
+export interface RecorderOptions {
+  readonly writer: Writer
+  /** `metallb-controller` or `metallb-speaker`: what users of MetalLB filter by. */
+  readonly component: string
+  /** Pod or node that speaks. */
+  readonly instance: string
+  readonly wall: () => Date
+}
+
+interface Known {
+  readonly name: string
+  readonly firstAt: string
+  count: number
+}
+
+/** Events known so far; client-go keeps as many. */
+const maxKnown = 4_096
+/** Events about one object: a burst, then one in five minutes (client-go's filter). */
+const burst = 25
+const refillMs = 300_000
+
+interface Bucket {
+  tokens: number
+  atMs: number
+}
+
+/** Nothing is remembered across restarts: the server then gets a new event with count 1. */
+export function createRecorder(options: RecorderOptions): Recorder {
+  const known = new Map<string, Known>()
+  const buckets = new Map<string, Bucket>()
+  const prefix = `event/${options.component}`
+  let made = 0
+  return {
+    record: (subject, happening) => {
+      const object = `${subject.namespace}/${subject.name}/${subject.uid}`
+      const wall = options.wall()
+      if (!takeToken(buckets, object, wall.getTime())) return
+      const { type, reason, message } = happening
+      const key = [prefix, object, type, reason, message].join('|')
+      options.writer.put({
+        key,
+        rank: 1,
+        make: () => {
+          const before = known.get(key)
+          if (before !== undefined) return countUp(subject, before, wall)
+          const name = `${subject.name}.${wall.getTime().toString(16)}${uniqueTail(made++)}`
+          remember(known, key, { name, firstAt: toSeconds(wall), count: 1 })
+          return create(options, { subject, happening, name, wall })
+        },
+        settled: (reply: Reply) => {
+          // Events expire after an hour: the next one is new.
+          if (reply.status >= 400) known.delete(key)
+        },
+      })
+    },
+  }
+}
+
+/** Tells events of one millisecond apart. */
+function uniqueTail(made: number): string {
+  return (made % 65_536).toString(16).padStart(4, '0')
+}
+
+function remember<T>(map: Map<string, T>, key: string, value: T): void {
+  map.set(key, value)
+  if (map.size <= maxKnown) return
+  const [oldest] = map.keys()
+  if (oldest !== undefined) map.delete(oldest)
+}
+
+function takeToken(buckets: Map<string, Bucket>, object: string, nowMs: number): boolean {
+  const before = buckets.get(object) ?? { tokens: burst, atMs: nowMs }
+  const gained = Math.max(0, nowMs - before.atMs) / refillMs
+  const tokens = Math.min(burst, before.tokens + gained)
+  buckets.delete(object)
+  remember(buckets, object, { tokens: Math.max(0, tokens - 1), atMs: nowMs })
+  return tokens >= 1
+}
+
+/** Events carry whole seconds, as client-go writes them. */
+function toSeconds(wall: Date): string {
+  return wall.toISOString().replace(/\.\d+Z$/, 'Z')
+}
+
+function eventsOf({ namespace }: Subject): string {
+  return `/api/v1/namespaces/${namespace}/events`
+}
+
+function countUp(subject: Subject, known: Known, wall: Date): Call {
+  known.count += 1
+  return {
+    method: 'PATCH',
+    path: `${eventsOf(subject)}/${known.name}`,
+    contentType: 'application/merge-patch+json',
+    wantsMetadata: true,
+    body: { count: known.count, lastTimestamp: toSeconds(wall) },
+  }
+}
+
+function create(
+  options: RecorderOptions,
+  made: { subject: Subject; happening: Happening; name: string; wall: Date },
+): Call {
+  const { subject, happening, name, wall } = made
+  const { namespace } = subject
+  const at = toSeconds(wall)
+  return {
+    method: 'POST',
+    path: eventsOf(subject),
+    wantsMetadata: true,
+    body: {
+      apiVersion: 'v1',
+      kind: 'Event',
+      metadata: { name, namespace },
+      involvedObject: { apiVersion: 'v1', kind: 'Service', ...subject },
+      ...happening,
+      source: { component: options.component },
+      reportingComponent: options.component,
+      reportingInstance: options.instance,
+      firstTimestamp: at,
+      lastTimestamp: at,
+      count: 1,
+    },
+  }
+}

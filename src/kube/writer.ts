@@ -1,0 +1,230 @@
+/** Writes to the API server: many in flight but bounded, the newest wish per object, backing off. */
+import type { Log } from '../log.ts'
+import type { Millis } from '../net/model.ts'
+import { type Api, type Call, describeReply, type Reply } from './api.ts'
+import { backoffMs } from './backoff.ts'
+import { describeFailure } from './reflector.ts'
+
+/** Smaller goes first. */
+export type Rank = 0 | 1 | 2
+
+export interface Job {
+  /** One write a key at a time; a newer job replaces one that waits, and keeps its place. */
+  readonly key: string
+  readonly rank: Rank
+  /** Makes the request when its turn has come; undefined = there is nothing to write any more. */
+  readonly make: () => Call | undefined
+  /** Written, or refused for good: 404 (gone), 409 (somebody else was faster), 422 and the like. */
+  readonly settled?: (reply: Reply) => void
+}
+
+export interface Writer extends AsyncDisposable {
+  put(job: Job): void
+  /** Forgets what waits. What is in flight goes on. */
+  clear(): void
+  /** Jobs that wait or are in flight. */
+  readonly pending: number
+  /** Settles when nothing waits or is in flight. */
+  idle(): Promise<void>
+  /** Why nothing is written at present; undefined = writing works. */
+  readonly trouble: string | undefined
+}
+
+export interface WriterOptions {
+  readonly api: Api
+  readonly log: Log
+  /** Writes in flight at one time. */
+  readonly width: number
+  /** Asked immediately before each write: false = do not write now, and forget the job. */
+  readonly mayWrite?: () => boolean
+}
+
+interface Entry {
+  job: Job
+  readonly order: number
+  failures: number
+}
+
+/** Of one object; and of all, while the server is in trouble. */
+const retry = { firstMs: 100, maxMs: 10_000 }
+const refusedRetry = { firstMs: 2_000, maxMs: 60_000 }
+/** A lease outlives a write sent in its time: 10 s of writing, 4 s under way, 15 s of lease. */
+const timeoutMs: Millis = 4_000
+/** Every so many writes the oldest job goes first, whatever its rank: none is starved. */
+const fairEvery = 8
+
+/** The mutable heart: jobs by rank in order of arrival, jobs that rest, keys in flight. */
+interface Queue {
+  readonly ranks: readonly [Map<string, Entry>, Map<string, Entry>, Map<string, Entry>]
+  readonly resting: Map<string, { entry: Entry; timer: ReturnType<typeof setTimeout> }>
+  /** Value: a job that came while its key was in flight. */
+  readonly flying: Map<string, Job | undefined>
+  arrived: number
+  taken: number
+}
+
+/** Starts with nothing to do. */
+export function createWriter(options: WriterOptions): Writer {
+  const queue: Queue = {
+    ranks: [new Map(), new Map(), new Map()], resting: new Map(), flying: new Map(),
+    arrived: 0, taken: 0,
+  }
+  let troubles = 0
+  let trouble: string | undefined
+  let pause: ReturnType<typeof setTimeout> | undefined
+  let isClosed = false
+  let whenIdle: (() => void)[] = []
+
+  const pump = (): void => {
+    while (!isClosed && pause === undefined && queue.flying.size < options.width) {
+      const entry = takeNext(queue)
+      if (entry === undefined) break
+      void fly(entry)
+    }
+    if (countPending(queue) > 0) return
+    for (const resolve of whenIdle) resolve()
+    whenIdle = []
+  }
+  const rest = (waitMs: Millis): void => {
+    clearTimeout(pause)
+    pause = setTimeout(() => {
+      pause = undefined
+      pump()
+    }, waitMs)
+  }
+  const fly = async (entry: Entry): Promise<void> => {
+    queue.flying.set(entry.job.key, undefined)
+    const outcome = await attempt(options, entry)
+    if (outcome.kind === 'trouble') {
+      troubles += 1
+      trouble = outcome.why
+      rest(outcome.waitMs ?? backoffMs(retry, troubles, Math.random()))
+    } else if (outcome.kind !== 'none') {
+      troubles = 0
+      trouble = undefined
+    }
+    land(queue, entry, outcome, pump)
+    pump()
+  }
+  return {
+    put: (job) => {
+      if (isClosed) return
+      if (queue.flying.has(job.key)) queue.flying.set(job.key, job)
+      else replaceOrAdd(queue, job)
+      pump()
+    },
+    clear: () => clear(queue),
+    get pending() {
+      return countPending(queue)
+    },
+    get trouble() {
+      return trouble
+    },
+    idle: () => countPending(queue) === 0
+      ? Promise.resolve()
+      : new Promise((resolve) => void whenIdle.push(resolve)),
+    [Symbol.asyncDispose]: async () => {
+      isClosed = true
+      clearTimeout(pause)
+      clear(queue)
+    },
+  }
+}
+
+function countPending(queue: Queue): number {
+  const [a, b, c] = queue.ranks
+  return a.size + b.size + c.size + queue.resting.size + queue.flying.size
+}
+
+function clear(queue: Queue): void {
+  for (const rank of queue.ranks) rank.clear()
+  for (const { timer } of queue.resting.values()) clearTimeout(timer)
+  queue.resting.clear()
+  for (const key of queue.flying.keys()) queue.flying.set(key, undefined)
+}
+
+function replaceOrAdd(queue: Queue, job: Job): void {
+  const resting = queue.resting.get(job.key)
+  if (resting !== undefined) {
+    // A new wish is a new try.
+    clearTimeout(resting.timer)
+    queue.resting.delete(job.key)
+    enqueue(queue, { ...resting.entry, job })
+    return
+  }
+  const waiting = queue.ranks.map((rank) => rank.get(job.key)).find((entry) => entry !== undefined)
+  if (waiting?.job.rank === job.rank) waiting.job = job
+  else {
+    if (waiting !== undefined) queue.ranks[waiting.job.rank].delete(job.key)
+    enqueue(queue, { job, order: queue.arrived++, failures: 0 })
+  }
+}
+
+function enqueue(queue: Queue, entry: Entry): void {
+  queue.ranks[entry.job.rank].set(entry.job.key, entry)
+}
+
+/** A newer job takes the place of the one that has landed; one that failed waits again. */
+function land(queue: Queue, entry: Entry, outcome: Outcome, pump: () => void): void {
+  const { key } = entry.job
+  const newer = queue.flying.get(key)
+  queue.flying.delete(key)
+  if (newer !== undefined) enqueue(queue, { ...entry, job: newer })
+  else if (outcome.kind === 'trouble') enqueue(queue, entry)
+  else if (outcome.kind === 'refused') restEntry(queue, entry, pump)
+}
+
+function restEntry(queue: Queue, entry: Entry, pump: () => void): void {
+  const timer = setTimeout(() => {
+    queue.resting.delete(entry.job.key)
+    enqueue(queue, entry)
+    pump()
+  }, backoffMs(refusedRetry, entry.failures, Math.random()))
+  queue.resting.set(entry.job.key, { entry, timer })
+}
+
+/** The first of the lowest rank; now and then the oldest of all. */
+function takeNext(queue: Queue): Entry | undefined {
+  const firsts = queue.ranks.flatMap((rank) => {
+    const [first] = rank.values()
+    return first === undefined ? [] : [first]
+  })
+  const isFair = ++queue.taken % fairEvery === 0
+  const entry = isFair ? firsts.toSorted((a, b) => a.order - b.order)[0] : firsts[0]
+  if (entry !== undefined) queue.ranks[entry.job.rank].delete(entry.job.key)
+  return entry
+}
+
+type Outcome =
+  | { readonly kind: 'settled' }
+  /** Nothing was written. */
+  | { readonly kind: 'none' }
+  /** The server does not answer or asks for patience: everything waits. */
+  | { readonly kind: 'trouble'; readonly why: string; readonly waitMs: Millis | undefined }
+  /** This write is not allowed; the others may be. */
+  | { readonly kind: 'refused' }
+
+async function attempt(options: WriterOptions, entry: Entry): Promise<Outcome> {
+  const { api, log, mayWrite } = options
+  const call = mayWrite?.() === false ? undefined : entry.job.make()
+  if (call === undefined) return { kind: 'none' }
+  try {
+    const reply = await api.call({ timeoutMs, ...call })
+    const { status } = reply
+    if (status === 429 || status >= 500) {
+      return { kind: 'trouble', why: describeReply(reply), waitMs: reply.retryAfterMs }
+    }
+    if (status === 401 || status === 403) {
+      if (entry.failures++ === 0) {
+        log.error('write refused', { key: entry.job.key, error: describeReply(reply) })
+      }
+      return { kind: 'refused' }
+    }
+    const isExpected = status < 400 || status === 404 || status === 409
+    if (!isExpected) log.error('write refused', { key: entry.job.key, error: describeReply(reply) })
+    entry.job.settled?.(reply)
+    return { kind: 'settled' }
+  } catch (error) {
+    return { kind: 'trouble', why: describeFailure(error), waitMs: undefined }
+  }
+}

@@ -1,0 +1,21 @@
+/** Sentences about silence: nodes with one reason stand together, many are counted. */
+import { test } from 'uvu'
+import * as assert from 'uvu/assert'
+import { conditionReason, describeSilence, type Reason } from './why.ts'
+
+const noCarrier = (node: string): Reason => ({ node, reason: 'noCarrier' })
+
+test('many nodes with one reason: eight are named, the rest is counted', () => {
+  const nodes = Array.from({ length: 10 }, (_, i) => noCarrier(`n${i}`))
+  const text = describeSilence('192.0.2.1', nodes)
+  assert.match(text, /^192\.0\.2\.1 is not announced: nodes "n0", .*"n7" and 2 more: its/)
+})
+
+test('a speaker with an older configuration is named as such', () => {
+  const text = describeSilence('192.0.2.1', [{ node: 'a', reason: 'configurationStale' }])
+  const want = 'its configuration is stale: the present one was refused'
+  assert.is(text, `192.0.2.1 is not announced: node "a": ${want}`)
+  assert.is(conditionReason('configurationStale'), 'ConfigurationStale')
+})
+
+test.run()

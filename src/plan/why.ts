@@ -1,0 +1,60 @@
+/** Why a Service is announced by nobody, in words: one table for log, events, conditions, metrics. */
+import type { Silence } from '../l2/model.ts'
+
+/** Each reason as the rest of a sentence that begins with a node, or with "no node announces it". */
+export const silenceTexts: Readonly<Record<Silence, string>> = {
+  noL2Advertisement: 'no L2Advertisement selects its pool',
+  noServiceMatch: 'the serviceSelectors of every L2Advertisement of its pool leave the Service out',
+  sharedIPWithServiceSelector:
+    'a shared address cannot be advertised by an L2Advertisement with serviceSelectors',
+  noNodeMatch: 'the nodeSelectors of every L2Advertisement of its pool match no node',
+  nodeNotSelected: 'the nodeSelectors of the L2Advertisements leave the node out',
+  noEndpoints: 'no endpoint of the Service can serve',
+  noLocalEndpoints: 'externalTrafficPolicy is Local and no endpoint of this node can serve',
+  nodeExcluded: 'the label node.kubernetes.io/exclude-from-external-load-balancers excludes it',
+  networkUnavailable: 'its condition NetworkUnavailable is True',
+  interfaceMissing: 'it has none of the interfaces of the L2Advertisement',
+  interfaceDown: 'its interface is down or cannot resolve neighbours',
+  noCarrier: 'its interface has no carrier',
+  socketFailed: 'no packet socket can be opened on its interface (is CAP_NET_RAW missing?)',
+  noPrefix: 'none of its interfaces has a connected prefix that covers the address',
+  unitElsewhere: 'another address of the Service keeps it on a node that cannot announce this one',
+  speakerAbsent: 'no speaker runs on it, or it does not answer',
+  configurationStale: 'its configuration is stale: the present one was refused',
+  noNodes: 'no speaker is known',
+}
+
+export interface Reason {
+  readonly node: string | null
+  readonly reason: Silence
+}
+
+/** Nodes named in one sentence; the rest is counted. */
+const maxNamed = 8
+
+/**
+ * One sentence about one address: `192.0.2.1 is not announced: node "a": …; node "b": …`. Nodes
+ * with the same reason are named together.
+ */
+export function describeSilence(address: string, reasons: readonly Reason[]): string {
+  const byReason = new Map<Silence, string[]>()
+  for (const { node, reason } of reasons) {
+    const nodes = byReason.get(reason) ?? []
+    if (node !== null) nodes.push(`"${node}"`)
+    byReason.set(reason, nodes)
+  }
+  const parts = [...byReason].map(([reason, nodes]) => `${nameNodes(nodes)}${silenceTexts[reason]}`)
+  return `${address} is not announced: ${parts.join('; ')}`
+}
+
+function nameNodes(nodes: readonly string[]): string {
+  if (nodes.length === 0) return ''
+  const named = nodes.slice(0, maxNamed).join(', ')
+  const more = nodes.length > maxNamed ? ` and ${nodes.length - maxNamed} more` : ''
+  return `${nodes.length === 1 ? 'node' : 'nodes'} ${named}${more}: `
+}
+
+/** A reason as the API server wants reasons of conditions: `noEndpoints` is `NoEndpoints`. */
+export function conditionReason(reason: string): string {
+  return reason.slice(0, 1).toUpperCase() + reason.slice(1)
+}

@@ -1,0 +1,178 @@
+/** One turn of a speaker: from everything it sees to what this node announces, and says it does. */
+import type { Announcer } from '../announcer.ts'
+import type { Feed } from '../cluster/feed.ts'
+import type { Intake } from '../cluster/intake.ts'
+import { readMembers, withOwnLinks } from '../cluster/members.ts'
+import { type PodIdentity, syncState } from '../cluster/state.ts'
+import type { Config } from '../config/model.ts'
+import type { SpeakerOptions } from '../config/role-options.ts'
+import { logChanges } from '../journal.ts'
+import type { Recorder } from '../kube/events.ts'
+import type { LiveService } from '../kube/live.ts'
+import type { Writer } from '../kube/writer.ts'
+import { isUsable } from '../l2/eligible.ts'
+import { encodeLinks } from '../l2/facts.ts'
+import type { Links } from '../l2/linux/links.ts'
+import type { Announcement, Member } from '../l2/model.ts'
+import { type AnnouncementPlan, planAnnouncements } from '../l2/plan.ts'
+import type { Log } from '../log.ts'
+import type { Metrics } from '../metrics.ts'
+import { type Change, compareAnnouncements } from '../plan/change.ts'
+import { type HeldPlan, planHeld } from '../plan/held.ts'
+import { type ServiceRow, heldRows } from '../plan/report.ts'
+import type { Spoken, Statuses } from './statuses.ts'
+
+export interface ShareParts {
+  readonly options: SpeakerOptions
+  readonly namespace: string
+  readonly log: Log
+  readonly metrics: Metrics
+  readonly feed: Feed
+  readonly intake: Intake
+  readonly writer: Writer
+  readonly recorder: Recorder
+  readonly announcer: Announcer
+  readonly links: Links
+  readonly wall: () => Date
+  /** undefined until it has been read. */
+  owner: PodIdentity | undefined
+  /** undefined until the owner is known. */
+  statuses: Statuses | undefined
+}
+
+export interface ShareView {
+  readonly rows: readonly ServiceRow[]
+  readonly announcements: readonly Announcement[]
+}
+
+export interface Share {
+  turn(): void
+  /** A whole turn has been performed. */
+  isSettled(): boolean
+  view(): ShareView
+}
+
+interface Memory {
+  isSettled: boolean
+  announcements: readonly Announcement[]
+  held: HeldPlan
+  plan: AnnouncementPlan
+}
+
+export function createShare(parts: ShareParts): Share {
+  const memory: Memory = {
+    isSettled: false, announcements: [], held: { holdings: [], unheld: [] },
+    plan: { placed: [], silent: [] },
+  }
+  return {
+    turn: () => turn(parts, memory),
+    isSettled: () => memory.isSettled,
+    view: () => ({
+      rows: heldRows(memory.held, memory.plan), announcements: memory.announcements,
+    }),
+  }
+}
+
+function turn(parts: ShareParts, memory: Memory): void {
+  const { feed, intake, announcer, links } = parts
+  const current = links.current()
+  announcer.setLinks(current.filter((link) => isUsable(link) && link.hasCarrier))
+  if (!feed.isSynced) return
+  intake.take(feed.configObjects(), feed.lastGood())
+  tellState(parts)
+  const { config } = intake
+  if (config === undefined) return
+  const services = [...feed.services.values()].map((live) => live.intent)
+  const held = planHeld(config, services.toSorted(compareKeys), parts.options.loadBalancerClass)
+  const plan = planAnnouncements({
+    config,
+    nodes: feed.nodes(),
+    members: membersOf(parts),
+    endpoints: feed.endpoints(),
+    holdings: held.holdings,
+    placement: parts.options.placement,
+    everywhere: parts.options.announceEverywhere,
+    ignoreExcludeLabel: parts.options.ignoreExcludeLabel,
+  })
+  const { nodeName } = parts.options
+  const announcements = plan.placed
+    .filter((placed) => placed.node === nodeName)
+    .map(({ address, text, interfaces, services: names }) => ({ address, text, interfaces, services: names }))
+  announcer.announce(announcements)
+  memory.held = held
+  memory.plan = plan
+  publish(parts, memory, announcements)
+  memory.announcements = announcements
+  memory.isSettled = true
+}
+
+function compareKeys(a: { key: string }, b: { key: string }): number {
+  return a.key < b.key ? -1 : a.key > b.key ? 1 : 0
+}
+
+/** Live speakers, this one always: every speaker must come to the same result. */
+function membersOf({ feed, options, links, announcer }: ShareParts): readonly Member[] {
+  const members = readMembers(feed.speakers(), feed.states)
+  return withOwnLinks(members, options.nodeName, links.current(), new Set(announcer.failures().keys()))
+}
+
+function tellState(parts: ShareParts): void {
+  const { feed, intake, links, options, namespace, writer, wall, owner, statuses, announcer } = parts
+  if (statuses === undefined) return
+  const name = `speaker-${options.nodeName}`
+  const deaf = new Set(announcer.failures().keys())
+  const state = {
+    writer, namespace, name, manager: 'configReconciler', wall, owner,
+    labels: { 'metallb.io/component-type': 'speaker', 'metallb.io/node-name': options.nodeName },
+  } as const
+  syncState(state, feed.states.get(`${namespace}/${name}`), {
+    problems: intake.problems,
+    isUnknown: false,
+    links: encodeLinks(links.current(), deaf, namedInterfaces(intake.config)),
+  })
+}
+
+function namedInterfaces(config: Config | undefined): ReadonlySet<string> {
+  return new Set((config?.advertisements ?? []).flatMap(({ interfaces }) => interfaces))
+}
+
+/** Log, metrics, events and status objects: after the wire, never before. */
+function publish(parts: ShareParts, memory: Memory, announcements: readonly Announcement[]): void {
+  const { log, metrics, feed, statuses, options, links } = parts
+  const changes = compareAnnouncements(memory.announcements, announcements)
+  logChanges(log, changes)
+  metrics.setAnnounced(announcements.flatMap(({ text, services }) =>
+    services.map((service) => ({ service, node: options.nodeName, ip: text }))
+  ))
+  const known = new Set(links.current().map(({ name }) => name))
+  for (const change of changes) tellChange(parts, change, known)
+  const spoken = new Map<string, Spoken>()
+  for (const { services, interfaces } of announcements) {
+    const names = interfaces === 'all' ? [] : interfaces.filter((name) => known.has(name)).toSorted()
+    if (interfaces !== 'all' && names.length === 0) continue // announced nowhere: not claimed
+    for (const service of services) {
+      if (!spoken.has(service)) spoken.set(service, { service, interfaces: names })
+    }
+  }
+  statuses?.sync(feed.l2Statuses.values(), spoken)
+}
+
+function tellChange(parts: ShareParts, change: Change, known: ReadonlySet<string>): void {
+  if (change.kind !== 'announced') return
+  const { recorder, feed, options } = parts
+  const isNowhere = !change.interfaces.includes('*') &&
+    !change.interfaces.some((name) => known.has(name))
+  for (const key of change.services) {
+    const live: LiveService | undefined = feed.services.get(key)
+    if (live === undefined) continue
+    const subject = { namespace: live.intent.namespace, name: live.intent.name, uid: live.uid }
+    if (isNowhere) {
+      const message = `the interfaces specified by LB IP "${change.ip}" doesn't exist in assigned ` +
+        `node "${options.nodeName}" with protocol "layer2"`
+      recorder.record(subject, { type: 'Warning', reason: 'announceFailed', message })
+    } else {
+      const message = `announcing from node "${options.nodeName}" with protocol "layer2"`
+      recorder.record(subject, { type: 'Normal', reason: 'nodeAssigned', message })
+    }
+  }
+}

@@ -1,0 +1,115 @@
+/** Assembles the speaker role: follows the cluster, announces this node's share, until told to stop. */
+import { openAnnouncer } from '../announcer.ts'
+import { describeError } from '../cli/input.ts'
+import { systemClock } from '../clock.ts'
+import { openFeed } from '../cluster/feed.ts'
+import { createIntake } from '../cluster/intake.ts'
+import { openSite } from '../cluster/site.ts'
+import { readPod } from '../cluster/state.ts'
+import type { SpeakerOptions } from '../config/role-options.ts'
+import { announcementStatus, announcerFindings, linkStatus } from '../http/rows.ts'
+import type { StatusDocument } from '../http/status.ts'
+import { logOwned } from '../journal.ts'
+import { openAccess } from '../kube/access.ts'
+import { openApi } from '../kube/api.ts'
+import { createRecorder } from '../kube/events.ts'
+import { whenAnswered } from '../kube/patience.ts'
+import { createWriter } from '../kube/writer.ts'
+import { openIcmp6 } from '../l2/linux/icmp6.ts'
+import { openLinks } from '../l2/linux/links.ts'
+import { openPackets } from '../l2/linux/packets.ts'
+import type { Log } from '../log.ts'
+import { createLoop } from '../loop.ts'
+import { createMetrics } from '../metrics.ts'
+import { version } from '../version.ts'
+import { createShare, type ShareParts } from './share.ts'
+import { createStatuses } from './statuses.ts'
+
+const component = 'metallb-speaker'
+const width = 4
+const minuteMs = 60_000
+
+/** Serves until `stopped` settles. Throws an Error that says what could not be opened. */
+export async function runSpeaker(
+  options: SpeakerOptions, baseLog: Log, stopped: Promise<unknown>,
+): Promise<void> {
+  await using closing = new AsyncDisposableStack()
+  const log = baseLog.from('speaker.ts')
+  const clock = systemClock()
+  const startedAt = clock.wall()
+  const node = options.nodeName
+  const metrics = createMetrics()
+  const access = await openAccess(process.env, options.kubeconfig)
+  const namespace = options.namespace ?? access.namespace ?? 'metallb-system'
+  const api = closing.use(openApi(access, {
+    connections: width, userAgent: `arpeggio-speaker/${version}`,
+  }))
+  const writer = closing.use(createWriter({ api, log, width }))
+  const recorder = createRecorder({ writer, component, instance: node, wall: clock.wall })
+  const icmp6 = closing.use(await openIcmp6())
+  const announcer = closing.use(openAnnouncer({
+    clock, log: baseLog, metrics, openPackets: (onFrame) => openPackets(onFrame, icmp6),
+  }))
+  const links = closing.use(await openLinks())
+  const intake = createIntake({ namespace, log, metrics, wall: clock.wall })
+  const feed = closing.use(openFeed({
+    api, log: baseLog, namespace, role: 'speaker', speakerLabels: options.speakerLabels,
+    onChange: () => loop.mark(),
+  }))
+  const parts: ShareParts = {
+    options, namespace, log, metrics, feed, intake, writer, recorder, announcer, links, wall: clock.wall,
+    owner: undefined, statuses: undefined,
+  }
+  const share = createShare(parts)
+  const loop = createLoop(
+    async () => share.turn(),
+    (error) => log.error('turn failed', { error: describeError(error) }),
+  )
+  links.onChange(() => loop.mark())
+  closing.use(await openSite({
+    options, log, metrics,
+    notReady: () => share.isSettled() ? undefined : `not synced yet: ${feed.missing().join(', ')}`,
+    status: () => statusOf(parts, share.view(), startedAt),
+  }))
+  log.info('speaker started', { node, version, namespace })
+  const timer = setInterval(() => {
+    logOwned(log, node, share.view().announcements.map(({ text }) => text))
+  }, minuteMs)
+  closing.defer(() => clearInterval(timer))
+  // Announcing goes before writing: the Pod is only needed as an owner.
+  parts.owner = await whenAnswered(log, stopped, () => readPod(api, namespace, options.podName))
+  parts.statuses = createStatuses({ writer, namespace, node, owner: parts.owner })
+  loop.mark()
+  await stopped
+  await loop.idle()
+  announcer.announce([])
+  log.info('speaker stopped', { node })
+}
+
+function statusOf(
+  parts: ShareParts, view: ReturnType<ReturnType<typeof createShare>['view']>, startedAt: Date,
+): StatusDocument {
+  const { announcer, metrics, intake, feed, writer, links, options } = parts
+  return {
+    program: 'arpeggio', version, role: 'speaker', node: options.nodeName,
+    startedAt: startedAt.toISOString(),
+    config: {
+      ok: intake.config !== undefined && intake.problems.length === 0,
+      loadedAt: intake.loadedAt?.toISOString() ?? null,
+      problems: intake.problems, warnings: intake.warnings,
+    },
+    services: view.rows,
+    announcements: view.announcements.map((row) =>
+      announcementStatus(row, { node: options.nodeName, announcer, metrics })
+    ),
+    links: links.current().map(linkStatus),
+    drops: metrics.drops(),
+    responder: 'socket',
+    forwarding: { state: 'off', findings: [] },
+    findings: [
+      ...feed.troubles().map((message) => ({ reason: 'watchFailed', message })),
+      ...(writer.trouble === undefined ? [] : [{ reason: 'writeFailed', message: writer.trouble }]),
+      ...announcerFindings([...announcer.failures().values()], metrics),
+    ],
+  }
+}
