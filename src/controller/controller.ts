@@ -27,6 +27,8 @@ import { describeError } from '../cli/input.ts'
 
 /** Name of the Lease; RBAC grants it by name. */
 const leaseName = 'arpeggio-controller'
+/** Of a turn's time: a burst of changes is taken together, a single one at once. */
+const rest = 3
 const component = 'metallb-controller'
 /** Writes in flight; more only make the API server's queue longer. */
 const width = 16
@@ -120,6 +122,7 @@ export async function runController(
   const loop = createLoop(
     async () => turn(parts, memory, () => loop.mark()),
     (error) => log.error('turn failed', { error: describeError(error) }),
+    { rest },
   )
   const takeOffice = async (): Promise<void> => {
     memory.isFresh = false

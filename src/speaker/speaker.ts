@@ -25,6 +25,8 @@ import { version } from '../version.ts'
 import { createShare, type ShareParts } from './share.ts'
 import { createStatuses } from './statuses.ts'
 
+/** Of a turn's time: a burst of changes is taken together, a single one at once. */
+const rest = 3
 const component = 'metallb-speaker'
 const width = 4
 const minuteMs = 60_000
@@ -64,6 +66,7 @@ export async function runSpeaker(
   const loop = createLoop(
     async () => share.turn(),
     (error) => log.error('turn failed', { error: describeError(error) }),
+    { rest },
   )
   links.onChange(() => loop.mark())
   closing.use(await openSite({
