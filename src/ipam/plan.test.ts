@@ -3,6 +3,7 @@ import { test } from 'uvu'
 import * as assert from 'uvu/assert'
 import type { Intent, Pool } from '../config/model.ts'
 import { formatAddress } from '../net/address.ts'
+import type { Address } from '../net/model.ts'
 import { config, held, pinned, pool, port, range, service } from '../config/builders.ts'
 import type { Verdict } from './model.ts'
 import { planAllocation } from './plan.ts'
@@ -19,6 +20,10 @@ function describe(verdict: Verdict): string {
     return `${name}: ${verdict.kind} ${list} ${verdict.pool}${lost}${lacking}`
   }
   return `${name}: ${verdict.kind} ${verdict.reason}${lost}`
+}
+
+function fail(): never {
+  throw new Error('No verdict')
 }
 
 interface Case {
@@ -316,5 +321,38 @@ test('a clash names the holder and the way to share', () => {
   assert.match(second?.kind === 'refused' ? second.message : '',
     /"192\.0\.2\.1" is in use by default\/a; to share it, .*allow-shared-ip/)
 })
+
+test('a clash with many sharers names some and counts the rest', () => {
+  const sharers = Array.from({ length: 8 }, (_, i) => service(`s${i}`, shares('k', 80 + i)))
+  const verdicts = run({ it: '', pools: [lan], want: [],
+    services: [...sharers, service('t', asks('192.0.2.0'))] })
+  const last = verdicts.at(-1)
+  assert.match(last?.kind === 'refused' ? last.message : '',
+    /also in use by default\/s0,default\/s1,default\/s2,default\/s3,default\/s4 and 3 more: /)
+})
+
+/** Situations in which each of many Services depends on each other; quadratic plans took minutes. */
+const many = 10_000
+const nth = (i: number): Address => ({ family: 'ipv4', bits: 0x0a000000n + BigInt(i) })
+const crowds: { it: string; make: (i: number) => Partial<Intent>; holds: boolean; want: string }[] = [
+  { it: 'one sharing key and one port', make: () => shares('k', 80), holds: false,
+    want: 's9999: assigned 10.0.39.15 net' },
+  { it: 'one sharing key and a port each', make: (i) => shares('k', i + 1), holds: false,
+    want: 's9999: assigned 10.0.0.0 net' },
+  { it: 'each asks for what the next one holds', holds: true,
+    make: (i) => ({ requested: [nth(i + 1)], createdAtMs: i }),
+    want: 's9999: assigned 10.0.39.16 net lost 10.0.39.15/otherAddressRequested' },
+]
+for (const { it, make, holds, want } of crowds) {
+  test(`${many} Services: ${it}`, () => {
+    const services = Array.from({ length: many }, (_, i) => service(`s${i}`, make(i)))
+    const ledger = new Map(holds ? services.map(({ key }, i) => [key, [nth(i)]]) : [])
+    const begun = performance.now()
+    const verdicts = planAllocation({ config: config(pool('net', '10.0.0.0/8')), services, ledger })
+    assert.ok(performance.now() - begun < 5_000)
+    assert.ok(verdicts.every(({ kind }) => kind === 'assigned'))
+    assert.is(describe(verdicts.find((one) => one.service === 'default/s9999') ?? fail()), want)
+  })
+}
 
 test.run()
