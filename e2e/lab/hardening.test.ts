@@ -180,6 +180,23 @@ test('without nft it announces all the same, and names the package', async () =>
   await child.line(/serviceAnnounced/)
 })
 
+test('an nft that cannot list is no flushed ruleset: nothing is loaded again for it', async () => {
+  const at = await folder('blind')
+  await writeFile(join(at.input, 'a.yaml'), service('a'))
+  const tools = join(lab.folder, 'blind-tools')
+  await mkdir(tools)
+  const blind = '#!/bin/sh\ncase "$*" in *list*) exit 1;; esac\nexec /usr/sbin/nft "$@"\n'
+  await writeFile(join(tools, 'nft'), blind, { mode: 0o755 })
+  const argv = ['standalone', '--http-port', '0', '--state-dir', at.state, at.input]
+  await using child = node.spawn(
+    ['env', `PATH=${tools}:/usr/sbin:/usr/bin:/sbin:/bin`, ...arpeggio, ...argv],
+  )
+  await child.line(/serviceAnnounced.*default\/a/)
+  await writeFile(join(at.input, 'b.yaml'), service('b'))
+  await child.line(/serviceAnnounced.*default\/b/)
+  assert.equal(child.lines.filter((line) => line.includes('rulesGone')), [])
+})
+
 test('a state folder that cannot be made ends it with a sentence', async () => {
   const at = await folder('state')
   const { code, stderr } = await node.exec([...arpeggio, ...argumentsFor({ ...at, state: '/proc/x' })])

@@ -43,7 +43,7 @@ endpoints: [{ addresses: ["2001:db8:1::10"] }]
 ports: [{ port: 9, protocol: UDP }]
 `
 
-/** Unicast probes of each family to live through; 300 take about ten minutes. */
+/** Unicast probes of each family to live through; 350 take about ten minutes. */
 const probes = Number(process.env['ARPEGGIO_PROBES'] ?? 8)
 
 /** Sends a datagram to each address every 100 ms until ended: nothing confirms the neighbour. */

@@ -5,7 +5,7 @@ import type { LinkState } from '../l2/model.ts'
 import type { Log } from '../log.ts'
 import type { Address, Family } from '../net/model.ts'
 import { checkSysctls, findBlockers, setSysctls } from './host.ts'
-import { hasTable, listRuleset, loadRuleset } from './nft.ts'
+import { hasTable, listOtherTables, loadRuleset } from './nft.ts'
 import { type ForwardPlan, planForwarding } from './rules.ts'
 import { encodeRemoval, encodeRuleset, tableName } from './ruleset.ts'
 
@@ -68,7 +68,8 @@ export function createForwarding(options: ForwardingOptions): Forwarding {
       // Without the right to do so this fails; the first `apply` will say why.
       await loadRuleset(encodeRemoval())
     },
-    isIntact: async () => loaded === undefined || hasRules === false || await hasTable(tableName),
+    isIntact: async () =>
+      loaded === undefined || !hasRules || await hasTable(tableName) !== false,
     forget: () => void (loaded = undefined),
     apply: async (turn) => {
       if (!options.isEnabled) return
@@ -109,6 +110,6 @@ async function checkHost(
   if (families.size === 0) return []
   const failed = maySet ? await setSysctls(families) : []
   const off = failed.length > 0 ? failed : await checkSysctls(families)
-  const listing = await listRuleset()
-  return [...off, ...(listing.ok ? findBlockers(listing.output, families) : [])]
+  const listings = await listOtherTables(tableName)
+  return [...off, ...listings.flatMap((listing) => findBlockers(listing, families))]
 }

@@ -56,7 +56,7 @@ async function keepRouterAdvertisements(): Promise<void> {
 
 /**
  * FORWARD chains of other tables whose policy drops what nobody accepts, as Docker's: our table
- * cannot overrule them. `listing` is the output of `nft -j list ruleset`.
+ * cannot overrule them. `listing` is the output of `nft -j list table`, or of all of them together.
  */
 export function findBlockers(
   listing: string, families: ReadonlySet<Family>,

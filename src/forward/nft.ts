@@ -13,14 +13,39 @@ export function loadRuleset(ruleset: unknown): Promise<NftResult> {
   return runNft(['-j', '-f', '-'], JSON.stringify(ruleset))
 }
 
-/** Whether a table of the family inet exists. */
-export async function hasTable(name: string): Promise<boolean> {
-  return (await runNft(['list', 'table', 'inet', name], '')).ok
+/**
+ * Whether a table of the family inet exists; undefined if nft cannot tell. Its rules are not
+ * listed: with 10,000 Services that takes seconds.
+ */
+export async function hasTable(name: string): Promise<boolean | undefined> {
+  const tables = await listTables()
+  return tables?.some((table) => table.family === 'inet' && table.name === name)
 }
 
-/** The whole ruleset of the host as JSON text. */
-export function listRuleset(): Promise<NftResult> {
-  return runNft(['-j', 'list', 'ruleset'], '')
+/** Every table of the host but `name`, each as JSON text; none where nft cannot tell. */
+export async function listOtherTables(name: string): Promise<readonly string[]> {
+  const listings: string[] = []
+  for (const table of await listTables() ?? []) {
+    if (table.name === name) continue
+    const listed = await runNft(['-j', 'list', 'table', table.family, table.name], '')
+    if (listed.ok) listings.push(listed.output)
+  }
+  return listings
+}
+
+interface Table {
+  readonly family: string
+  readonly name: string
+}
+
+async function listTables(): Promise<readonly Table[] | undefined> {
+  const listed = await runNft(['list', 'tables'], '')
+  if (!listed.ok) return undefined
+  return listed.output.split('\n').flatMap((line) => {
+    // Names that nft's own grammar knows; they are safe in a shell.
+    const [, family, name] = /^table (\w+) ([A-Za-z][\w./-]*)/.exec(line) ?? []
+    return family === undefined || name === undefined ? [] : [{ family, name }]
+  })
 }
 
 function runNft(args: readonly string[], input: string): Promise<NftResult> {
