@@ -34,7 +34,7 @@ export interface Problem {
   readonly message: string
 }
 
-/** One Service, as `plan -o json` prints it. */
+/** One Service, as `plan -o json` prints it, and the sentence that goes with it. */
 export interface ServiceStatus {
   readonly namespace: string
   readonly name: string

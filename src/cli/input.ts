@@ -1,4 +1,5 @@
 /** Reads files, folders and standard input into sources; what cannot be read becomes a problem. */
+import { createReadStream } from 'node:fs'
 import { readdir, readFile, stat } from 'node:fs/promises'
 import { join } from 'node:path'
 import type { Problem, ProblemReason, Source } from '../config/model.ts'
@@ -11,6 +12,12 @@ export interface Input {
 
 const yamlName = /\.(ya?ml|json)$/i
 
+interface Place {
+  readonly path: string
+  /** Found in a folder: a pipe there would be waited for without end, so only files are read. */
+  readonly isListed: boolean
+}
+
 /**
  * The texts behind `paths` in the order given; a folder stands for its `*.yaml`, `*.yml` and
  * `*.json`, sorted by name, hidden ones left out. `-` reads standard input once.
@@ -19,8 +26,8 @@ export async function readInput(paths: readonly string[]): Promise<Input> {
   const sources: Source[] = []
   const problems: Problem[] = []
   for (const path of paths) {
-    for (const file of await listFiles(path)) {
-      const read = file === '-' ? await readStandardInput() : await readOne(file)
+    for (const place of await listFiles(path)) {
+      const read = path === '-' ? await readStream('-', process.stdin) : await readOne(place)
       if ('reason' in read) problems.push(read)
       else sources.push(read)
     }
@@ -28,44 +35,50 @@ export async function readInput(paths: readonly string[]): Promise<Input> {
   return { sources, problems }
 }
 
-async function listFiles(path: string): Promise<readonly string[]> {
-  if (path === '-') return [path]
+async function listFiles(path: string): Promise<readonly Place[]> {
+  const named = [{ path, isListed: false }]
+  if (path === '-') return named
   try {
-    if (!(await stat(path)).isDirectory()) return [path]
+    if (!(await stat(path)).isDirectory()) return named
     const names = await readdir(path)
     return names
       .filter((name) => yamlName.test(name) && !name.startsWith('.'))
       .toSorted()
-      .map((name) => join(path, name))
+      .map((name) => ({ path: join(path, name), isListed: true }))
   } catch {
     // readOne says why.
-    return [path]
+    return named
   }
 }
 
-async function readOne(file: string): Promise<Source | Problem> {
+async function readOne({ path, isListed }: Place): Promise<Source | Problem> {
   try {
-    const { size } = await stat(file)
-    if (size > maxTextBytes) return tooLarge(file, size)
-    return { file, bytes: await readFile(file) }
+    const found = await stat(path)
+    if (found.isFile()) {
+      if (found.size > maxTextBytes) return tooLarge(path, `${found.size}`)
+      return { file: path, bytes: await readFile(path) }
+    }
+    if (found.isDirectory() || !isListed) return await readStream(path, createReadStream(path))
+    return problem(path, 'Unreadable', 'Cannot read file: it is no regular file')
   } catch (error) {
-    return problem(file, 'Unreadable', `Cannot read file: ${describeError(error)}`)
+    return problem(path, 'Unreadable', `Cannot read file: ${describeError(error)}`)
   }
 }
 
-async function readStandardInput(): Promise<Source | Problem> {
+/** Reads to the end, or to the limit: a pipe or a device need not have an end. */
+async function readStream(file: string, stream: AsyncIterable<unknown>): Promise<Source | Problem> {
   const chunks: Uint8Array[] = []
   let bytes = 0
-  for await (const chunk of process.stdin) {
-    const part: Uint8Array = typeof chunk === 'string' ? Buffer.from(chunk) : chunk
+  for await (const chunk of stream) {
+    const part = chunk instanceof Uint8Array ? chunk : Buffer.from(String(chunk))
     bytes += part.length
-    if (bytes > maxTextBytes) return tooLarge('-', bytes)
+    if (bytes > maxTextBytes) return tooLarge(file, `more than ${maxTextBytes}`)
     chunks.push(part)
   }
-  return { file: '-', bytes: Buffer.concat(chunks) }
+  return { file, bytes: Buffer.concat(chunks) }
 }
 
-function tooLarge(file: string, bytes: number): Problem {
+function tooLarge(file: string, bytes: string): Problem {
   const message = `File has ${bytes} bytes: the limit is ${maxTextBytes}; split it`
   return problem(file, 'TooLarge', message)
 }

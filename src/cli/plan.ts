@@ -10,7 +10,7 @@ import { formatTable } from './table.ts'
 
 export interface PlanResult {
   readonly stdout: string
-  /** Problems and warnings, one a line. */
+  /** Problems and warnings, one a line; beside JSON and YAML the sentences that the table shows. */
   readonly stderr: string
   /** 1 = unusable input, a refused Service, or an address that nobody announces. */
   readonly exitCode: 0 | 1
@@ -18,9 +18,11 @@ export interface PlanResult {
 
 /** Decides over what was read, every Node alive, and writes nothing. */
 export function runPlan(reading: Reading, options: PlanOptions): PlanResult {
-  const stderr = [...reading.problems, ...reading.warnings].map(formatProblem).join('\n')
+  const findings = [...reading.problems, ...reading.warnings].map(formatProblem)
   const { world } = reading
-  if (world === undefined) return { stdout: formatRows([], options.output), stderr, exitCode: 1 }
+  if (world === undefined) {
+    return { stdout: formatRows([], options.output), stderr: findings.join('\n'), exitCode: 1 }
+  }
   const decision = decide({
     world,
     members: membersOf(world.nodes),
@@ -31,13 +33,22 @@ export function runPlan(reading: Reading, options: PlanOptions): PlanResult {
   })
   const rows = reportRows(decision, world.nodes.length > 0)
   const exitCode = rows.some(isBadNews) ? 1 : 0
+  const sentences = options.output === 'table' ? [] : rows.flatMap(formatSentence)
+  const stderr = [...findings, ...sentences].join('\n')
   return { stdout: formatRows(rows, options.output), stderr, exitCode }
 }
 
+function formatSentence({ namespace, name, verdict, message }: ServiceRow): readonly string[] {
+  return message === '' ? [] : [`${namespace}/${name}: ${verdict}: ${message}`]
+}
+
 function formatRows(rows: readonly ServiceRow[], output: Output): string {
-  if (output === 'json') return JSON.stringify({ services: rows }, undefined, 2)
-  if (output === 'yaml') return dumpYaml({ services: rows }).trimEnd()
-  return formatServiceTable(rows)
+  if (output === 'table') return formatServiceTable(rows)
+  // The format is frozen: sentences may change, so they are no part of it.
+  const services = rows.map(({ message: _, ...row }) => row)
+  return output === 'json'
+    ? JSON.stringify({ services }, undefined, 2)
+    : dumpYaml({ services }).trimEnd()
 }
 
 /** One line per Service and address; a Service without address has one line. */

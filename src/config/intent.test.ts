@@ -86,6 +86,8 @@ const refused: { it: string; given: Given; want: string }[] = [
     want: 'badRequestedAddress: invalid metallb.io/loadBalancerIPs: "192.0.2.300"' },
   { it: 'leading zeros', given: ips('192.0.2.01'),
     want: 'badRequestedAddress: invalid metallb.io/loadBalancerIPs: "192.0.2.01"' },
+  { it: 'a byte order mark, which is no blank', given: ips('\ufeff192.0.2.1'),
+    want: 'badRequestedAddress: invalid metallb.io/loadBalancerIPs: "\ufeff192.0.2.1"' },
   { it: 'one bad of two', given: ips('192.0.2.1,'),
     want: 'badRequestedAddress: invalid metallb.io/loadBalancerIPs: "192.0.2.1,"' },
   { it: 'a network', given: ips('192.0.2.0/24'),

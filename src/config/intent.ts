@@ -1,6 +1,7 @@
 /** Narrows a Service to what it asks for: the annotations and fields this program honours. */
 import { formatAddress, parseAddress } from '../net/address.ts'
 import type { Address, Family } from '../net/model.ts'
+import { trimBlanks } from '../net/range.ts'
 import {
   addProblem, type At, describeValue, field, type Fields, isFields, readFields, readList, readText,
 } from './fields.ts'
@@ -156,7 +157,7 @@ function readRequested(byAnnotation: string, byField: string): Requested {
     const message = 'service can not have both metallb.io/loadBalancerIPs and spec.loadBalancerIP'
     return { reason: 'conflictingRequest', message }
   }
-  const parts = byField === '' ? byAnnotation.split(',').map((part) => part.trim()) : [byField]
+  const parts = byField === '' ? byAnnotation.split(',').map(trimBlanks) : [byField]
   if (byAnnotation === '' && byField === '') return { addresses: [] }
   const parsed = parts.map(parseAddress)
   const addresses = parsed.filter((address) => address !== undefined)

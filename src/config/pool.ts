@@ -1,7 +1,7 @@
 /** IPAddressPool objects to pools: every field, every way to get it wrong. */
 import type { Range } from '../net/model.ts'
 import { parseAddress } from '../net/address.ts'
-import { parseRange, rangesOverlap } from '../net/range.ts'
+import { parseRange, rangesOverlap, trimBlanks } from '../net/range.ts'
 import {
   addProblem, type At, checkKnown, field, type Fields, keyed, readBoolean, readFields,
   readInteger, readList, readNames, readText,
@@ -85,7 +85,7 @@ function readRange(text: string, at: At): Range | undefined {
 function readExcluded(text: string | undefined, object: RawObject): readonly Range[] {
   if (text === undefined) return []
   const at = keyed(field(object.at, 'metadata.annotations'), excludeAnnotation)
-  const parts = text.split(',').map((part) => part.trim()).filter((part) => part !== '')
+  const parts = text.split(',').map(trimBlanks).filter((part) => part !== '')
   return parts.flatMap((part) => {
     // A bare address is what people write here; elsewhere MetalLB's grammar forbids it.
     const address = parseAddress(part)

@@ -6,7 +6,10 @@ import { addressKey, type PoolIndex, poolOf } from './pools.ts'
 /** Why a Service may not use an address that is in use, and who uses it. */
 export interface Clash {
   readonly reason: 'addressInUse' | 'sharingKeyMismatch' | 'portInUse'
+  /** Some of those in the way: a sentence names no more. */
   readonly holders: readonly string[]
+  /** How many more there are. */
+  readonly unnamed: number
   /** `TCP/80`; set for `portInUse`. */
   readonly port: string | undefined
 }
@@ -18,11 +21,19 @@ interface Usage {
   readonly ports: Map<string, string>
 }
 
+/** The addresses in use under one sharing key. */
+export interface Sharing {
+  /** Grows only; an address that is free by now may stand in it, and one may stand twice. */
+  readonly log: Address[]
+  readonly current: Set<number | bigint>
+  /** Counts what may have made room on an address that had none. */
+  releases: number
+}
+
 /** Mutable, made anew for each plan from what Services hold. */
 export interface Ledger {
   readonly byAddress: Map<number | bigint, Usage>
-  /** Addresses in use under a sharing key. */
-  readonly byKey: Map<string, Map<number | bigint, Address>>
+  readonly byKey: Map<string, Sharing>
   readonly index: PoolIndex
   /** Distinct addresses in use, by family and pool. */
   readonly counts: Map<string, number>
@@ -50,23 +61,43 @@ function addCount(ledger: Ledger, address: Address, change: 1 | -1): void {
 export function findClash(ledger: Ledger, address: Address, service: Intent): Clash | undefined {
   const usage = ledger.byAddress.get(addressKey(address))
   if (usage === undefined) return undefined
-  const others = [...usage.services.values()].filter((other) => other.key !== service.key)
-  const [first] = others
+  const first = firstOther(usage, service)
   if (first === undefined) return undefined
-  const holders = others.map((other) => other.key)
-  if (service.sharingKey === '' && first.sharingKey === '') {
-    return { reason: 'addressInUse', holders, port: undefined }
-  }
   const agrees = service.sharingKey !== '' && service.sharingKey === first.sharingKey &&
     service.backendKey === first.backendKey
-  if (!agrees) return { reason: 'sharingKeyMismatch', holders, port: undefined }
+  if (!agrees) {
+    const isShared = service.sharingKey !== '' || first.sharingKey !== ''
+    const reason = isShared ? 'sharingKeyMismatch' : 'addressInUse'
+    return { reason, ...nameHolders(usage, service), port: undefined }
+  }
   for (const port of portKeys(service)) {
     const user = usage.ports.get(port)
     if (user !== undefined && user !== service.key) {
-      return { reason: 'portInUse', holders: [user], port }
+      return { reason: 'portInUse', holders: [user], unnamed: 0, port }
     }
   }
   return undefined
+}
+
+/** Holders that one sentence names. */
+const maxNamed = 5
+
+/** Thousands may share one address: this is asked for each of them, so it looks at few. */
+function firstOther({ services }: Usage, service: Intent): Intent | undefined {
+  for (const other of services.values()) if (other.key !== service.key) return other
+  return undefined
+}
+
+function nameHolders(
+  { services }: Usage, service: Intent,
+): { holders: readonly string[]; unnamed: number } {
+  const holders: string[] = []
+  for (const key of services.keys()) {
+    if (holders.length === maxNamed) break
+    if (key !== service.key) holders.push(key)
+  }
+  const others = services.size - (services.has(service.key) ? 1 : 0)
+  return { holders, unnamed: others - holders.length }
 }
 
 /** `TCP/80` for each port, as MetalLB writes them. */
@@ -86,9 +117,12 @@ export function take(ledger: Ledger, address: Address, service: Intent): void {
   usage.services.set(service.key, service)
   for (const port of portKeys(service)) usage.ports.set(port, service.key)
   if (service.sharingKey === '') return
-  const shared = ledger.byKey.get(service.sharingKey)
-  if (shared === undefined) ledger.byKey.set(service.sharingKey, new Map([[key, address]]))
-  else shared.set(key, address)
+  const sharing = ledger.byKey.get(service.sharingKey) ??
+    { log: [], current: new Set(), releases: 0 }
+  ledger.byKey.set(service.sharingKey, sharing)
+  if (sharing.current.has(key)) return
+  sharing.current.add(key)
+  sharing.log.push(address)
 }
 
 /** Undoes `take` for one service. */
@@ -97,19 +131,17 @@ export function release(ledger: Ledger, address: Address, service: Intent): void
   const usage = ledger.byAddress.get(key)
   if (usage === undefined) return
   usage.services.delete(service.key)
-  for (const [port, user] of usage.ports) if (user === service.key) usage.ports.delete(port)
+  for (const port of portKeys(service)) {
+    if (usage.ports.get(port) === service.key) usage.ports.delete(port)
+  }
+  const sharing = ledger.byKey.get(service.sharingKey)
+  if (sharing !== undefined) sharing.releases++
   if (usage.services.size > 0) return
   ledger.byAddress.delete(key)
   addCount(ledger, address, -1)
-  ledger.byKey.get(service.sharingKey)?.delete(key)
+  sharing?.current.delete(key)
 }
 
 export function isUsed(ledger: Ledger, address: Address): boolean {
   return ledger.byAddress.has(addressKey(address))
-}
-
-/** Addresses in use under the service's sharing key. */
-export function sharedAddresses(ledger: Ledger, service: Intent): Iterable<Address> {
-  if (service.sharingKey === '') return []
-  return ledger.byKey.get(service.sharingKey)?.values() ?? []
 }

@@ -14,7 +14,8 @@ export function familyNames(families: readonly Family[]): string {
 /** Who is in the way of a requested address. MetalLB's words where it has some. */
 export function describeClash(clash: Clash, address: Address, service: Intent): string {
   const text = formatAddress(address)
-  const holders = clash.holders.join(',')
+  const more = clash.unnamed > 0 ? ` and ${clash.unnamed} more` : ''
+  const holders = clash.holders.join(',') + more
   switch (clash.reason) {
     case 'addressInUse':
       return `"${text}" is in use by ${holders}; to share it, give both the annotation ` +

@@ -3,6 +3,7 @@ import { test } from 'uvu'
 import * as assert from 'uvu/assert'
 import type { Intent, Pool } from '../config/model.ts'
 import { formatAddress } from '../net/address.ts'
+import type { Address } from '../net/model.ts'
 import { config, held, pinned, pool, port, range, service } from '../config/builders.ts'
 import type { Verdict } from './model.ts'
 import { planAllocation } from './plan.ts'
@@ -19,6 +20,10 @@ function describe(verdict: Verdict): string {
     return `${name}: ${verdict.kind} ${list} ${verdict.pool}${lost}${lacking}`
   }
   return `${name}: ${verdict.kind} ${verdict.reason}${lost}`
+}
+
+function fail(): never {
+  throw new Error('No verdict')
 }
 
 interface Case {
@@ -100,6 +105,31 @@ const refusals: readonly Case[] = [
     want: ['a: assigned 192.0.2.1 lan', 'b: refused portInUse'] },
   { it: 'RequireDualStack without a pool of both families', pools: [lan],
     services: [service('a', both)], want: ['a: refused poolExhausted'] },
+  { it: 'RequireDualStack and a pool of both families, one of them used up', pools: [
+    pool('lan', '192.0.2.1/32 2001:db8::/126')], services: [service('a'), service('b', both)],
+    want: ['a: assigned 192.0.2.1 lan', 'b: refused poolExhausted'] },
+  { it: 'RequireDualStack in a requested pool of one family', pools: [lan,
+    pool('wan', '198.51.100.0/30 2001:db8::/126')],
+    services: [service('a', { ...both, requestedPool: 'lan' })], want: ['a: refused poolExhausted'] },
+  { it: 'a requested address of a pool for other namespaces', pools: [pool('lan', '192.0.2.0/30', {
+    allocation: pinned(0, { namespaces: new Set(['prod']) }) })],
+    services: [service('a', asks('192.0.2.1'))], want: ['a: refused poolNotForService'] },
+  { it: 'a requested address, namespace selectors match nothing yet', pools: [pool('lan',
+    '192.0.2.0/30', { allocation: pinned(0, { namespaces: new Set() }) })],
+    services: [service('a', asks('192.0.2.1'))], want: ['a: refused poolNotForService'] },
+  { it: 'namespace selectors that match nothing, beside service selectors that do', pools: [
+    pool('lan', '192.0.2.0/30', { allocation: pinned(0, { namespaces: new Set(),
+      serviceSelectors: [[{ key: 'app', operator: 'In', values: ['web'] }]] }) })],
+    services: [service('a', { labels: { app: 'web' } })], want: ['a: refused noAutoPool'] },
+  { it: 'a pinned pool that is not assigned automatically', pools: [pool('lan', '192.0.2.0/30', {
+    autoAssign: false, allocation: pinned(1) })], services: [service('a')],
+    want: ['a: refused noAutoPool'] },
+  { it: 'a single buggy address', pools: [pool('lan', '192.0.2.0/32', { avoidBuggyIPs: true })],
+    services: [service('a')], want: ['a: refused poolExhausted'] },
+  { it: 'an address whose holder does not share', pools: [lan],
+    services: [service('a', asks('192.0.2.1')),
+      service('b', { ...asks('192.0.2.1'), ...shares('x', 81) })],
+    want: ['a: assigned 192.0.2.1 lan', 'b: refused sharingKeyMismatch'] },
 ]
 
 const automatic: readonly Case[] = [
@@ -132,6 +162,16 @@ const automatic: readonly Case[] = [
     services: ['1', '2', '3', '4'].map((name) => service(name)),
     want: ['1: assigned 192.0.2.30 c', '2: assigned 192.0.2.20 b', '3: assigned 192.0.2.40 d',
       '4: assigned 192.0.2.10 a-open'] },
+  { it: 'one of several service selectors is enough', pools: [pool('a', '192.0.2.1/32', {
+    allocation: pinned(1, { serviceSelectors: [
+      [{ key: 'app', operator: 'In', values: ['dns'] }], [{ key: 'app', operator: 'In', values: ['web'] }],
+    ] }) })], services: [service('1', { labels: { app: 'web' } })],
+    want: ['1: assigned 192.0.2.1 a'] },
+  { it: 'the next pool when the first is used up', pools: [pool('a', '192.0.2.1/32'),
+    pool('b', '192.0.2.9/32')], services: [service('1'), service('2')],
+    want: ['1: assigned 192.0.2.1 a', '2: assigned 192.0.2.9 b'] },
+  { it: 'a pool without the family is passed over', pools: [pool('a', '2001:db8::/126'),
+    pool('b', '192.0.2.9/32')], services: [service('1')], want: ['1: assigned 192.0.2.9 b'] },
   { it: 'only a priority: pinned for every Service', pools: [
     pool('a', '192.0.2.1/32', { allocation: pinned(20) }),
     pool('b', '192.0.2.2/32', { allocation: pinned(10) })], services: [service('1'), service('2')],
@@ -156,6 +196,24 @@ const stacks: readonly Case[] = [
   { it: 'PreferDualStack: a pool with both families first', pools: [pool('a', '192.0.2.0/30'),
     pool('b', '2001:db8:1::/126'), pool('c', '198.51.100.0/30 2001:db8::/126')],
     services: [service('x', dual)], want: ['x: assigned 198.51.100.0,2001:db8:: c'] },
+  { it: 'PreferDualStack: a pinned pool of one family before an open one of both', pools: [
+    pool('a', '192.0.2.0/30', { allocation: pinned(1) }), pool('b', '198.51.100.0/30 2001:db8::/126')],
+    services: [service('x', dual)], want: ['x: assigned 192.0.2.0 a lacking'] },
+  { it: 'PreferDualStack: the other family, if only that is free', pools: [
+    pool('a', '2001:db8::/126')], services: [service('x', dual)],
+    want: ['x: assigned 2001:db8:: a lacking'] },
+  { it: 'PreferDualStack in a requested pool: what is there', pools: [pool('a', '2001:db8::/126'),
+    pool('b', '198.51.100.0/30 2001:db8:1::/126')],
+    services: [service('x', { ...dual, requestedPool: 'a' })],
+    want: ['x: assigned 2001:db8:: a lacking'] },
+  { it: 'PreferDualStack with one cluster address: one address, now and ever after',
+    ledger: { y: '192.0.2.1' }, pools: [pool('a', '192.0.2.0/30 2001:db8::/126')],
+    services: [service('x', { policy: 'PreferDualStack' }), service('y', { policy: 'PreferDualStack' })],
+    want: ['x: assigned 192.0.2.0 a', 'y: kept 192.0.2.1 a'] },
+  { it: 'two cluster addresses are both served, whatever the policy says', pools: [
+    pool('a', '192.0.2.0/30 2001:db8::/126')],
+    services: [service('x', { families: ['ipv4', 'ipv6'], policy: 'SingleStack' })],
+    want: ['x: assigned 192.0.2.0,2001:db8:: a'] },
   { it: 'PreferDualStack: else the primary family', pools: [pool('a', '2001:db8::/126'),
     pool('b', '192.0.2.0/30')], services: [service('x', dual)],
     want: ['x: assigned 192.0.2.0 b lacking'] },
@@ -200,6 +258,18 @@ const holders: readonly Case[] = [
     ledger: { a: '192.0.2.1', b: '192.0.2.1' },
     services: [service('a', { createdAtMs: 2 }), service('b', { createdAtMs: 1 })],
     want: ['a: assigned 192.0.2.0 lan lost 192.0.2.1/sharingBroken', 'b: kept 192.0.2.1 lan'] },
+  { it: 'a better pool, by priority or by family, moves nobody', pools: [lan,
+    pool('best', '198.51.100.0/30 2001:db8::/126', { allocation: pinned(1) })],
+    ledger: { a: '192.0.2.1', b: '192.0.2.2' }, services: [service('a'), service('b', dual)],
+    want: ['a: kept 192.0.2.1 lan', 'b: kept 192.0.2.2 lan lacking'] },
+  { it: 'too few cluster addresses for RequireDualStack: the address stays', pools: [lan],
+    ledger: { a: '192.0.2.1' },
+    services: [service('a', { refusal: { reason: 'notEnoughClusterIPs', message: 'x' } })],
+    want: ['a: kept 192.0.2.1 lan lacking'] },
+  { it: 'addresses in another order than asked for stay as they are', pools: [
+    pool('a', '192.0.2.0/30 2001:db8::/126')], ledger: { x: '192.0.2.1 2001:db8::1' },
+    services: [service('x', { ...both, ...asks('2001:db8::1 192.0.2.1') })],
+    want: ['x: kept 192.0.2.1,2001:db8::1 a'] },
   { it: 'renamed pool: the address stays', pools: [pool('new', '192.0.2.0/24')],
     ledger: { a: '192.0.2.1' }, services: [service('a')], want: ['a: kept 192.0.2.1 new'] },
   { it: 'removed range: a new address', pools: [pool('lan', '198.51.100.0/30')],
@@ -283,6 +353,20 @@ const sharing: readonly Case[] = [
     services: [service('a', shares('k', 80, { backendKey: 'app=x' })),
       service('b', shares('k', 81, { backendKey: 'app=x' }))],
     want: ['a: assigned 192.0.2.1 lan', 'b: assigned 192.0.2.1 lan'] },
+  { it: 'the only user may change its key', pools: [lan], ledger: { a: '192.0.2.1' },
+    services: [service('a', shares('new', 80)), service('b', { ...shares('new', 81), ...asks('192.0.2.1') })],
+    want: ['a: kept 192.0.2.1 lan', 'b: assigned 192.0.2.1 lan'] },
+  { it: 'a key does not share with Services that have none', pools: [lan],
+    services: [service('a'), service('b', shares('k', 81))],
+    want: ['a: assigned 192.0.2.0 lan', 'b: assigned 192.0.2.1 lan'] },
+  { it: 'sharers whose ports come to clash: the younger moves, whoever changed', pools: [lan],
+    ledger: { a: '192.0.2.1', b: '192.0.2.1' },
+    services: [service('a', shares('k', 81)), service('b', shares('k', 81))],
+    want: ['a: kept 192.0.2.1 lan', 'b: assigned 192.0.2.0 lan lost 192.0.2.1/sharingBroken'] },
+  { it: 'no room for a port on the only address, room for another port', pools: [pool('lan', '192.0.2.1/32')],
+    ledger: { a: '192.0.2.1' },
+    services: [service('a', shares('k', 80)), service('b', shares('k', 80)), service('c', shares('k', 81))],
+    want: ['a: kept 192.0.2.1 lan', 'b: refused poolExhausted', 'c: assigned 192.0.2.1 lan'] },
   { it: 'the lowest acceptable address, shared or free', pools: [lan],
     ledger: { a: '192.0.2.2' },
     services: [service('a', shares('k', 80)), service('b', shares('k', 81))],
@@ -316,5 +400,38 @@ test('a clash names the holder and the way to share', () => {
   assert.match(second?.kind === 'refused' ? second.message : '',
     /"192\.0\.2\.1" is in use by default\/a; to share it, .*allow-shared-ip/)
 })
+
+test('a clash with many sharers names some and counts the rest', () => {
+  const sharers = Array.from({ length: 8 }, (_, i) => service(`s${i}`, shares('k', 80 + i)))
+  const verdicts = run({ it: '', pools: [lan], want: [],
+    services: [...sharers, service('t', asks('192.0.2.0'))] })
+  const last = verdicts.at(-1)
+  assert.match(last?.kind === 'refused' ? last.message : '',
+    /also in use by default\/s0,default\/s1,default\/s2,default\/s3,default\/s4 and 3 more: /)
+})
+
+/** Situations in which each of many Services depends on each other; quadratic plans took minutes. */
+const many = 10_000
+const nth = (i: number): Address => ({ family: 'ipv4', bits: 0x0a000000n + BigInt(i) })
+const crowds: { it: string; make: (i: number) => Partial<Intent>; holds: boolean; want: string }[] = [
+  { it: 'one sharing key and one port', make: () => shares('k', 80), holds: false,
+    want: 's9999: assigned 10.0.39.15 net' },
+  { it: 'one sharing key and a port each', make: (i) => shares('k', i + 1), holds: false,
+    want: 's9999: assigned 10.0.0.0 net' },
+  { it: 'each asks for what the next one holds', holds: true,
+    make: (i) => ({ requested: [nth(i + 1)], createdAtMs: i }),
+    want: 's9999: assigned 10.0.39.16 net lost 10.0.39.15/otherAddressRequested' },
+]
+for (const { it, make, holds, want } of crowds) {
+  test(`${many} Services: ${it}`, () => {
+    const services = Array.from({ length: many }, (_, i) => service(`s${i}`, make(i)))
+    const ledger = new Map(holds ? services.map(({ key }, i) => [key, [nth(i)]]) : [])
+    const begun = performance.now()
+    const verdicts = planAllocation({ config: config(pool('net', '10.0.0.0/8')), services, ledger })
+    assert.ok(performance.now() - begun < 5_000)
+    assert.ok(verdicts.every(({ kind }) => kind === 'assigned'))
+    assert.is(describe(verdicts.find((one) => one.service === 'default/s9999') ?? fail()), want)
+  })
+}
 
 test.run()

@@ -7,7 +7,7 @@ import { confirm, type Holder } from './holders.ts'
 import { createLedger, release, take } from './ledger.ts'
 import { familyNames } from './message.ts'
 import type { Dropped, Verdict } from './model.ts'
-import { candidatesFor, createPoolIndex, type PoolIndex, poolOf } from './pools.ts'
+import { addressKey, candidatesFor, createPoolIndex, type PoolIndex, poolOf } from './pools.ts'
 import { createSearch, findAddress, rewind } from './search.ts'
 
 export interface AllocationInput {
@@ -43,17 +43,48 @@ export function planAllocation(input: AllocationInput): readonly Verdict[] {
   return verdicts.toSorted((a, b) => (a.service < b.service ? -1 : a.service > b.service ? 1 : 0))
 }
 
-/** Serves holders until nothing moves: one that moves away may free what another asks for. */
+/**
+ * Serves holders until nothing moves: one that moves away may free what another asks for. After
+ * the first round only those are asked again that wait for what the last one freed.
+ */
 function settleHolders(
   allocator: Allocator, holders: readonly Holder[],
 ): ReadonlyMap<Holder, Verdict> {
   const settled = new Map<Holder, Verdict>()
-  for (let waiting = holders; waiting.length > 0;) {
-    for (const holder of waiting) settled.set(holder, serveHolder(allocator, holder))
-    const unmet = waiting.filter((holder) => !meetsRequest(allocator, holder))
-    waiting = unmet.length < waiting.length ? unmet : []
+  const waiting = new Map<WaitKey, Holder[]>()
+  for (const holder of holders) {
+    for (const key of waitKeys(holder)) {
+      const list = waiting.get(key)
+      if (list === undefined) waiting.set(key, [holder])
+      else list.push(holder)
+    }
+  }
+  const place = new Map(holders.map((holder, i) => [holder, i]))
+  for (let asked = holders; asked.length > 0;) {
+    const woken = new Set<Holder>()
+    for (const holder of asked) {
+      const before = holder.dropped.length
+      settled.set(holder, serveHolder(allocator, holder))
+      for (const { address } of holder.dropped.slice(before)) {
+        const pool = poolOf(allocator.index, address)?.name ?? ''
+        const freed = [waiting.get(addressKey(address)), waiting.get(pool)]
+        for (const one of freed.flatMap((list) => list ?? [])) woken.add(one)
+      }
+    }
+    asked = [...woken].filter((holder) => !meetsRequest(allocator, holder))
+      .toSorted((a, b) => (place.get(a) ?? 0) - (place.get(b) ?? 0))
   }
   return settled
+}
+
+/** An address, by its key, or the name of a pool. */
+type WaitKey = number | bigint | string
+
+/** What would have to be freed for a Service that cannot have what it asks for. */
+function waitKeys({ service }: Holder): readonly WaitKey[] {
+  const { requested, requestedPool } = service
+  if (requested.length > 0) return requested.map(addressKey)
+  return requestedPool === undefined ? [] : [requestedPool]
 }
 
 function createAllocator(config: Config): Allocator {

@@ -2,7 +2,7 @@
 import type { Intent, Pool } from '../config/model.ts'
 import type { Address, Family, Range } from '../net/model.ts'
 import { rangeContains } from '../net/range.ts'
-import { findClash, isUsed, type Ledger, sharedAddresses } from './ledger.ts'
+import { findClash, isUsed, type Ledger } from './ledger.ts'
 import { isBuggy } from './pools.ts'
 import { mergeRanges } from './usage.ts'
 
@@ -21,10 +21,20 @@ interface Cursor {
 export interface Search {
   readonly ledger: Ledger
   readonly cursors: Map<string, Cursor>
+  readonly shared: Map<string, Shared>
+}
+
+/** Addresses in use that have room for Services of one kind: same key, backends and ports. */
+interface Shared {
+  open: Address[]
+  /** How far the log of the sharing key was read. */
+  read: number
+  /** Releases at that time: a later one may have made room. */
+  readonly releases: number
 }
 
 export function createSearch(ledger: Ledger): Search {
-  return { ledger, cursors: new Map() }
+  return { ledger, cursors: new Map(), shared: new Map() }
 }
 
 /** Forgets where the search stood in a pool: an address of it has been freed. */
@@ -41,14 +51,42 @@ export function findAddress(
 ): Address | undefined {
   const free = findFree(search, pool, family)
   let best = free
-  for (const shared of sharedAddresses(search.ledger, service)) {
-    if (shared.family !== family || !isOffered(pool, shared)) continue
+  for (const shared of findShared(search, pool, family, service)) {
     if (best !== undefined && orderIn(pool, best) <= orderIn(pool, shared)) {
       if (orderIn(pool, best) < orderIn(pool, shared) || best.bits <= shared.bits) continue
     }
-    if (findClash(search.ledger, shared, service) === undefined) best = shared
+    best = shared
   }
   return best
+}
+
+/**
+ * Addresses of the pool that others use and the service may use beside them. An address that had
+ * no room for a Service of this kind is not looked at again: thousands may have the same key and
+ * the same port.
+ */
+function findShared(
+  search: Search, pool: Pool, family: Family, service: Intent,
+): readonly Address[] {
+  const { sharingKey, backendKey } = service
+  const sharing = sharingKey === '' ? undefined : search.ledger.byKey.get(sharingKey)
+  if (sharing === undefined) return []
+  const ports = service.ports.map(({ protocol, port }) => `${protocol}/${port}`)
+  const kind = JSON.stringify([family, pool.name, sharingKey, backendKey, ports])
+  const known = search.shared.get(kind)
+  const shared = known?.releases === sharing.releases
+    ? known
+    : { open: [], read: 0, releases: sharing.releases }
+  search.shared.set(kind, shared)
+  const isOpen = (address: Address): boolean =>
+    findClash(search.ledger, address, service) === undefined
+  const open = shared.open.filter(isOpen)
+  for (; shared.read < sharing.log.length; shared.read++) {
+    const address = sharing.log[shared.read]
+    if (address?.family === family && isOffered(pool, address) && isOpen(address)) open.push(address)
+  }
+  shared.open = open
+  return open
 }
 
 /** In the pool, not excluded, not buggy: may be given to a newcomer. */

@@ -149,9 +149,11 @@ function placeUnit(
   })
   const placed = owner === undefined ? [] : placeOn(owner, met)
   if (owner !== undefined) load.set(owner, (load.get(owner) ?? 0) + placed.length)
-  const isAnnounced = ({ holding }: Demand): boolean => placed.some((row) =>
-    row.text === holding.text && row.services.includes(holding.service.key)
-  )
+  const voiced = new Set(placed.flatMap(({ text, services }) =>
+    services.map((service) => `${text} ${service}`)
+  ))
+  const isAnnounced = ({ holding }: Demand): boolean =>
+    voiced.has(`${holding.text} ${holding.service.key}`)
   const silent = unit.filter((demand) => !isAnnounced(demand)).flatMap(reasonsOf)
   return { placed, silent }
 }
@@ -159,19 +161,24 @@ function placeUnit(
 /** One row per address; interfaces are the union over the Services that share it. */
 function placeOn(node: string, demands: readonly Demand[]): Placed[] {
   const rows = new Map<string, Placed>()
+  const services = new Map<string, string[]>()
   for (const { holding, bids } of demands) {
     const bid = bids.find((candidate) => candidate.node === node)
     if (bid === undefined) continue
     const before = rows.get(holding.text)
+    const sharers = services.get(holding.text) ?? []
+    sharers.push(holding.service.key)
+    services.set(holding.text, sharers)
     rows.set(holding.text, {
       address: holding.address,
       text: holding.text,
       node,
       interfaces: union(before?.interfaces, bid.interfaces),
-      services: [...(before?.services ?? []), holding.service.key].toSorted(),
+      services: sharers,
       prefixed: (before?.prefixed ?? false) || bid.prefixed,
     })
   }
+  for (const sharers of services.values()) sharers.sort()
   return [...rows.values()]
 }
 

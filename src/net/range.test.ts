@@ -5,7 +5,7 @@ import { formatAddress, parseAddress } from './address.ts'
 import type { Range } from './model.ts'
 import {
   formatPrefix, formatRange, parsePrefix, parseRange, prefixContains, prefixOf, prefixRange,
-  rangeContains, rangePrefixes, rangeSize, rangesOverlap,
+  rangeContains, rangePrefixes, rangeSize, rangesOverlap, trimBlanks,
 } from './range.ts'
 
 const rows: { entry: string; want: string; why?: string }[] = [
@@ -28,6 +28,19 @@ const rows: { entry: string; want: string; why?: string }[] = [
     want: 'invalid IP range "192.0.2.4-2001:db8::1": start and end are of different families' },
   { entry: '::ffff:255.255.255.255-::1:0:0:0', why: 'starts on a mapped address',
     want: 'invalid IP range "::ffff:255.255.255.255-::1:0:0:0": start and end are of different families' },
+  { entry: '::1-192.0.2.4', why: 'mixed families, empty upstream',
+    want: 'invalid IP range "::1-192.0.2.4": start and end are of different families' },
+  { entry: '2001:db8::1-192.0.2.4', why: 'mixed families, reversed upstream',
+    want: 'invalid IP range "2001:db8::1-192.0.2.4": start and end are of different families' },
+  { entry: '192.0.2.01-192.0.2.9',
+    want: 'invalid IP range "192.0.2.01-192.0.2.9": invalid start IP "192.0.2.01"' },
+  { entry: '192.0.2.0/24-192.0.2.9',
+    want: 'invalid IP range "192.0.2.0/24-192.0.2.9": invalid start IP "192.0.2.0/24"' },
+  { entry: 'fe80::1%eth0-fe80::2',
+    want: 'invalid IP range "fe80::1%eth0-fe80::2": invalid start IP "fe80::1%eth0"' },
+  { entry: '192.0.2.1-', want: 'invalid IP range "192.0.2.1-": invalid end IP ""' },
+  { entry: '-', want: 'invalid IP range "-": invalid start IP ""' },
+  { entry: '::/-1', want: 'invalid IP range "::/-1": invalid start IP "::/"' },
   { entry: '::1-::1:0:0:0', why: 'the mapped block lies inside',
     want: 'invalid IP range "::1-::1:0:0:0": it contains IPv4-mapped addresses; write them as IPv4' },
   { entry: '192.168.10.0/24', want: '192.168.10.0-192.168.10.255' },
@@ -37,6 +50,10 @@ const rows: { entry: string; want: string; why?: string }[] = [
   { entry: '192.0.2.1/032', want: '192.0.2.1-192.0.2.1' },
   { entry: '192.0.2.4/31', want: '192.0.2.4-192.0.2.5' },
   { entry: '0.0.0.0/0', want: '0.0.0.0-255.255.255.255' },
+  { entry: '2001:db8::7/128', want: '2001:db8::7-2001:db8::7' },
+  { entry: '192.0.2.9/32', want: '192.0.2.9-192.0.2.9' },
+  { entry: '::/0', want: '::-ffff:ffff:ffff:ffff:ffff:ffff:ffff:ffff' },
+  { entry: '2001:DB8::/127', want: '2001:db8::-2001:db8::1' },
   { entry: '2001:db8::/127', want: '2001:db8::-2001:db8::1' },
   { entry: '::ffff:10.0.0.0/120', want: '10.0.0.0-10.0.0.255' },
   { entry: '192.168.1.240-192.168.1.250', want: '192.168.1.240-192.168.1.250' },
@@ -54,6 +71,11 @@ for (const { entry, want, why } of rows) {
     assert.is('range' in parsed ? formatRange(parsed.range) : parsed.message, want)
   })
 }
+
+test('trimBlanks: what Go calls a blank, and no more', () => {
+  assert.is(trimBlanks('\u0085\u2009 a b\v\f'), 'a b')
+  assert.is(trimBlanks('\u200ba\ufeff'), '\u200ba\ufeff')
+})
 
 const range = (entry: string): Range => {
   const parsed = parseRange(entry)

@@ -8,6 +8,11 @@ export type ParsedRange = { readonly range: Range } | { readonly message: string
 const goSpace = '[\\t\\n\\v\\f\\r \\u0085\\u00a0\\u1680\\u2000-\\u200a\\u2028\\u2029\\u202f\\u205f\\u3000]'
 const goTrim = new RegExp(`^${goSpace}+|${goSpace}+$`, 'g')
 
+/** Removes the blanks around a text that MetalLB removes; `trim()` differs on NEL and U+FEFF. */
+export function trimBlanks(text: string): string {
+  return text.replace(goTrim, '')
+}
+
 /**
  * One entry of a pool's `addresses`: `start-end` if it has a dash, else a network. Host bits of a
  * network are cleared. Mixed families and ranges that touch the IPv4-mapped block from IPv6 are
@@ -25,9 +30,9 @@ export function parseRange(entry: string): ParsedRange {
   const invalid = (why: string): ParsedRange => ({ message: `invalid IP range "${entry}": ${why}` })
   const startText = entry.slice(0, dash)
   const endText = entry.slice(dash + 1)
-  const start = parseAddress(startText.replace(goTrim, ''))
+  const start = parseAddress(trimBlanks(startText))
   if (start === undefined) return invalid(`invalid start IP "${startText}"`)
-  const end = parseAddress(endText.replace(goTrim, ''))
+  const end = parseAddress(trimBlanks(endText))
   if (end === undefined) return invalid(`invalid end IP "${endText}"`)
   if (start.family !== end.family) return invalid('start and end are of different families')
   if (start.bits > end.bits) {

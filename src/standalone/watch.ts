@@ -17,7 +17,8 @@ export interface Watcher extends Disposable {
 /**
  * Calls `onChange` once after each burst of changes to `paths`. A file is watched through its
  * folder, since editors replace files and ConfigMap mounts swap links; a folder also through its
- * parent, since it may be replaced as a whole.
+ * parent, since it may be replaced as a whole. What is not there is waited for in the nearest
+ * folder above it.
  */
 export async function watchPaths(
   paths: readonly string[], onChange: () => void,
@@ -26,7 +27,9 @@ export async function watchPaths(
   let failures: readonly string[] = []
   let timer: ReturnType<typeof setTimeout> | undefined
   let firstMs: Millis | undefined
+  let isClosed = false
   const schedule = (): void => {
+    if (isClosed) return
     const now = performance.now()
     firstMs ??= now
     clearTimeout(timer)
@@ -36,11 +39,17 @@ export async function watchPaths(
     }, Math.min(quietMs, Math.max(0, firstMs + patienceMs - now)))
   }
   const open = async (): Promise<void> => {
-    const places = await placesOf(paths)
-    for (const watcher of watchers) watcher.close()
-    const opened = places.map((place) => openWatch(place, schedule, () => void open().then(schedule)))
-    watchers = opened.filter((one) => typeof one !== 'string')
-    failures = opened.filter((one) => typeof one === 'string')
+    let places = await placesOf(paths)
+    while (!isClosed) {
+      for (const watcher of watchers) watcher.close()
+      const opened = places.map((place) => openWatch(place, schedule, () => void open().then(schedule)))
+      watchers = opened.filter((one) => typeof one !== 'string')
+      failures = opened.filter((one) => typeof one === 'string')
+      // What came or went before the watch was open told nobody.
+      const now = await placesOf(paths)
+      if (JSON.stringify(now) === JSON.stringify(places)) return
+      places = now
+    }
   }
   await open()
   return {
@@ -48,16 +57,18 @@ export async function watchPaths(
       return failures
     },
     [Symbol.dispose]: () => {
+      isClosed = true
       clearTimeout(timer)
       for (const watcher of watchers) watcher.close()
     },
   }
 }
 
-/** A folder, and the names in it that are input; undefined = all are. */
+/** A folder, and what a change in it means: input differs, or other folders are to be watched. */
 interface Place {
   readonly folder: string
-  readonly entry: string | undefined
+  /** 'all' = input may differ whatever the name; 'any' = whatever the name, look where to watch. */
+  readonly entry: 'all' | 'any' | { readonly name: string }
 }
 
 function openWatch(
@@ -65,8 +76,8 @@ function openWatch(
 ): FSWatcher | string {
   try {
     const watcher = watch(folder, (_, name) => {
-      if (entry === undefined) return changed()
-      if (name === entry) replaced()
+      if (entry === 'all') return changed()
+      if (entry === 'any' || name === entry.name) replaced()
     })
     watcher.on('error', replaced)
     return watcher
@@ -79,13 +90,27 @@ function openWatch(
 async function placesOf(paths: readonly string[]): Promise<readonly Place[]> {
   const places: Place[] = []
   for (const path of paths.map((each) => resolve(each))) {
-    const isFolder = await stat(path).then((found) => found.isDirectory(), () => false)
-    if (isFolder) {
-      places.push({ folder: path, entry: undefined })
-      places.push({ folder: dirname(path), entry: basename(path) })
+    const folder = await isFolder(path) ? path : dirname(path)
+    if (await isThere(path)) {
+      places.push({ folder, entry: 'all' })
+      places.push({ folder: dirname(folder), entry: { name: basename(folder) } })
     } else {
-      places.push({ folder: dirname(path), entry: undefined })
+      places.push({ folder: await nearestFolder(folder), entry: 'any' })
     }
   }
   return places
+}
+
+function isThere(path: string): Promise<boolean> {
+  return stat(path).then(() => true, () => false)
+}
+
+function isFolder(path: string): Promise<boolean> {
+  return stat(path).then((found) => found.isDirectory(), () => false)
+}
+
+async function nearestFolder(path: string): Promise<string> {
+  let folder = path
+  while (!await isFolder(folder) && dirname(folder) !== folder) folder = dirname(folder)
+  return folder
 }

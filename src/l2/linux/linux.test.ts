@@ -48,6 +48,15 @@ check('a priority tag (VLAN 0) is no foreign VLAN: the frame is served', async (
   assert.is(heard[0], toHex(arpRequestFrame))
 })
 
+check('a burst of 3,000 requests that arrives while the program is busy is not lost', async () => {
+  await using pair = await openPair()
+  const { far, farIndex, heard } = pair
+  // Nobody receives before this loop ends: sender and receiver are one thread.
+  for (let i = 0; i < 3_000; i++) far.send(farIndex, arpRequestFrame)
+  far.send(farIndex, marker)
+  await until('all arrived', () => heard.length > 3_000)
+})
+
 check('a neighbour advertisement leaves with hop limit 255 and a checksum that holds', async () => {
   await using pair = await openPair()
   const { near, nearIndex, heardFar } = pair

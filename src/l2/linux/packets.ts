@@ -19,6 +19,14 @@ const etherTypes = [
 ] as const
 const levelSocket = 1
 const optionAttachFilter = 26
+const optionReceiveBuffer = 8
+/** Goes beyond net.core.rmem_max; needs CAP_NET_ADMIN. */
+const optionReceiveBufferForce = 33
+/**
+ * Room for some thousand requests that arrive while the program plans or collects garbage; the
+ * default is full after 250. The kernel takes the memory only while frames wait.
+ */
+const receiveBufferBytes = 4 << 20
 
 /** Longer frames are reported cut: no ARP or neighbour message of ours needs more. */
 const receiveBytes = 2048
@@ -126,6 +134,7 @@ function openFiltered(
 ): number | string {
   const fd = openSocket(familyPacket, socketRaw, 0)
   if (fd < 0) return failure('open packet socket', link, -fd)
+  enlargeBuffer(fd)
   const { option, program } = encodeFilter(filter)
   const attached = setOption(fd, levelSocket, optionAttachFilter, option)
   const bound = attached < 0 ? attached : bindSocket(fd, linkAddress(etherType, link.index))
@@ -134,6 +143,13 @@ function openFiltered(
     return failure('bind packet socket', link, -bound)
   }
   return fd
+}
+
+/** Without the right to force it, the buffer is as large as the system allows. */
+function enlargeBuffer(fd: number): void {
+  const size = new Uint8Array(new Uint32Array([receiveBufferBytes]).buffer)
+  if (setOption(fd, levelSocket, optionReceiveBufferForce, size) >= 0) return
+  setOption(fd, levelSocket, optionReceiveBuffer, size)
 }
 
 function failure(action: string, link: LinkState, errno: number): string {
