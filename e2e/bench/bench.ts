@@ -1,5 +1,6 @@
 /** The benchmarks: arguments choose parts, each prints one table a question, references beside. */
 import { arch, cpus, release } from 'node:os'
+import { benchKube } from './kube.ts'
 import { benchMemory } from './memory.ts'
 import { benchPlan } from './plan.ts'
 import { benchWire } from './wire.ts'
@@ -8,7 +9,12 @@ const parts: Readonly<Record<string, () => void | Promise<void>>> = {
   plan: benchPlan,
   wire: benchWire,
   memory: benchMemory,
+  kube: benchKube,
+  'kube-10000': () => benchKube(10_000),
 }
+
+/** Parts that take minutes. */
+const onRequest = new Set(['kube-10000'])
 
 const chosen = process.argv.slice(2)
 const unknown = chosen.filter((name) => !Object.hasOwn(parts, name))
@@ -20,7 +26,8 @@ if (unknown.length > 0) {
   console.log(`Node.js ${process.version}, Linux ${release()} ${arch()}, ${cpus().length} processors. ` +
     'Absolute times do not travel between machines; ratios within a row do.')
   for (const [name, run] of Object.entries(parts)) {
-    if (chosen.length === 0 || chosen.includes(name)) await run()
+    const isWanted = chosen.length === 0 ? !onRequest.has(name) : chosen.includes(name)
+    if (isWanted) await run()
   }
   console.log(`\nDone in ${((performance.now() - begun) / 1_000).toFixed(0)} s`)
 }

@@ -28,7 +28,7 @@ interface Use {
 }
 
 /** Memory of a running program: proc_pid_status(5). */
-function readUse(pid: number): Use {
+export function readUse(pid: number): Use {
   const status = readFileSync(`/proc/${pid}/status`, 'utf8')
   const mib = (key: string): number =>
     Number(new RegExp(`^${key}:\\s+(\\d+) kB`, 'm').exec(status)?.[1]) / kibPerMib
@@ -41,7 +41,7 @@ function readUse(pid: number): Use {
 }
 
 /** Seconds on a processor so far, of all threads that live, to the nanosecond. */
-function readCpuSeconds(pid: number): number {
+export function readCpuSeconds(pid: number): number {
   return readdirSync(`/proc/${pid}/task`).reduce((sum, thread) => {
     const text = readFileSync(`/proc/${pid}/task/${thread}/schedstat`, 'utf8')
     return sum + Number(text.split(' ')[0]) / nsPerSecond

@@ -3,7 +3,7 @@ import { test } from 'uvu'
 import * as assert from 'uvu/assert'
 import { address as parse, service } from '../config/builders.ts'
 import { parsePrefix } from '../net/range.ts'
-import { planDemand } from './demand.ts'
+import { planDemand, startDemands } from './demand.ts'
 import type { LinkState, Member } from './model.ts'
 
 const address = parse('192.0.2.7')
@@ -19,7 +19,7 @@ const member = (name: string, network: string): Member => {
   return { name, links: [link] }
 }
 
-const demand = (members: readonly Member[], everywhere: boolean) => planDemand({
+const demand = (members: readonly Member[], everywhere: boolean) => planDemand(startDemands({
   config: { pools: [], advertisements: [], bgpOnlyPools: new Set() },
   advertisementsByPool: new Map([['lan', [{
     name: 'ad', pools: new Set(['lan']), nodeSelectors: [], interfaces: [], serviceSelectors: [],
@@ -31,7 +31,7 @@ const demand = (members: readonly Member[], everywhere: boolean) => planDemand({
   endpoints: undefined,
   ignoreExcludeLabel: false,
   everywhere,
-}, { service: service('web'), address, text: '192.0.2.7', pool: 'lan' })
+}), { service: service('web'), address, text: '192.0.2.7', pool: 'lan' })
 
 const near = member('near', '192.0.2.0/24')
 const far = member('far', '198.51.100.0/24')

@@ -3,7 +3,8 @@ import type {
   Advertisement, ClusterNode, Config, Endpoint, Intent,
 } from '../config/model.ts'
 import { matches, matchesAny } from '../config/selector.ts'
-import type { Address } from '../net/model.ts'
+import type { Address, Prefix } from '../net/model.ts'
+import { prefixContains } from '../net/range.ts'
 import { type Eligibility, eligibleOn, type InterfaceChoice } from './eligible.ts'
 import type { Member, Silence } from './model.ts'
 
@@ -49,6 +50,32 @@ export interface DemandInput {
   readonly everywhere: boolean
 }
 
+/** An input with what all its demands share. */
+export interface DemandPlan extends DemandInput {
+  /** Distinct prefixes of all members' interfaces. */
+  readonly prefixes: readonly Prefix[]
+  /** Pools whose advertisements look at labels of Services. */
+  readonly choosyPools: ReadonlySet<string>
+  /** Outcomes so far, by profile: thousands of Services are alike in all that is looked at. */
+  readonly known: Map<string, Pick<Demand, 'bids' | 'silent'>>
+}
+
+/** Ready for `planDemand`; good for as long as nothing in the input changes. */
+export function startDemands(input: DemandInput): DemandPlan {
+  const prefixes = new Map<string, Prefix>()
+  for (const { links } of input.members.values()) {
+    for (const { prefix } of links?.flatMap((link) => link.addresses) ?? []) {
+      prefixes.set(`${prefix.family} ${prefix.bits}/${prefix.length}`, prefix)
+    }
+  }
+  const choosy = [...input.advertisementsByPool].filter(([, ads]) =>
+    ads.some((ad) => ad.serviceSelectors.length > 0))
+  return {
+    ...input, prefixes: [...prefixes.values()], choosyPools: new Set(choosy.map(([pool]) => pool)),
+    known: new Map(),
+  }
+}
+
 /** Advertisements by the pools they select. */
 export function advertisementsByPool(
   config: Config,
@@ -68,7 +95,31 @@ export function advertisementsByPool(
  * Who may announce the holding. Tests are those of MetalLB 0.16's speaker in its order, then ours
  * about interfaces. If any node has a connected prefix for the address, only such nodes bid.
  */
-export function planDemand(input: DemandInput, holding: Holding): Demand {
+export function planDemand(plan: DemandPlan, holding: Holding): Demand {
+  const profile = profileOf(plan, holding)
+  const known = plan.known.get(profile) ?? judge(plan, holding)
+  plan.known.set(profile, known)
+  return { holding, bids: known.bids, silent: known.silent }
+}
+
+/** Everything of a holding that its demand depends on. */
+function profileOf(plan: DemandPlan, { service, address, pool }: Holding): string {
+  const labels = plan.choosyPools.has(pool)
+    ? JSON.stringify(Object.entries(service.labels).toSorted())
+    : ''
+  const covering = plan.prefixes.map((prefix) => prefixContains(prefix, address) ? '1' : '0').join('')
+  return `${pool}|${covering}|${service.hasSharingKey}|${servingNodes(plan, service)}|${labels}`
+}
+
+/** Where the Service can be served, as far as its policy asks for it. */
+function servingNodes({ endpoints }: DemandInput, service: Intent): string {
+  if (endpoints === undefined) return 'anywhere'
+  const serving = (endpoints.get(service.key) ?? []).filter((endpoint) => endpoint.canServe)
+  if (service.trafficPolicy === 'Cluster' || serving.length === 0) return String(serving.length > 0)
+  return [...new Set(serving.map(({ nodeName }) => nodeName ?? ''))].toSorted().join()
+}
+
+function judge(input: DemandInput, holding: Holding): Demand {
   const { service } = holding
   const ofPool = input.advertisementsByPool.get(holding.pool) ?? []
   if (ofPool.length === 0) return silentFor(holding, 'noL2Advertisement')

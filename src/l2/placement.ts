@@ -1,5 +1,5 @@
 /** Decides which of several eligible nodes owns a unit: MetalLB's hash, or sticky and balanced. */
-import { createHash } from 'node:crypto'
+import { hash } from 'node:crypto'
 
 /** `sticky` keeps owners and balances orphans; `hash` is MetalLB's stateless election. */
 export type Placement = 'sticky' | 'hash'
@@ -53,5 +53,5 @@ export function electOwner(input: PlacementInput): string | undefined {
 }
 
 function hashOf(node: string, text: string): string {
-  return createHash('sha256').update(`${node}#${text}`).digest('hex')
+  return hash('sha256', `${node}#${text}`)
 }

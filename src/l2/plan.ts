@@ -2,7 +2,7 @@
 import type { ClusterNode, Config, Endpoint } from '../config/model.ts'
 import type { Address } from '../net/model.ts'
 import {
-  advertisementsByPool, type Bid, type Demand, type DemandInput, type Holding, planDemand,
+  advertisementsByPool, type Bid, type Demand, type DemandPlan, type Holding, planDemand, startDemands,
 } from './demand.ts'
 import type { Member, Silence } from './model.ts'
 import { electOwner, type Placement } from './placement.ts'
@@ -75,10 +75,10 @@ export function planAnnouncements(input: AnnouncementInput): AnnouncementPlan {
   return { placed, silent }
 }
 
-function prepare(input: AnnouncementInput): DemandInput {
+function prepare(input: AnnouncementInput): DemandPlan {
   const nodes = new Map(input.nodes.map((node) => [node.name, node]))
   const members = new Map(input.members.map((member) => [member.name, member]))
-  return {
+  return startDemands({
     config: input.config,
     advertisementsByPool: advertisementsByPool(input.config),
     nodes,
@@ -87,7 +87,7 @@ function prepare(input: AnnouncementInput): DemandInput {
     endpoints: input.endpoints,
     ignoreExcludeLabel: input.ignoreExcludeLabel ?? false,
     everywhere: input.everywhere ?? false,
-  }
+  })
 }
 
 /** Holdings that share a Service or an address belong to one unit; order of input is kept. */

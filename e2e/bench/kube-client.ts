@@ -1,0 +1,205 @@
+/** The load on the API server: one task a process, plain HTTPS, a bounded number of connections. */
+import { readFileSync } from 'node:fs'
+import { Agent, request } from 'node:https'
+
+export interface Access {
+  readonly url: string
+  /** Path of the certificates, PEM. */
+  readonly ca: string
+  readonly token: string
+}
+
+/** The one argument, as JSON, beside `Access`; what is printed is JSON on the last line. */
+export type Task =
+  /** Makes Services `s<from>` and on, each with a slice of one endpoint. */
+  | { readonly kind: 'create'; readonly from: number; readonly count: number }
+  /** Patches the status of each of these Services: an address, then none; prints ms of each half. */
+  | { readonly kind: 'patch'; readonly count: number }
+  /** Prints `ready`, then wall time at which so many Services have an address and an event each. */
+  | { readonly kind: 'await'; readonly count: number }
+  /** Makes a Service for each address, one after the other, and deletes it; prints both instants. */
+  | { readonly kind: 'trials'; readonly addresses: readonly string[] }
+
+export interface Born {
+  readonly address: string
+  /** Wall time in ms, with fractions. */
+  readonly createdAtMs: number
+  readonly assignedAtMs: number
+}
+
+const connections = 8
+const settleMs = 1_500
+const trialCapMs = 10_000
+
+const given: { readonly access: Access; readonly task: Task } = JSON.parse(process.argv[2] ?? '')
+const { access, task } = given
+const ca = readFileSync(access.ca)
+const agent = new Agent({ keepAlive: true, maxSockets: connections })
+const services = '/api/v1/namespaces/default/services'
+const slices = '/apis/discovery.k8s.io/v1/namespaces/default/endpointslices'
+
+function wallMs(): number {
+  return performance.timeOrigin + performance.now()
+}
+
+function call(method: string, path: string, body?: unknown): Promise<string> {
+  return new Promise((resolve, reject) => {
+    const type = method === 'PATCH' ? 'application/merge-patch+json' : 'application/json'
+    const headers = { authorization: `Bearer ${access.token}`, 'content-type': type }
+    const sent = request(new URL(path, access.url), { method, ca, agent, headers }, (response) => {
+      let text = ''
+      response.on('data', (chunk: Buffer) => void (text += chunk.toString()))
+      response.on('end', () => {
+        const isGood = (response.statusCode ?? 500) < 300
+        if (isGood) resolve(text)
+        else reject(new Error(`${method} ${path}: ${response.statusCode} ${text.slice(0, 200)}`))
+      })
+    })
+    sent.on('error', reject)
+    sent.end(body === undefined ? undefined : JSON.stringify(body))
+  })
+}
+
+/** Lines of a watch, until disposed. */
+function watch(path: string, onObject: (type: string, object: Watched) => void): Disposable {
+  const headers = { authorization: `Bearer ${access.token}` }
+  const url = new URL(`${path}${path.includes('?') ? '&' : '?'}watch=true`, access.url)
+  const sent = request(url, { ca, headers }, (response) => {
+    let rest = ''
+    response.setEncoding('utf8')
+    response.on('data', (chunk: string) => {
+      const lines = (rest + chunk).split('\n')
+      rest = lines.pop() ?? ''
+      for (const line of lines) {
+        const event: { type: string; object: Watched } = JSON.parse(line)
+        onObject(event.type, event.object)
+      }
+    })
+  })
+  sent.on('error', () => {})
+  sent.end()
+  return { [Symbol.dispose]: () => void sent.destroy() }
+}
+
+interface Watched {
+  readonly metadata: { readonly name: string }
+  readonly reason?: string
+  readonly involvedObject?: { readonly name: string }
+  readonly status?: { readonly loadBalancer?: { readonly ingress?: readonly { readonly ip?: string }[] } }
+}
+
+function addressOf(object: Watched): string | undefined {
+  return object.status?.loadBalancer?.ingress?.[0]?.ip
+}
+
+/** At most so many at one time. */
+async function inParallel(count: number, act: (i: number) => Promise<unknown>): Promise<void> {
+  let next = 0
+  const lane = async (): Promise<void> => {
+    while (next < count) await act(next++)
+  }
+  await Promise.all(Array.from({ length: connections }, lane))
+}
+
+async function createService(name: string, address?: string): Promise<void> {
+  await call('POST', slices, {
+    apiVersion: 'discovery.k8s.io/v1', kind: 'EndpointSlice', addressType: 'IPv4',
+    metadata: { name: `${name}-x`, labels: { 'kubernetes.io/service-name': name } },
+    ports: [{ port: 80 }],
+    endpoints: [{ addresses: ['198.51.100.200'], conditions: { ready: true, serving: true } }],
+  })
+  if (address === undefined) await post(name, undefined)
+}
+
+function post(name: string, address: string | undefined): Promise<string> {
+  return call('POST', services, {
+    apiVersion: 'v1', kind: 'Service',
+    metadata: {
+      name, annotations: address === undefined ? {} : { 'metallb.io/loadBalancerIPs': address },
+    },
+    spec: {
+      type: 'LoadBalancer', allocateLoadBalancerNodePorts: false, ports: [{ port: 80 }],
+    },
+  })
+}
+
+async function patchAll(count: number): Promise<readonly number[]> {
+  const halves: number[] = []
+  for (const ingress of [[{ ip: '203.0.113.1' }], null]) {
+    const begun = performance.now()
+    await inParallel(count, (i) =>
+      call('PATCH', `${services}/s${i}/status`, { status: { loadBalancer: { ingress } } }))
+    halves.push(performance.now() - begun)
+  }
+  return halves
+}
+
+function awaitAll(count: number): Promise<{ assignedAtMs: number; eventsAtMs: number }> {
+  return new Promise((resolve) => {
+    const assigned = new Set<string>()
+    const told = new Set<string>()
+    let assignedAtMs = 0
+    let eventsAtMs = 0
+    const look = (): void => {
+      if (assigned.size >= count && assignedAtMs === 0) assignedAtMs = wallMs()
+      if (told.size >= count && eventsAtMs === 0) eventsAtMs = wallMs()
+      if (assignedAtMs > 0 && eventsAtMs > 0) resolve({ assignedAtMs, eventsAtMs })
+    }
+    watch(services, (_, object) => {
+      if (addressOf(object) !== undefined) assigned.add(object.metadata.name)
+      look()
+    })
+    watch('/api/v1/namespaces/default/events', (_, object) => {
+      if (object.reason === 'IPAllocated') told.add(object.involvedObject?.name ?? '')
+      look()
+    })
+    console.log('ready')
+  })
+}
+
+async function trials(addresses: readonly string[]): Promise<readonly Born[]> {
+  const born: Born[] = []
+  const seen = new Map<string, number>()
+  let notify = (): void => {}
+  using _ = watch(services, (type, object) => {
+    const address = type === 'DELETED' ? undefined : addressOf(object)
+    if (address === undefined || seen.has(address)) return
+    seen.set(address, wallMs())
+    notify()
+  })
+  for (const [i, address] of addresses.entries()) {
+    const name = `trial-${i}`
+    await createService(name, address)
+    await sleep(settleMs)
+    const createdAtMs = wallMs()
+    const isAssigned = new Promise<void>((resolve) => void (notify = resolve))
+    await post(name, address)
+    if (!seen.has(address)) await Promise.race([isAssigned, sleep(trialCapMs)])
+    born.push({ address, createdAtMs, assignedAtMs: seen.get(address) ?? Number.NaN })
+    await sleep(settleMs)
+    await call('DELETE', `${services}/${name}`)
+    await call('DELETE', `${slices}/${name}-x`).catch(() => '') // the API server's own controller may be faster
+  }
+  return born
+}
+
+function sleep(ms: number): Promise<void> {
+  return new Promise((resolve) => setTimeout(resolve, ms))
+}
+
+async function perform(): Promise<unknown> {
+  switch (task.kind) {
+    case 'create':
+      await inParallel(task.count, (i) => createService(`s${task.from + i}`))
+      return {}
+    case 'patch':
+      return patchAll(task.count)
+    case 'await':
+      return awaitAll(task.count)
+    case 'trials':
+      return trials(task.addresses)
+  }
+}
+
+console.log(JSON.stringify(await perform()))
+process.exit(0)
