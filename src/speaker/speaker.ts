@@ -84,8 +84,7 @@ export async function runSpeaker(
   parts.statuses = createStatuses({ writer, namespace, node, owner: parts.owner })
   loop.mark()
   await stopped
-  await loop.idle()
-  announcer.announce([])
+  share.stop()
   log.info('speaker stopped', { node })
 }
 
