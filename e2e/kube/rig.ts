@@ -47,6 +47,8 @@ export interface Rig extends AsyncDisposable {
   serviceWhen(name: string, what: string, holds: (service: unknown) => boolean): Promise<unknown>
   /** Events about the Service `default/NAME`, read with kubectl: `TYPE REASON COMPONENT ×COUNT MESSAGE`. */
   events(name: string): Promise<readonly string[]>
+  /** Hardware addresses that answer for an IPv4 address when the client asks by broadcast, `times` times. */
+  answers(address: string, times?: number): Promise<ReadonlySet<string>>
   startController(...args: readonly string[]): Promise<Role>
   /** Makes the Pod as well, where there is none. */
   startSpeaker(on: string, ...args: readonly string[]): Promise<Role>
@@ -123,6 +125,12 @@ function describeRig(lab: Lab, server: KubeServer): Omit<Rig, typeof Symbol.asyn
         `${textAt(event, 'type')} ${textAt(event, 'reason')} ${textAt(event, 'source', 'component')} ` +
         `×${String(at(event, 'count'))} ${textAt(event, 'message')}`
       )
+    },
+    answers: async (address, times = 1) => {
+      const { stdout } = await lab.host('client').exec([
+        'arping', '-b', '-c', String(times), '-w', String(times + 1), '-I', 'eth0', address,
+      ], { capMs: waitMs })
+      return new Set([...stdout.matchAll(/\[([0-9A-Fa-f:]{17})\]/g)].map(([, mac = '']) => mac.toLowerCase()))
     },
     startController: (...args) =>
       start(api, 'controller', [

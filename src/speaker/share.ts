@@ -98,7 +98,11 @@ function turn(parts: ShareParts, memory: Memory): void {
   intake.take(feed.configObjects(), feed.lastGood())
   tellState(parts)
   const { config } = intake
-  if (config === undefined) return
+  if (config === undefined) {
+    // Nothing good was ever read: there is nothing to apply, and status says why.
+    memory.isSettled = true
+    return
+  }
   const services = [...feed.services.values()].map((live) => live.intent)
   const held = planHeld(config, services.toSorted(compareKeys), parts.options.loadBalancerClass)
   const plan = planAnnouncements({
@@ -176,7 +180,7 @@ function publish(parts: ShareParts, memory: Memory, announcements: readonly Anno
       if (!spoken.has(service)) spoken.set(service, { service, interfaces: names })
     }
   }
-  statuses?.sync(feed.l2Statuses.values(), spoken)
+  if (feed.hasL2Statuses) statuses?.sync(feed.l2Statuses.values(), spoken)
 }
 
 /** A withdrawal says why, Service by Service. */
