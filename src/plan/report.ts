@@ -63,6 +63,27 @@ export function heldRows(held: HeldPlan, announcements: AnnouncementPlan): reado
   }))
 }
 
+/** Rows where no configuration was ever good: nothing is assigned, nothing taken, nothing announced. */
+export function unreadRows(
+  services: ReadonlyMap<string, { readonly intent: Intent }>, loadBalancerClass: string,
+): readonly ServiceRow[] {
+  const ours = [...services.values()].filter(({ intent }) =>
+    intent.isLoadBalancer && (intent.loadBalancerClass ?? '') === loadBalancerClass
+  )
+  return ours.map(({ intent }) => {
+    const addresses = intent.held.map(formatAddress)
+    const hasNone = addresses.length === 0
+    return {
+      namespace: intent.namespace, name: intent.name,
+      verdict: hasNone ? 'refused' : 'kept',
+      reason: hasNone ? 'configurationStale' : '',
+      message: hasNone ? 'no configuration was ever accepted' : '',
+      pool: null, addresses, announcements: [],
+      silent: addresses.map((address) => ({ address, node: null, reason: 'configurationStale' })),
+    }
+  })
+}
+
 /** Whether a row is bad news: refused, or an address that nobody announces. */
 export function isBadNews(row: ServiceRow): boolean {
   return row.verdict === 'refused' || row.silent.length > 0
