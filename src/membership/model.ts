@@ -32,7 +32,8 @@ export type RingDrop =
   | 'unknownMember' | 'tooLong'
 
 /** Why the shell dropped something before the ring saw it. */
-export type ShellDrop = 'label' | 'undecryptable' | 'unencrypted' | 'streamFailed' | 'sendFailed' | 'overload'
+export type ShellDrop = 'label' | 'undecryptable' | 'unencrypted' | 'streamFailed' | 'sendFailed'
+  | 'overload' | 'wrongSocket' | 'legUnavailable'
 
 export type Drop = RingDrop | ShellDrop | PacketFailure | StreamFailure
 
