@@ -9,6 +9,7 @@ import {
   settleMs,
 } from './limits.ts'
 import { hush, isSpoken, release } from './own.ts'
+import { startRound } from './round.ts'
 import {
   hearingOf, isAliveNode, lookAt, note, type Ownership, setTerm, tell, type Unit,
 } from './state.ts'
@@ -83,7 +84,8 @@ export function contest(o: Ownership, unit: Unit, rival: string, now: Millis): v
  * because nothing is heard of it here costs us the others too: they are handed over to it.
  */
 export function onRival(
-  o: Ownership, unit: Unit, { rival, term }: { rival: string; term: number }, now: Millis,
+  o: Ownership, unit: Unit,
+  { rival, term, isGossip }: { rival: string; term: number; isGossip?: boolean }, now: Millis,
 ): void {
   const { own } = unit
   if (own === undefined || term < own.term || rival === o.self) return
@@ -100,7 +102,10 @@ export function onRival(
     own.offer = { to: rival, cause: 'handOver', sinceMs: now, tries: 0, nextMs: now }
     return lookAt(o, unit, now)
   }
-  contest(o, unit, rival, now)
+  if (isGossip !== true) contest(o, unit, rival, now)
+  else if (own.hush === undefined && unit.round === undefined) {
+    startRound(o, unit, 'check', { atMs: now, legs: unit.legs })
+  }
 }
 
 /** A foreign host asserts what we own: silent in the same frame; it goes on beating. */

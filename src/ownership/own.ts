@@ -27,7 +27,7 @@ export function take(o: Ownership, unit: Unit, taking: Taking, now: Millis): voi
     graceUntilMs: taking.isHanded === true ? now + handedMs : 0,
     scope: taking.scope, provisionalUntilMs: taking.isProvisional === true ? now + provisionalMs : 0,
     offer: undefined, refused: new Map(), better: undefined, defendedMs: Number.NEGATIVE_INFINITY,
-    conflict: undefined,
+    conflict: undefined, ineligibleMs: undefined,
   }
   o.owned.add(unit)
   setOwner(o, unit, o.self, now)
