@@ -9,7 +9,7 @@ import {
 } from './gossip.ts'
 import { type Host, plugHost, startAsker, startClient, suppressAsks, type NeighbourTiming } from './hosts.ts'
 import {
-  addLeg, type Brain, createMachine, type Machine, receiveMessage, start, type Surroundings,
+  addLeg, type Brain, createMachine, type Machine, ownTime, receiveMessage, start, type Surroundings,
   touchWorld, trueTime,
 } from './machine.ts'
 import { nodeName, type Options, planHost, planLeg, planUnit, type Unit } from './plan.ts'
@@ -316,6 +316,9 @@ function observeRights(cluster: Cluster, machine: Machine): void {
   }
 }
 
+/** A voice of somebody who does not hear lasts for an instant. */
+const voiceMs: Millis = 0.01
+
 /** Voices on the bridge that no right covers. */
 function observe(cluster: Cluster, { segment, from, frame }: Captured): void {
   const node = cluster.macs.get(from.mac)
@@ -326,7 +329,15 @@ function observe(cluster: Cluster, { segment, from, frame }: Captured): void {
   if (unit === undefined) return
   const place = placeOf(cluster.record, unit, segment.name)
   const { nowMs } = cluster.clock
-  if (place === undefined || place.open.has(node) && wouldAnswer(place, node, nowMs)) return
+  if (place === undefined || wouldAnswer(place, node, nowMs)) return
+  const machine = machineOf(cluster, node)
+  const hasRight = machine.rights.some((right) =>
+    right.unit === unit && ownTime(machine) < right.notAfterMs)
+  if (hasRight) {
+    // It cannot be asked, since it does not hear; but it has spoken.
+    place.tenures.push({ node, fromMs: nowMs, toMs: nowMs + voiceMs, side: from.side })
+    return
+  }
   cluster.record.strays.push({ unit, segment: segment.name, node, atMs: nowMs, side: from.side })
   tell(cluster.record, nowMs, node, `STRAY voice for ${unit} on ${segment.name}`)
 }
