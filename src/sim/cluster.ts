@@ -240,24 +240,18 @@ export function spreadApi(
 function worldOf(cluster: Cluster, machine: Machine): World {
   const { api, options } = cluster
   const peers = peersOf(cluster, machine)
-  const nominees: Nominee[] = peers.filter((peer) => peer.isAlive && peer.legs.length > 0)
-    .filter(({ name }) => !api.excluded.has(name)).map((peer) => nominate(options, peer))
-  const wishes: Wish[] = [...cluster.seen.get(machine.name)?.values() ?? []].map((unit) => ({
-    key: unit.key, addresses: unit.addresses, nominees, hint: api.hints.get(unit.key),
-  }))
+  const able = peers.filter(({ name, isAlive, legs }) =>
+    isAlive && legs.length > 0 && !api.excluded.has(name))
+  const wishes = [...cluster.seen.get(machine.name)?.values() ?? []].map((unit): Wish => {
+    const { key, addresses, interfaces } = unit
+    const nominees = able.map(({ name }): Nominee => ({ node: name, score: 0, interfaces }))
+    return { key, addresses, nominees, hint: api.hints.get(key) }
+  })
   return {
     self: machine.name, placement: options.placement, wishes, peers, expected: [...api.pods],
     isDraining: api.draining.has(machine.name), moves: api.moves,
     gateways: new Map(cluster.gateways.map(({ addresses }, i) => [2 + i, addresses])),
   }
-}
-
-const everywhere: ReadonlyMap<string, 'all'> = {
-  ...new Map<string, 'all'>(), get: () => 'all', has: () => true,
-}
-
-function nominate(_options: Options, peer: Peer): Nominee {
-  return { node: peer.name, score: 0, interfaces: everywhere }
 }
 
 function peersOf(cluster: Cluster, machine: Machine): readonly Peer[] {

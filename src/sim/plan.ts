@@ -91,6 +91,8 @@ export function planHost(number: number, segment: number): {
 export interface Unit {
   readonly key: string
   readonly addresses: readonly UnitAddress[]
+  /** Every node answers on all its legs. */
+  readonly interfaces: ReadonlyMap<string, 'all'>
 }
 
 export function planUnit(index: number, isDual: boolean): Unit {
@@ -98,5 +100,6 @@ export function planUnit(index: number, isDual: boolean): Unit {
   const ipv6 = `2001:db8:2::${(index + 1).toString(16)}`
   const texts = index >= mostIPv4Units ? [ipv6] : isDual ? [ipv4, ipv6] : [ipv4]
   const addresses = texts.map((text) => ({ address: address(text), text }))
-  return { key: texts[0] ?? '', addresses }
+  const interfaces = new Map(texts.map((text) => [text, 'all' as const]))
+  return { key: texts[0] ?? '', addresses, interfaces }
 }
