@@ -18,6 +18,10 @@ const imports: Readonly<Record<string, Readonly<Record<string, string>>>> = {
     net: 'addresses are printed', config: 'the world is its input', ipam: 'one half of a decision',
     l2: 'the other half',
   },
+  'ownership': {
+    net: 'addresses are owned', l2: 'frames are built and read, and its election reused',
+    config: 'its tests name addresses',
+  },
   'l2/linux': { net: 'interfaces have addresses', l2: 'it performs what the engine wants' },
   'forward': {
     net: 'rules name addresses', config: 'Services and endpoints become rules',
@@ -105,7 +109,7 @@ const vendors: Readonly<Record<string, string>> = {
 }
 
 /** Parts without I/O, clock, randomness or state of their own: decisions only. */
-const core = new Set(['net', 'config', 'ipam', 'l2', 'plan'])
+const core = new Set(['net', 'config', 'ipam', 'l2', 'ownership', 'plan'])
 
 /** `as`, `!` and `any` are allowed where foreign memory and foreign objects are narrowed. */
 const narrowing = /^src\/(l2\/linux\/\w+|kube\/api)\.ts$/

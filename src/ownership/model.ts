@@ -50,6 +50,11 @@ export interface Wish {
   readonly addresses: readonly UnitAddress[]
   /** Eligible nodes, by name. Empty = nobody may. */
   readonly nominees: readonly Nominee[]
+  /**
+   * The same without the prefix rule, as MetalLB sees it: used while a member that is not capable
+   * lives, and 10 s longer. undefined = the same as `nominees`.
+   */
+  readonly wideNominees?: readonly Nominee[] | undefined
   /** Node that owned it last as far as stored anywhere (ServiceL2Status, state directory). */
   readonly hint: string | undefined
 }
@@ -63,13 +68,27 @@ export interface World {
   readonly peers: readonly Peer[]
   /** Nodes that have a speaker Pod: a start waits for them to join, 3 s at most. */
   readonly expected: readonly string[]
+  /** Routers on our own legs, by ifindex: the first to be asked whether we are heard. */
+  readonly gateways: ReadonlyMap<number, readonly Address[]>
   /** This node is leaving: hand everything over. */
   readonly isDraining: boolean
   /** Units that somebody asked to move: key → node. */
   readonly moves: ReadonlyMap<string, string>
 }
 
-/** What happens to a node. Frames and messages that were queued together come together. */
+/**
+ * What happens to a node. Frames and messages that were queued together come together.
+ *
+ * Duty of the shell, in each turn of its loop, whatever woke it (the stall rule of design §5):
+ *   1. read every socket of frames to its end, then every queue of messages to its end;
+ *   2. `step` with `frames` (if any), then with `messages` (if any), then `world` if it changed,
+ *      and perform the effects of each at once: `rights` may take back what is now forbidden;
+ *   3. answer those of the frames that `answerableAsks` lets through, from the rights of that instant,
+ *      reading the clock immediately before each answer;
+ *   4. only then, if the instant of the last `wake` effect has come, `step` with `wake`.
+ * Beats leave, and claims are made, in `wake` alone. A wake that comes more than 40 ms late does
+ * nothing but ask for another turn, so that the queues are read first.
+ */
 export type Event =
   | { readonly kind: 'world'; readonly world: World }
   | { readonly kind: 'frames'; readonly frames: readonly ReceivedFrame[] }
@@ -106,9 +125,16 @@ export interface Right {
 export type Effect =
   /** The responder answers exactly these from now on; announcements of others stop at once. */
   | { readonly kind: 'rights'; readonly rights: readonly Right[] }
-  /** Start the announcement burst of these addresses on these interfaces (engine). */
+  /** A beat is about to leave: this is the new `notAfterMs` of all present rights. */
+  | { readonly kind: 'extend'; readonly notAfterMs: Millis }
+  /**
+   * Start the announcement burst of these addresses on this interface (engine), or start it again.
+   * Each round of it may leave only while the right lasts.
+   */
   | { readonly kind: 'announce'; readonly texts: readonly string[]; readonly ifindex: number }
-  | { readonly kind: 'send'; readonly ifindex: number; readonly frame: Uint8Array }
+  /** Leaves only before `notAfterMs`, read from the clock immediately before. */
+  | { readonly kind: 'send'; readonly ifindex: number; readonly frame: Uint8Array
+      readonly notAfterMs: Millis }
   /** Straight to a member; on a leg where given (from our address there to its address there). */
   | { readonly kind: 'tell'; readonly to: string; readonly ifindex: number | undefined
       readonly bytes: Uint8Array }
@@ -144,4 +170,12 @@ export type Note =
       readonly mac: Mac | undefined }
   | { readonly kind: 'strictARP'; readonly node: string; readonly text: string; readonly mac: Mac }
   | { readonly kind: 'postponed'; readonly unit: string
-      readonly reason: 'ownerAnswers' | 'segmentUnheard' | 'memberAnswers' | 'contested' | 'inConflict' }
+      readonly reason: Postponement }
+
+/** Why a claim has to wait. */
+export type Postponement =
+  | 'ownerAnswers' // no beats, but its MAC answers on the wire
+  | 'segmentUnheard' // nobody answered this node's control requests
+  | 'memberAnswers' // another member owns it already
+  | 'contested' // its owner is silent because a foreign host answered
+  | 'inConflict' // a foreign host answers

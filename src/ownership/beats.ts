@@ -1,0 +1,134 @@
+/** An owner's beats: its list, whom it tells, and the fence that each beat extends. */
+import type { Millis } from '../net/model.ts'
+import {
+  digestOf, encodeMessage, type Entry, entryOf, isForeign, isLast, isRemoved, messageOf, noMac,
+  pagesOf,
+} from './codec.ts'
+import { legOf, monitorsOf } from './fleet.ts'
+import { ownedLegs } from './hearing.ts'
+import { beatMs, fenceMs } from './limits.ts'
+import { spokenLegs } from './own.ts'
+import { type Ownership, tell } from './state.ts'
+
+type Targets = Ownership['targets']
+
+/** Whether the fence of the present rights has ended before now. */
+export function isFenced(o: Ownership, now: Millis): boolean {
+  return !o.isAlone && now >= o.notAfterMs
+}
+
+/**
+ * Sends the beat that is due, or that a change of the list makes due, and extends the fence: one
+ * act. Only in `wake`, after every queue was read. Returns the instant of the next.
+ */
+export function sendBeats(o: Ownership, now: Millis): Millis {
+  if (o.isAlone) return stayAlone(o)
+  if (!o.isListDirty && o.listed.size === 0) return Number.POSITIVE_INFINITY
+  if (!o.isListDirty && now < o.nextBeatMs) return o.nextBeatMs
+  const base = o.revision
+  const changes = o.isListDirty ? renewList(o) : []
+  o.isListDirty = false
+  if (o.lastTargets === '') renewTargets(o)
+  const pages = pagesOf(changes)
+  const entries = pages.length === 1 ? changes : []
+  for (const target of o.targets) {
+    if (pages.length > 1) sendList(o, target.to)
+    sendBeat(o, target, { base, entries, flags: 0 })
+  }
+  o.nextBeatMs = now + beatMs
+  if (o.listed.size === 0) return Number.POSITIVE_INFINITY
+  o.notAfterMs = now + fenceMs
+  o.out.push({ kind: 'extend', notAfterMs: o.notAfterMs })
+  return o.nextBeatMs
+}
+
+function stayAlone(o: Ownership): Millis {
+  if (o.isListDirty) renewList(o)
+  o.isListDirty = false
+  if (o.notAfterMs !== Number.POSITIVE_INFINITY) {
+    o.notAfterMs = Number.POSITIVE_INFINITY
+    o.isRightsDirty = true
+  }
+  return Number.POSITIVE_INFINITY
+}
+
+function sendBeat(
+  o: Ownership, target: Targets[number],
+  { base, entries, flags }: { base: number; entries: readonly Entry[]; flags: number },
+): void {
+  const { incarnation, revision, digest } = o
+  const { to, ifindex, mac } = target
+  const message = messageOf('beat', { flags, incarnation, revision, base, digest, mac, entries })
+  o.counts.sent++
+  o.out.push({ kind: 'tell', to, ifindex, bytes: encodeMessage(message) })
+}
+
+/** Brings the list up to date; returns what changed. */
+function renewList(o: Ownership): readonly Entry[] {
+  const before = o.listed
+  const listed = new Map<string, { term: number; flags: number }>()
+  const changes: Entry[] = []
+  let digest = 0
+  for (const unit of o.owned) {
+    const { own, key } = unit
+    const isVoice = own !== undefined && own.hush === undefined && spokenLegs(o, unit).length > 0
+    if (own === undefined || (!isVoice && own.hush !== 'conflict')) continue
+    const flags = own.hush === 'conflict' ? isForeign : 0
+    const was = before.get(key)
+    const isSame = was?.term === own.term && was.flags === flags
+    listed.set(key, isSame ? was : { term: own.term, flags })
+    digest ^= itemDigest(key, own.term, flags)
+    if (!isSame) changes.push(entryOf(key, { term: own.term, flags }))
+  }
+  for (const [key, { term }] of before) {
+    if (!listed.has(key)) changes.push(entryOf(key, { term, flags: isRemoved }))
+  }
+  if (changes.length === 0) return changes
+  o.listed = listed
+  o.digest = digest >>> 0
+  o.revision++
+  return changes
+}
+
+/** Order does not matter: the digest of a list is the exclusive or of these. */
+export function itemDigest(unit: string, term: number, flags: number): number {
+  return Math.imul(digestOf(unit) ^ Math.imul(term, 0x9e3779b1), 2 * flags + 1)
+}
+
+/** The whole list, in pages. */
+export function sendList(o: Ownership, to: string): void {
+  const entries = [...o.listed].map(([key, { term, flags }]) => entryOf(key, { term, flags }))
+  const pages = pagesOf(entries)
+  const { incarnation, revision, digest } = o
+  pages.forEach((page, i) => {
+    const base = pages.length * 0x10000 + i
+    tell(o, to, 'list', { incarnation, revision, digest, base, entries: page })
+  })
+}
+
+/** Three monitors on each segment; where none has a leg, three by any way. */
+function renewTargets(o: Ownership): void {
+  const before = o.targets
+  const targets: Targets[number][] = []
+  for (const ifindex of ownedLegs(o)) {
+    const leg = o.legs.get(ifindex)
+    if (leg === undefined || o.hearing.get(ifindex)?.isDeaf === true) continue
+    for (const to of monitorsOf(o, ifindex)) targets.push({ to, ifindex, mac: leg.mac })
+    const isShared = [...o.peers.keys()].some((name) =>
+      name !== o.self && legOf(o, name, ifindex) !== undefined
+    )
+    if (isShared) continue
+    for (const to of monitorsOf(o, undefined)) {
+      if (!targets.some((known) => known.to === to && known.ifindex === undefined)) {
+        targets.push({ to, ifindex: undefined, mac: noMac })
+      }
+    }
+  }
+  o.targets = targets
+  o.lastTargets = 'known'
+  for (const old of before) {
+    if (old.ifindex !== undefined && o.hearing.get(old.ifindex)?.isDeaf === true) continue
+    const isKept = targets.some(({ to, ifindex }) => to === old.to && ifindex === old.ifindex)
+    if (!isKept) sendBeat(o, old, { base: o.revision, entries: [], flags: isLast })
+  }
+}

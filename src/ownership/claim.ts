@@ -1,0 +1,186 @@
+/** Claims: who waits for how long before it probes for a unit without owner, and what delays it. */
+import type { Millis } from '../net/model.ts'
+import { isForeign } from './codec.ts'
+import {
+  fenceMs, postponeMaxMs, postponeMs, rankMs, reportAfterMs, slowMs, suspectMs, unheardRetryMs,
+} from './limits.ts'
+import type { Cause, Postponement } from './model.ts'
+import { isAliveNode, lookAt, note, type Ownership, setOwner, type Unit } from './state.ts'
+import { startRound } from './round.ts'
+import { mayOwn, ranksOf } from './units.ts'
+
+export interface Loss {
+  readonly suspect: string | undefined
+  readonly cause: Cause
+  /** L */
+  readonly lastBeatMs: Millis
+  /** Own legs on which it fell silent; undefined = everywhere. */
+  readonly segments: readonly number[] | undefined
+}
+
+/** Units whose owner is silent: this node takes its place in the queue of each. */
+export function orphan(o: Ownership, units: readonly Unit[], loss: Loss, now: Millis): void {
+  const able = units.filter((unit) => unit.own === undefined && mayOwn(o, unit, now))
+  if (able.length === 0) return
+  const lost = new Set(units)
+  for (const unit of loss.suspect === undefined ? [] : o.units.values()) {
+    if (unit.owner === loss.suspect && unit.wish !== undefined) lost.add(unit)
+  }
+  const ranks = ranksOf(o, [...lost], loss.suspect, now)
+  for (const unit of able) {
+    const rank = ranks.get(unit)?.indexOf(o.self) ?? -1
+    if (rank >= 0) attempt(o, unit, loss, { rank, now })
+  }
+}
+
+/** Sets, or corrects, one attempt: the latest L counts. */
+export function attempt(
+  o: Ownership, unit: Unit, loss: Loss, at: { readonly rank: number; readonly now: Millis },
+): void {
+  const { suspect, cause, lastBeatMs } = loss
+  const startMs = Math.max(at.now, lastBeatMs + fenceMs + rankMs * at.rank)
+  const known = unit.attempt
+  const segments = loss.segments === undefined ? undefined : new Set(loss.segments)
+  if (known !== undefined && known.suspect === suspect) {
+    for (const ifindex of known.segments ?? []) segments?.add(ifindex)
+    const isLater = lastBeatMs > known.lastBeatMs
+    unit.attempt = { ...known, segments, lastBeatMs: Math.max(lastBeatMs, known.lastBeatMs) }
+    // Begun, or waiting after an answer: only a later L moves it.
+    if (!isLater || unit.round !== undefined) return
+    unit.attempt.startMs = Math.max(startMs, known.told === undefined ? 0 : known.startMs)
+  } else {
+    unit.round = undefined
+    unit.attempt = {
+      suspect, cause, lastBeatMs, startMs, sinceMs: at.now, segments, backoffMs: 0,
+      told: undefined, unicastMs: undefined, isProvisional: false,
+    }
+  }
+  unit.darkMs ??= lastBeatMs
+  lookAt(o, unit, unit.attempt.startMs)
+}
+
+/** The turn of an attempt: starts its probe round if it still may. */
+export function stepAttempt(o: Ownership, unit: Unit, now: Millis): void {
+  const { attempt: waiting } = unit
+  if (waiting === undefined || unit.round !== undefined || unit.own !== undefined) return
+  if (now < waiting.startMs) return lookAt(o, unit, waiting.startMs)
+  if (!mayOwn(o, unit, now)) {
+    unit.attempt = undefined
+    return
+  }
+  if (isContested(o, unit, waiting.suspect, now)) {
+    return postpone(o, unit, { reason: 'contested', waitMs: slowMs }, now)
+  }
+  if (isBeating(o, unit, now)) return
+  const legs = [...unit.legs].filter((ifindex) =>
+    (waiting.segments === undefined || waiting.segments.has(ifindex)) &&
+    !unit.legs.has(o.twins.get(ifindex) ?? -1)
+  )
+  startRound(o, unit, 'claim', { atMs: now, legs: new Set(legs.length > 0 ? legs : unit.legs) })
+}
+
+/** Its owner beats, and says that a foreign host answers for the unit. */
+function isContested(
+  o: Ownership, unit: Unit, suspect: string | undefined, now: Millis,
+): boolean {
+  if (now < unit.contestedUntilMs) return true
+  const record = o.beats.get(suspect ?? unit.owner ?? '')
+  const flags = record?.list.get(unit.key)?.flags ?? 0
+  return (flags & isForeign) !== 0 && [...record?.heard.values() ?? []].some((atMs) =>
+    now - atMs < slowMs
+  )
+}
+
+/** Beats have come after all: the attempt waits for the fence of the last, or is over. */
+export function isBeating(o: Ownership, unit: Unit, now: Millis): boolean {
+  const { attempt: waiting } = unit
+  const beatMs = waiting === undefined ? undefined : lastBeatOf(o, unit, waiting.suspect)
+  if (waiting === undefined || beatMs === undefined || beatMs <= waiting.lastBeatMs) return false
+  unit.round = undefined
+  if (now - beatMs < suspectMs) {
+    unit.attempt = undefined
+    unit.darkMs = undefined
+    return true
+  }
+  waiting.lastBeatMs = beatMs
+  waiting.startMs = Math.max(now + 1, beatMs + fenceMs)
+  lookAt(o, unit, waiting.startMs)
+  return true
+}
+
+/** The last beat for the unit on the segments of the attempt, if this node gets beats at all. */
+function lastBeatOf(
+  o: Ownership, unit: Unit, suspect: string | undefined,
+): Millis | undefined {
+  const record = suspect === undefined ? undefined : o.beats.get(suspect)
+  if (record?.list.has(unit.key) !== true) return undefined
+  const { segments } = unit.attempt ?? {}
+  let latest: Millis | undefined
+  for (const [ifindex, atMs] of record.heard) {
+    if (segments !== undefined && ifindex !== 0 && !segments.has(ifindex)) continue
+    latest = Math.max(latest ?? 0, atMs)
+  }
+  return latest
+}
+
+export interface Wait {
+  readonly reason: Postponement
+  readonly waitMs: Millis
+}
+
+/** The claim waits; told once for each reason, and an answering owner only after 5 s. */
+export function postpone(
+  o: Ownership, unit: Unit, { reason, waitMs }: Wait, now: Millis,
+): void {
+  const { attempt: waiting } = unit
+  unit.round = undefined
+  if (waiting === undefined) return
+  waiting.startMs = now + waitMs
+  lookAt(o, unit, waiting.startMs)
+  const isEarly = reason === 'ownerAnswers' && now - waiting.sinceMs < reportAfterMs
+  if (waiting.told === reason || isEarly) return
+  waiting.told = reason
+  note(o, { kind: 'postponed', unit: unit.key, reason })
+}
+
+/** The suspect answered without beating: again after F, then more and more rarely. */
+export function postponeAnswered(o: Ownership, unit: Unit, now: Millis): void {
+  const { attempt: waiting } = unit
+  if (waiting === undefined) return
+  const waitMs = Math.min(postponeMaxMs, waiting.backoffMs * 2 || postponeMs)
+  waiting.backoffMs = waitMs
+  unit.darkMs = undefined
+  postpone(o, unit, { reason: 'ownerAnswers', waitMs }, now)
+}
+
+/** The round was silent, but perhaps only because nobody hears this node. */
+export function postponeUnheard(o: Ownership, unit: Unit, now: Millis): void {
+  postpone(o, unit, { reason: 'segmentUnheard', waitMs: unheardRetryMs }, now)
+}
+
+/** The attempt is over: somebody owns the unit. */
+export function endAttempt(o: Ownership, unit: Unit, owner: string, now: Millis): void {
+  const wasWaiting = unit.attempt !== undefined
+  unit.attempt = undefined
+  if (unit.round?.purpose === 'claim') unit.round = undefined
+  setOwner(o, unit, owner, now)
+  unit.darkMs = undefined
+  if (wasWaiting && owner !== o.self) o.claimsRevision++
+}
+
+/** A node that is gone by membership: its units are orphans, its fence has long ended. */
+export function orphanDead(o: Ownership, now: Millis): void {
+  const byOwner = new Map<string, Unit[]>()
+  for (const unit of o.units.values()) {
+    const { owner } = unit
+    if (unit.wish === undefined || owner === undefined || isAliveNode(o, owner)) continue
+    if (unit.attempt !== undefined || unit.own !== undefined) continue
+    const list = byOwner.get(owner)
+    if (list === undefined) byOwner.set(owner, [unit])
+    else list.push(unit)
+  }
+  for (const [suspect, units] of byOwner) {
+    const cause: Cause = 'ownerSilent'
+    orphan(o, units, { suspect, cause, lastBeatMs: now - fenceMs, segments: undefined }, now)
+  }
+}

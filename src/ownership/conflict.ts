@@ -1,0 +1,190 @@
+/** Voices of others for an address: members that own or claim it too, and foreign hosts. */
+import type { Mac } from '../l2/model.ts'
+import { insertAt } from '../l2/schedule.ts'
+import type { Millis } from '../net/model.ts'
+import { endAttempt, postpone, postponeAnswered } from './claim.ts'
+import { entryOf } from './codec.ts'
+import {
+  conflictMaxMs, conflictMinMs, defendMs, graceMs, probeGapMs, quietMs, rankMs, repeatMs, roundMs,
+  settleMs,
+} from './limits.ts'
+import { hush, isSpoken, release } from './own.ts'
+import {
+  hearingOf, isAliveNode, lookAt, note, type Ownership, setTerm, tell, type Unit,
+} from './state.ts'
+import { answerFrame, controlFrame } from './wire.ts'
+
+export interface Voice {
+  readonly text: string
+  readonly mac: Mac
+  readonly ifindex: number
+  readonly atMs: Millis
+  /** It was sent to this node alone. */
+  readonly isToUs: boolean
+}
+
+/** A frame asserts one of the unit's addresses for a MAC that is not ours. */
+export function onVoice(o: Ownership, unit: Unit, voice: Voice, now: Millis): void {
+  const node = o.macs.get(voice.mac)
+  if (unit.own !== undefined) {
+    if (node === undefined) foreignVoice(o, unit, voice, now)
+    else memberVoice(o, unit, { node, voice }, now)
+    return
+  }
+  if (node === undefined) {
+    if (unit.round !== undefined && unit.attempt !== undefined) foreignAnswer(o, unit, voice, now)
+    return
+  }
+  if (unit.attempt !== undefined && unit.attempt.suspect === node) {
+    if (unit.round !== undefined) suspectAnswers(o, unit, voice, now)
+    else if (unit.attempt.unicastMs !== undefined && voice.isToUs) {
+      unit.attempt.unicastMs = undefined
+      postponeAnswered(o, unit, now)
+    }
+    return
+  }
+  unit.pick = undefined
+  if (unit.owner === node && unit.attempt === undefined) return
+  const wasProbing = unit.round !== undefined
+  endAttempt(o, unit, node, now)
+  if (!wasProbing) return
+  note(o, { kind: 'postponed', unit: unit.key, reason: 'memberAnswers' })
+  tell(o, node, 'query', { entries: [entryOf(unit.key, { term: unit.term })] })
+}
+
+/** Another member answers for what we own: silence at once, then the wire decides. */
+function memberVoice(
+  o: Ownership, unit: Unit, { node, voice }: { node: string; voice: Voice }, now: Millis,
+): void {
+  const { own, round } = unit
+  if (own === undefined) return
+  if (own.offer?.to === node) {
+    return release(o, unit, { cause: own.offer.cause, to: node }, now)
+  }
+  if (now < own.graceUntilMs) return
+  if (own.hush === undefined) return contest(o, unit, node, now)
+  if (round === undefined || own.hush === 'conflict') return
+  // What was under way when the round began is no answer to it.
+  if (voice.atMs < round.startMs + graceMs) return
+  release(o, unit, { cause: own.hush === 'expired' ? 'expired' : 'contested', to: node }, now)
+  tell(o, node, 'query', { entries: [entryOf(unit.key, { term: unit.term })] })
+}
+
+/** Somebody has a higher term, or a voice: this owner is silent at once and probes. */
+export function contest(o: Ownership, unit: Unit, rival: string, now: Millis): void {
+  if (unit.own?.hush !== undefined) return
+  unit.round = undefined
+  hush(o, unit, 'contested', now)
+  if (rival !== o.self) tell(o, rival, 'query', { entries: [entryOf(unit.key, { term: unit.term })] })
+}
+
+/**
+ * Another member owns the unit with `term`, as a message or a beat says. A segment that it claimed
+ * because nothing is heard of it here costs us the others too: they are handed over to it.
+ */
+export function onRival(
+  o: Ownership, unit: Unit, { rival, term }: { rival: string; term: number }, now: Millis,
+): void {
+  const { own } = unit
+  if (own === undefined || term < own.term || rival === o.self) return
+  setTerm(o, unit, term)
+  if (own.offer?.to === rival) return release(o, unit, { cause: own.offer.cause, to: rival }, now)
+  if (now < own.graceUntilMs && term <= own.term) return
+  const legs = [...unit.legs]
+  const unheard = legs.filter((ifindex) => {
+    const { heardMs } = hearingOf(o, ifindex)
+    return heardMs === undefined || now - heardMs > quietMs
+  })
+  const isPartly = unheard.length > 0 && unheard.length < legs.length
+  if (isPartly && own.hush === undefined) {
+    own.offer = { to: rival, cause: 'handOver', sinceMs: now, tries: 0, nextMs: now }
+    return lookAt(o, unit, now)
+  }
+  contest(o, unit, rival, now)
+}
+
+/** A foreign host asserts what we own: silent in the same frame; it goes on beating. */
+function foreignVoice(o: Ownership, unit: Unit, voice: Voice, now: Millis): void {
+  const { own, round } = unit
+  if (own === undefined) return
+  const { mac, text, ifindex } = voice
+  if (!isSpoken(o, unit, ifindex) && own.hush === undefined) return
+  if (own.hush === 'conflict') {
+    // Only an answer to a probe says that the host stays.
+    if (round === undefined || voice.atMs < round.startMs) return
+    unit.round = undefined
+    const everyMs = Math.min(conflictMaxMs, (own.conflict?.everyMs ?? conflictMinMs / 2) * 2)
+    const isTold = own.conflict?.isTold === true && own.conflict.mac === mac
+    own.conflict = { mac, text, everyMs, isTold: true }
+    own.probeMs = now + everyMs
+    lookAt(o, unit, own.probeMs)
+    if (!isTold) note(o, { kind: 'inConflict', unit: unit.key, text, mac })
+    return
+  }
+  unit.round = undefined
+  hush(o, unit, 'conflict', now)
+  const isSecond = now - own.defendedMs < defendMs
+  own.probeMs = isSecond ? own.defendedMs + defendMs : now + settleMs
+  lookAt(o, unit, own.probeMs)
+}
+
+/** A foreign host answers a claim's probe: nobody owns the address but it. */
+function foreignAnswer(o: Ownership, unit: Unit, { mac, text }: Voice, now: Millis): void {
+  const isTold = unit.attempt?.told === 'inConflict'
+  unit.contestedUntilMs = now + conflictMinMs
+  postpone(o, unit, { reason: 'inConflict', waitMs: conflictMinMs }, now)
+  if (!isTold) note(o, { kind: 'inConflict', unit: unit.key, text, mac })
+}
+
+/**
+ * The suspect's MAC answers a probe. Dead by membership: perhaps the fabric answers in its name,
+ * so that MAC is asked by unicast, which a fabric passes on.
+ */
+function suspectAnswers(o: Ownership, unit: Unit, voice: Voice, now: Millis): void {
+  const { attempt } = unit
+  const leg = o.legs.get(voice.ifindex)
+  const address = unit.wish?.addresses.find(({ text }) => text === voice.text)?.address
+  if (attempt?.suspect === undefined || leg === undefined || address === undefined) return
+  if (isAliveNode(o, attempt.suspect)) return postponeAnswered(o, unit, now)
+  unit.round = undefined
+  attempt.unicastMs = now
+  attempt.startMs = now + roundMs
+  lookAt(o, unit, attempt.startMs)
+  // Answers to the broadcast probe that are still under way must not count: ask a moment later.
+  const frame = controlFrame(leg, address, voice.mac)
+  for (const afterMs of [2 * probeGapMs, 3 * probeGapMs]) {
+    insertAt(o.later, now + afterMs, { unit, text: '', ifindex: voice.ifindex, frame })
+  }
+}
+
+export interface Probe {
+  readonly text: string
+  readonly mac: Mac
+  readonly ifindex: number
+  readonly frame: Uint8Array
+}
+
+/** Somebody probes for one of the unit's addresses. */
+export function onProbe(o: Ownership, unit: Unit, probe: Probe, now: Millis): void {
+  const { text } = probe
+  const leg = o.legs.get(probe.ifindex)
+  if (leg === undefined || !o.macs.has(probe.mac)) return
+  if (unit.own !== undefined && unit.own.hush === undefined) {
+    const frame = answerFrame(probe.frame, leg.mac)
+    if (frame === undefined || !isSpoken(o, unit, probe.ifindex)) return
+    for (const afterMs of repeatMs) {
+      insertAt(o.later, now + afterMs, { unit, text, ifindex: probe.ifindex, frame })
+    }
+    return
+  }
+  const isLower = probe.mac < leg.mac
+  if (unit.attempt !== undefined && (unit.round === undefined || isLower)) {
+    unit.round = undefined
+    unit.attempt.startMs = Math.max(unit.attempt.startMs, now + rankMs)
+    lookAt(o, unit, unit.attempt.startMs)
+  } else if (unit.own !== undefined && unit.round !== undefined && isLower) {
+    unit.round = undefined
+    unit.own.probeMs = now + rankMs
+    lookAt(o, unit, unit.own.probeMs)
+  }
+}

@@ -1,0 +1,104 @@
+/** Who shares which segment with this node, who monitors and witnesses whom. */
+import { rankByHash } from '../l2/placement.ts'
+import { answerKey } from '../l2/responder.ts'
+import type { Mac } from '../l2/model.ts'
+import type { Millis } from '../net/model.ts'
+import { monitorCount, mixedMs, witnessCount } from './limits.ts'
+import type { Leg, Peer, World } from './model.ts'
+import type { Ownership } from './state.ts'
+import { isLinkLocal } from './wire.ts'
+
+/** Takes over what the world says of nodes. */
+export function readFleet(o: Ownership, world: World, now: Millis): void {
+  const peers = new Map(world.peers.map((peer) => [peer.name, peer]))
+  o.peers = peers
+  const legs = peers.get(o.self)?.legs ?? []
+  o.legs = new Map(legs.map((leg) => [leg.ifindex, leg]))
+  o.ownMacs = new Set(legs.map(({ mac }) => mac))
+  const addresses = new Map<bigint, string>()
+  for (const peer of world.peers) {
+    if (peer.name === o.self) continue
+    for (const leg of peer.legs) {
+      if (leg.mac !== '') o.macs.set(leg.mac, peer.name)
+      for (const { address } of leg.addresses) addresses.set(answerKey(address), peer.name)
+    }
+    if (peer.isAlive) o.deadSinceMs.delete(peer.name)
+    else if (!o.deadSinceMs.has(peer.name)) o.deadSinceMs.set(peer.name, now)
+  }
+  for (const [mac, node] of o.macs) if (!peers.has(node) || o.ownMacs.has(mac)) o.macs.delete(mac)
+  for (const name of o.deadSinceMs.keys()) if (!peers.has(name)) o.deadSinceMs.delete(name)
+  o.peerAddresses = addresses
+  o.isAlone = world.peers.every(({ name }) => name === o.self) &&
+    world.expected.every((name) => name === o.self)
+  if (world.peers.some((peer) => peer.isAlive && !peer.isCapable)) {
+    o.mixedUntilMs = Number.POSITIVE_INFINITY
+  } else if (o.mixedUntilMs === Number.POSITIVE_INFINITY) o.mixedUntilMs = now + mixedMs
+  for (const ifindex of [...o.hearing.keys()]) if (!o.legs.has(ifindex)) o.hearing.delete(ifindex)
+  for (const [high, low] of o.twins) {
+    if (!o.legs.has(high) || !o.legs.has(low)) o.twins.delete(high)
+  }
+}
+
+/** A member without our capability lives, or did until lately: MetalLB's election holds for all. */
+export function isMixed(o: Ownership, now: Millis): boolean {
+  return now < o.mixedUntilMs
+}
+
+export function isHash(o: Ownership, now: Millis): boolean {
+  return o.world?.placement === 'hash' || isMixed(o, now)
+}
+
+/** Whether two interfaces are on one segment, as far as their prefixes tell. */
+export function shareSegment(a: Leg, b: Leg): boolean {
+  return a.addresses.some(({ address, prefix }) =>
+    !isLinkLocal(address) && b.addresses.some(({ prefix: other }) =>
+      other.family === prefix.family && other.bits === prefix.bits && other.length === prefix.length
+    )
+  )
+}
+
+/** Own legs on the segment of the peer's leg with `mac`. */
+export function ownLegsAt(o: Ownership, peer: string, mac: Mac): readonly number[] {
+  const leg = o.peers.get(peer)?.legs.find((each) => each.mac === mac)
+  if (leg === undefined) return []
+  return [...o.legs.values()].filter((own) => shareSegment(own, leg)).map(({ ifindex }) => ifindex)
+}
+
+/** The peer's leg on the segment of our leg. */
+export function legOf(o: Ownership, peer: string, ifindex: number): Leg | undefined {
+  const own = o.legs.get(ifindex)
+  if (own === undefined) return undefined
+  return o.peers.get(peer)?.legs.find((leg) => shareSegment(own, leg))
+}
+
+/** Alive capable members other than `owner`, by the hash of its name. */
+function standbys(o: Ownership, owner: string): readonly string[] {
+  const able = [...o.peers.values()].filter((peer) =>
+    peer.name !== owner && peer.isCapable && (peer.isAlive || peer.name === o.self)
+  )
+  return rankByHash(able.map(({ name }) => ({ node: name, score: 0 })), owner).map(({ node }) => node)
+}
+
+/** The first three that have a leg on our segment `ifindex`; all segments where it is undefined. */
+export function monitorsOf(o: Ownership, ifindex: number | undefined): readonly string[] {
+  const able = standbys(o, o.self).filter((name) =>
+    ifindex === undefined || legOf(o, name, ifindex) !== undefined
+  )
+  return able.slice(0, monitorCount)
+}
+
+/** Whether this node is one of the last two in rank of `owner` among those on a common segment. */
+export function isWitnessOf(o: Ownership, owner: Peer): boolean {
+  const near = standbys(o, owner.name).filter((name) => {
+    const peer = o.peers.get(name)
+    return peer?.legs.some((a) => owner.legs.some((b) => shareSegment(a, b))) === true
+  })
+  return near.slice(-witnessCount).includes(o.self)
+}
+
+export function macsOf(o: Ownership, node: string | undefined): ReadonlySet<Mac> {
+  const macs = new Set<Mac>()
+  if (node === undefined) return macs
+  for (const [mac, name] of o.macs) if (name === node) macs.add(mac)
+  return macs
+}

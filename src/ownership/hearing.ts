@@ -1,0 +1,222 @@
+/** What each interface hears, whether this node is heard there, and an owner that is deaf. */
+import type { Mac } from '../l2/model.ts'
+import type { Address, Millis } from '../net/model.ts'
+import { sameAddress } from '../net/address.ts'
+import { prefixContains } from '../net/range.ts'
+import { legOf, macsOf } from './fleet.ts'
+import {
+  controlMs, deafMs, hostCount, missingMs, missingSlowAfterMs, missingSlowMs, probeGapMs, quietMs,
+} from './limits.ts'
+import { hush, spokenLegs } from './own.ts'
+import { type Hearing, hearingOf, lookAt, type Ownership, type Unit } from './state.ts'
+import { controlFrame, isLinkLocal, type Sighting } from './wire.ts'
+
+/** A frame of another host arrived: the leg hears, and perhaps is heard. */
+export function hear(
+  o: Ownership, ifindex: number, sighting: Sighting, atMs: Millis,
+): void {
+  const leg = o.legs.get(ifindex)
+  if (leg === undefined) return
+  const hearing = hearingOf(o, ifindex)
+  const wasSilent = hearing.heardMs === undefined || atMs - hearing.heardMs > quietMs
+  hearing.heardMs = Math.max(hearing.heardMs ?? 0, atMs)
+  rememberHost(hearing, sighting, atMs)
+  if (sighting.to === leg.mac && sighting.isAnswer) {
+    hearing.answered.set(sighting.asserts?.mac ?? sighting.from, atMs)
+    if (hearing.answered.size > hostCount) dropOldest(hearing.answered)
+  }
+  if (hearing.isDeaf) recover(o, hearing, atMs)
+  else if (wasSilent) hastenUnheard(o, ifindex, atMs)
+}
+
+function rememberHost(hearing: Hearing, sighting: Sighting, atMs: Millis): void {
+  const known = hearing.hosts.get(sighting.from)
+  const said = sighting.asserts?.mac === sighting.from ? sighting.asserts.address : undefined
+  hearing.hosts.delete(sighting.from)
+  hearing.hosts.set(sighting.from, { address: known?.address ?? said, atMs })
+  if (hearing.hosts.size > hostCount) dropOldest(hearing.hosts)
+}
+
+function dropOldest<T>(map: Map<Mac, T>): void {
+  const [first] = map.keys()
+  if (first !== undefined) map.delete(first)
+}
+
+/** Heard again: one probe round, then the units are resumed. */
+function recover(o: Ownership, hearing: Hearing, now: Millis): void {
+  hearing.isDeaf = false
+  o.isRightsDirty = true
+  o.isListDirty = true
+  o.lastTargets = ''
+  for (const unit of o.owned) {
+    if (!unit.legs.has(hearing.ifindex) || unit.own === undefined) continue
+    if (unit.own.hush === undefined) hush(o, unit, 'ownerDeaf', now)
+    else if (unit.own.hush === 'ownerDeaf') {
+      unit.own.probeMs = now
+      lookAt(o, unit, now)
+    }
+  }
+}
+
+/** Claims that wait because nobody was heard are tried at once when somebody is. */
+function hastenUnheard(o: Ownership, ifindex: number, now: Millis): void {
+  for (const unit of o.units.values()) {
+    if (unit.attempt?.told !== 'segmentUnheard' || !unit.legs.has(ifindex)) continue
+    if (unit.round !== undefined || unit.attempt.startMs <= now) continue
+    unit.attempt.startMs = now
+    lookAt(o, unit, now)
+  }
+}
+
+/** Whether any host but those of the suspect was ever heard there. */
+function hasOthers(hearing: Hearing, except: ReadonlySet<Mac>): boolean {
+  for (const mac of hearing.hosts.keys()) if (!except.has(mac)) return true
+  return false
+}
+
+/**
+ * Whether silence on the leg means anything: since `sinceMs` another host than the suspect has
+ * answered a control, or none was ever heard.
+ */
+export function isHeardOn(
+  o: Ownership, ifindex: number, sinceMs: Millis, suspect: string | undefined,
+): boolean {
+  const hearing = hearingOf(o, ifindex)
+  const except = macsOf(o, suspect)
+  for (const [mac, atMs] of hearing.answered) {
+    if (atMs >= sinceMs && !except.has(mac)) return true
+  }
+  return !hasOthers(hearing, except)
+}
+
+/** Asks the gateway, a live member and the hosts heard last; at most once in a probe's gap. */
+export function sendControls(
+  o: Ownership, ifindex: number, now: Millis, suspect: string | undefined,
+): void {
+  const leg = o.legs.get(ifindex)
+  const hearing = hearingOf(o, ifindex)
+  if (leg === undefined || now < hearing.controlMs + probeGapMs) return
+  hearing.controlMs = now
+  for (const address of controlTargets(o, hearing, suspect)) {
+    o.out.push({
+      kind: 'send', ifindex, frame: controlFrame(leg, address), notAfterMs: Number.POSITIVE_INFINITY,
+    })
+  }
+}
+
+function controlTargets(
+  o: Ownership, hearing: Hearing, suspect: string | undefined,
+): readonly Address[] {
+  const targets: Address[] = [...(o.world?.gateways.get(hearing.ifindex) ?? [])]
+  const member = memberTarget(o, hearing.ifindex, suspect)
+  if (member !== undefined) targets.push(member)
+  const except = macsOf(o, suspect)
+  const hosts = [...hearing.hosts].filter(([mac]) => !except.has(mac)).toReversed()
+  for (const [mac, { address }] of hosts.slice(0, 2)) {
+    const target = addressOf(o, mac, address)
+    if (target !== undefined) targets.push(target)
+  }
+  return targets.filter((a, i) => targets.findIndex((b) => sameAddress(a, b)) === i)
+}
+
+/** One live member with a leg on the segment, the next one each time. */
+function memberTarget(
+  o: Ownership, ifindex: number, suspect: string | undefined,
+): Address | undefined {
+  const near = [...o.peers.values()].flatMap(({ name, isAlive }) => {
+    const leg = isAlive && name !== o.self && name !== suspect ? legOf(o, name, ifindex) : undefined
+    const own = leg?.addresses.find(({ address }) => !isLinkLocal(address))
+    return own === undefined ? [] : [own.address]
+  })
+  return near[o.controlTurn++ % Math.max(1, near.length)]
+}
+
+/** Where a host can be asked: a member at its own address, not at one that it owns for now. */
+function addressOf(o: Ownership, mac: Mac, seen: Address | undefined): Address | undefined {
+  const peer = o.peers.get(o.macs.get(mac) ?? '')
+  const leg = peer?.legs.find((each) => each.mac === mac)
+  const own = leg?.addresses.find(({ address }) => !isLinkLocal(address))
+  return own?.address ?? seen
+}
+
+/** Owners that hear nobody ask, then fall silent. Returns the next instant to look. */
+export function watchHearing(o: Ownership, now: Millis): Millis {
+  let nextMs = Number.POSITIVE_INFINITY
+  const owned = ownedLegs(o)
+  for (const [ifindex, hearing] of o.hearing) if (!owned.has(ifindex)) hearing.watchedMs = undefined
+  if (o.isAlone) return nextMs
+  for (const ifindex of owned) {
+    const hearing = hearingOf(o, ifindex)
+    hearing.watchedMs ??= now
+    if (hearing.heardMs === undefined) continue
+    const sinceMs = Math.max(hearing.heardMs, hearing.watchedMs)
+    const silentMs = now - sinceMs
+    if (silentMs < quietMs) {
+      nextMs = Math.min(nextMs, sinceMs + quietMs)
+      continue
+    }
+    if (silentMs >= deafMs && !hearing.isDeaf) deafen(o, hearing, now)
+    if (now >= hearing.controlMs + controlMs) sendControls(o, ifindex, now, undefined)
+    nextMs = Math.min(nextMs, hearing.controlMs + controlMs)
+    if (!hearing.isDeaf) nextMs = Math.min(nextMs, sinceMs + deafMs)
+  }
+  return nextMs
+}
+
+export function ownedLegs(o: Ownership): ReadonlySet<number> {
+  const legs = new Set<number>()
+  for (const unit of o.owned) {
+    for (const ifindex of unit.legs) legs.add(ifindex)
+    if (legs.size === o.legs.size) break
+  }
+  return legs
+}
+
+function deafen(o: Ownership, hearing: Hearing, now: Millis): void {
+  hearing.isDeaf = true
+  o.isRightsDirty = true
+  o.isListDirty = true
+  o.lastTargets = ''
+  for (const unit of o.owned) {
+    if (!unit.legs.has(hearing.ifindex) || unit.own?.hush !== undefined) continue
+    if (spokenLegs(o, unit).length === 0) hush(o, unit, 'ownerDeaf', now)
+  }
+}
+
+/** Whether a silent owner may probe: not while all its legs are deaf. */
+export function isAllDeaf(o: Ownership, unit: Unit): boolean {
+  return unit.legs.size > 0 &&
+    [...unit.legs].every((ifindex) => o.hearing.get(ifindex)?.isDeaf === true)
+}
+
+/** An owner asks for missing members, one after the other: a healed split is noticed at once. */
+export function askMissing(o: Ownership, now: Millis): Millis {
+  if (o.owned.size === 0) return Number.POSITIVE_INFINITY
+  const missing = [...o.peers.values()].filter(({ isAlive, name, legs }) =>
+    !isAlive && name !== o.self && legs.length > 0
+  )
+  if (missing.length === 0) return Number.POSITIVE_INFINITY
+  if (now < o.missingMs) return o.missingMs
+  const peer = missing[o.missingTurn++ % missing.length]
+  for (const leg of peer?.legs ?? []) {
+    const target = leg.addresses.find(({ address }) => !isLinkLocal(address))?.address
+    const ifindex = target === undefined ? undefined : legFor(o, target)
+    const own = ifindex === undefined ? undefined : o.legs.get(ifindex)
+    if (target === undefined || ifindex === undefined || own === undefined) continue
+    o.out.push({
+      kind: 'send', ifindex, frame: controlFrame(own, target), notAfterMs: Number.POSITIVE_INFINITY,
+    })
+  }
+  const isLong = missing.every(({ name }) =>
+    now - (o.deadSinceMs.get(name) ?? now) > missingSlowAfterMs
+  )
+  o.missingMs = now + (isLong ? missingSlowMs : missingMs)
+  return o.missingMs
+}
+
+function legFor(o: Ownership, target: Address): number | undefined {
+  for (const leg of o.legs.values()) {
+    if (leg.addresses.some(({ prefix }) => prefixContains(prefix, target))) return leg.ifindex
+  }
+  return undefined
+}

@@ -1,0 +1,82 @@
+/** Times and bounds of ownership: the constants of the protocol in one place. */
+import type { Millis } from '../net/model.ts'
+
+// Design "Beats" and "Fence".
+/** B: between two beats of an owner. */
+export const beatMs: Millis = 100
+/** F: how long an owner may answer after the instant stamped on its last beat. */
+export const fenceMs: Millis = 300
+/** Two missed beats and a bit of lateness. */
+export const suspectMs: Millis = 220
+export const monitorCount = 3
+/** How many in rank are told of a suspicion. */
+export const toldCount = 3
+/** A suspicion is stated again when nobody has claimed by then, five times; then every second. */
+export const restateMs: Millis = 400
+export const restateSlowMs: Millis = 1_000
+export const restateFast = 5
+/** A loop that is this late has stalled: it reads its queues before anything else. */
+export const stallMs: Millis = 40
+
+// Design "Claim".
+export const rankMs: Millis = 100
+export const probeCount = 5
+export const probeGapMs: Millis = 15
+/** A whole probe round: five gaps, the last of them for late answers. */
+export const roundMs: Millis = probeCount * probeGapMs
+/** Addresses whose probe rounds start in one millisecond: 1,000 of them end within 200 ms. */
+export const startsPerMs = 12
+/** Instants at which an owner answers a member's probe after the responder's own answer. */
+export const repeatMs: readonly Millis[] = [4, 9]
+export const postponeMs: Millis = fenceMs
+export const postponeMaxMs: Millis = 1_000
+export const reportAfterMs: Millis = 5_000
+/** Members' frames that were under way when a round began are not answers to it. */
+export const graceMs: Millis = 10
+
+// Design "A deaf node never claims, a deaf owner stops" and "Witness".
+export const unheardRetryMs: Millis = 300
+export const quietMs: Millis = 300
+export const controlMs: Millis = 200
+export const deafMs: Millis = 900
+export const missingMs: Millis = 100
+export const missingSlowMs: Millis = 1_000
+export const missingSlowAfterMs: Millis = 600_000
+export const witnessCount = 2
+export const witnessMs: Millis = 400
+/** An ask that is not answered by then is a miss. */
+export const missMs: Millis = 100
+export const missCount = 3
+/** Hosts that are remembered on a segment, to be asked whether this node is heard. */
+export const hostCount = 8
+
+// Design "Foreign voices".
+export const settleMs: Millis = 300
+/** DEFEND_INTERVAL (RFC 5227 §2.4). */
+export const defendMs: Millis = 10_000
+export const conflictMinMs: Millis = 10_000
+export const conflictMaxMs: Millis = 60_000
+
+// Design "Placement" and "Hand-over".
+export const startMs: Millis = 3_000
+export const provisionalMs: Millis = 60_000
+export const preferredMs: Millis = 30_000
+export const mixedMs: Millis = 10_000
+/** An offer is made again after this; after so many tries the next successor is asked. */
+export const offerMs: Millis = 100
+export const offerTries = 3
+/** Frames of the old owner that are under way during a hand-over. */
+export const handedMs: Millis = 200
+/** An owner that may no longer be one waits so long for a successor. */
+export const ineligibleMs: Millis = 2_000
+/** A placement that was told to a node counts as its load for so long. */
+export const pickMs: Millis = 1_000
+/** Between two looks at what moves slowly: preferences, balance, units without owner. */
+export const slowMs: Millis = 1_000
+/** Units that nobody wants any more keep their term for so long. */
+export const ghostMs: Millis = 60_000
+
+// Bounds.
+export const messageBytes = 1_200
+export const historyLength = 200
+export const unitLimit = 20_000

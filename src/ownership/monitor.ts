@@ -1,0 +1,299 @@
+/** Beats that are received: whose lists are known, who has fallen silent, and who is told. */
+import type { Millis } from '../net/model.ts'
+import { itemDigest } from './beats.ts'
+import {
+  type Entry, entryOf, isForeign, isLast, isRemoved, type Message, noMac, pagesOf,
+} from './codec.ts'
+import { endAttempt, orphan } from './claim.ts'
+import { legOf, ownLegsAt } from './fleet.ts'
+import {
+  beatMs, restateFast, restateMs, restateSlowMs, suspectMs, toldCount,
+} from './limits.ts'
+import type { Cause } from './model.ts'
+import { type BeatRecord, type Ownership, setOwner, setTerm, tell, type Unit } from './state.ts'
+import { ranksOf, unitOf } from './units.ts'
+
+/** Another node says, with a term, that it owns a unit of ours. */
+export type Rival = (unit: Unit, from: string, term: number) => void
+
+/** Takes in a beat that was received at `atMs`. */
+export function onBeat(
+  o: Ownership, from: string, message: Message,
+  at: { readonly atMs: Millis; readonly now: Millis; readonly onRival: Rival },
+): void {
+  if (!o.peers.has(from) || from === o.self) return
+  const legs = message.mac === noMac ? [0] : ownLegsAt(o, from, message.mac)
+  const record = recordOf(o, from, message.incarnation)
+  if ((message.flags & isLast) !== 0) {
+    for (const ifindex of legs) {
+      record.heard.delete(ifindex)
+      record.suspected.delete(ifindex)
+    }
+    return
+  }
+  for (const ifindex of legs) {
+    record.heard.set(ifindex, Math.max(record.heard.get(ifindex) ?? 0, at.atMs))
+    record.suspected.delete(ifindex)
+  }
+  if (message.revision > record.revision) {
+    const isFirst = record.revision === 0
+    const isNext = message.base === record.revision &&
+      applyChanges(record, message.entries, message.digest)
+    if (!isNext) return askList(o, record, at.now)
+    record.revision = message.revision
+    dropRemoved(o, record, isFirst ? unlisted(o, record, at.now) : message.entries, at.now)
+  } else if (message.revision === record.revision && message.digest !== record.digest) {
+    return askList(o, record, at.now)
+  }
+  compareTerms(o, record, at.now, at.onRival)
+}
+
+function recordOf(o: Ownership, owner: string, incarnation: number): BeatRecord {
+  const known = o.beats.get(owner)
+  if (known !== undefined) {
+    if (known.incarnation !== incarnation) {
+      known.incarnation = incarnation
+      known.revision = 0
+      known.digest = 0
+      known.pages = undefined
+      known.compared = ''
+      // The list stays until the new one has come: its units may have to be claimed.
+    }
+    return known
+  }
+  const fresh: BeatRecord = {
+    owner, incarnation, revision: 0, digest: 0, list: new Map(), pages: undefined, askedMs: 0,
+    heard: new Map(), suspected: new Map(), contestedMs: 0, compared: '',
+  }
+  o.beats.set(owner, fresh)
+  return fresh
+}
+
+/** Applies a beat's changes; false, and nothing done, when the result is not what the owner has. */
+function applyChanges(record: BeatRecord, entries: readonly Entry[], digest: number): boolean {
+  let mine = record.revision === 0 ? 0 : record.digest
+  const list = record.revision === 0 ? new Map() : record.list
+  for (const { unit, term, flags } of entries) {
+    const was = list.get(unit)
+    if (was !== undefined) mine ^= itemDigest(unit, was.term, was.flags)
+    if ((flags & isRemoved) === 0) mine ^= itemDigest(unit, term, flags)
+  }
+  if (mine >>> 0 !== digest) return false
+  for (const { unit, term, flags } of entries) {
+    if ((flags & isRemoved) === 0) list.set(unit, { term, flags })
+    else list.delete(unit)
+  }
+  record.list = list
+  record.digest = digest
+  return true
+}
+
+function askList(o: Ownership, record: BeatRecord, now: Millis): void {
+  if (now < record.askedMs + beatMs / 2) return
+  record.askedMs = now
+  tell(o, record.owner, 'ask', {})
+}
+
+/** A page of a list that was asked for. */
+export function onList(
+  o: Ownership, from: string, message: Message, at: { readonly now: Millis; readonly onRival: Rival },
+): void {
+  const record = o.beats.get(from)
+  if (record === undefined || record.incarnation !== message.incarnation) return
+  if (message.revision <= record.revision) return
+  if (record.pages?.revision !== message.revision) {
+    record.pages = { revision: message.revision, parts: new Map() }
+  }
+  const { parts } = record.pages
+  parts.set(message.base & 0xffff, message)
+  if (parts.size < message.base >>> 16) return
+  record.list = new Map([...parts.values()].flatMap(({ entries }) =>
+    entries.map(({ unit, term, flags }) => [unit, { term, flags }] as const)
+  ))
+  record.pages = undefined
+  record.revision = message.revision
+  record.digest = message.digest
+  dropRemoved(o, record, unlisted(o, record, at.now), at.now)
+  compareTerms(o, record, at.now, at.onRival)
+}
+
+/** Units that were the owner's as far as known, and are not in its list. */
+function unlisted(o: Ownership, record: BeatRecord, now: Millis): readonly Entry[] {
+  const gone: Entry[] = []
+  for (const unit of o.units.values()) {
+    const isIts = unit.owner === record.owner && now - unit.sinceMs > restateSlowMs
+    if (isIts && !record.list.has(unit.key)) gone.push(entryOf(unit.key, { flags: isRemoved }))
+  }
+  return gone
+}
+
+/** Units that the owner let go, or is silent for: orphans unless somebody has claimed them. */
+function dropRemoved(
+  o: Ownership, record: BeatRecord, entries: readonly Entry[], now: Millis,
+): void {
+  const lost: Unit[] = []
+  for (const { unit: key, flags } of entries) {
+    const unit = o.units.get(key)
+    if ((flags & isRemoved) === 0 || unit?.owner !== record.owner) continue
+    setOwner(o, unit, undefined, now)
+    lost.push(unit)
+  }
+  orphan(o, lost, {
+    suspect: record.owner, cause: 'ownerSilent', lastBeatMs: now, segments: undefined,
+  }, now)
+}
+
+/** Learns owners and terms from a list that is known; contests what is older than what is known. */
+function compareTerms(o: Ownership, record: BeatRecord, now: Millis, onRival: Rival): void {
+  const state = `${record.revision}/${o.claimsRevision}`
+  if (record.compared === state) return
+  const old: Entry[] = []
+  for (const [key, { term, flags }] of record.list) {
+    const unit = unitOf(o, key, now)
+    if (unit === undefined) continue
+    if (unit.own !== undefined) {
+      if (term <= unit.own.term) old.push(entryOf(key, { term: unit.own.term, node: o.self }))
+      if (term >= unit.own.term) onRival(unit, record.owner, term)
+      continue
+    }
+    if (term < unit.term) {
+      old.push(entryOf(key, { term: unit.term, node: unit.owner ?? '' }))
+      continue
+    }
+    setTerm(o, unit, term)
+    const isElsewhere = unit.attempt?.suspect === record.owner && unit.attempt.segments !== undefined
+    if (unit.owner !== record.owner || (unit.attempt !== undefined && !isElsewhere)) {
+      endAttempt(o, unit, record.owner, now)
+    }
+    unit.contestedUntilMs = (flags & isForeign) === 0 ? 0 : unit.contestedUntilMs
+  }
+  record.compared = old.length > 0 ? '' : `${record.revision}/${o.claimsRevision}`
+  if (old.length === 0 || now < record.contestedMs + beatMs / 2) return
+  record.contestedMs = now
+  for (const page of pagesOf(old)) tell(o, record.owner, 'contested', { entries: page })
+}
+
+/** Owners whose beats have stopped. Returns the next instant to look. */
+export function watchBeats(o: Ownership, now: Millis): Millis {
+  let nextMs = Number.POSITIVE_INFINITY
+  for (const record of o.beats.values()) {
+    if (record.list.size === 0) continue
+    for (const [ifindex, atMs] of record.heard) {
+      const state = record.suspected.get(ifindex)
+      const dueMs = state?.nextMs ?? atMs + suspectMs
+      if (now < dueMs) {
+        nextMs = Math.min(nextMs, dueMs)
+        continue
+      }
+      const count = (state?.count ?? 0) + 1
+      const isOpen = suspect(o, record, ifindex, { lastBeatMs: atMs, count, now })
+      if (!isOpen) {
+        record.heard.delete(ifindex)
+        record.suspected.delete(ifindex)
+        continue
+      }
+      const againMs = now + (count <= restateFast ? restateMs : restateSlowMs)
+      record.suspected.set(ifindex, { count, nextMs: againMs })
+      nextMs = Math.min(nextMs, againMs)
+    }
+    if (record.heard.size === 0) record.list.clear()
+  }
+  return nextMs
+}
+
+/** States a suspicion of an owner that fell silent on a leg. False: nothing is left of it. */
+function suspect(
+  o: Ownership, record: BeatRecord, ifindex: number,
+  { lastBeatMs, count, now }: { lastBeatMs: Millis; count: number; now: Millis },
+): boolean {
+  const units = [...record.list.keys()].flatMap((key) => {
+    const unit = o.units.get(key)
+    return unit?.owner === record.owner && unit.wish !== undefined &&
+        isVoicedOn(o, unit, record.owner, ifindex) ? [unit] : []
+  })
+  if (units.length === 0) return false
+  spread(o, units, { suspect: record.owner, ifindex, lastBeatMs, cause: 'ownerSilent', count }, now)
+  return true
+}
+
+export interface Suspicion {
+  readonly suspect: string
+  /** Own leg on its segment; 0 = unknown. */
+  readonly ifindex: number
+  readonly lastBeatMs: Millis
+  readonly cause: 'ownerSilent' | 'ownerDeaf'
+  /** How often it has been stated: each time three more in rank are told. */
+  readonly count: number
+}
+
+/** Tells the next in rank of each unit, and takes this node's own place in the queue. */
+export function spread(
+  o: Ownership, units: readonly Unit[], suspicion: Suspicion, now: Millis,
+): void {
+  const { suspect: name, ifindex, lastBeatMs, cause, count } = suspicion
+  const ranks = ranksOf(o, units, name, now)
+  const told = new Map<string, Entry[]>()
+  for (const unit of units) {
+    for (const node of ranks.get(unit)?.slice(0, toldCount * count) ?? []) {
+      if (node === o.self) continue
+      const entry = entryOf(unit.key, { term: unit.term })
+      const list = told.get(node)
+      if (list === undefined) told.set(node, [entry])
+      else list.push(entry)
+    }
+  }
+  const mac = legOf(o, name, ifindex)?.mac ?? noMac
+  const base = Math.max(0, Math.round(now - lastBeatMs))
+  const digest = cause === 'ownerDeaf' ? 1 : 0
+  for (const [node, entries] of told) {
+    for (const page of pagesOf(entries)) {
+      tell(o, node, 'suspicion', { name, mac, base, digest, entries: page })
+    }
+  }
+  const segments = ifindex === 0 ? undefined : [ifindex]
+  orphan(o, units, { suspect: name, cause, lastBeatMs, segments }, now)
+}
+
+/** Whether the owner would answer for the unit on our segment. */
+function isVoicedOn(o: Ownership, unit: Unit, owner: string, ifindex: number): boolean {
+  const leg = legOf(o, owner, ifindex)
+  const nominee = unit.nominees.find(({ node }) => node === owner)
+  if (ifindex === 0 || leg === undefined || nominee === undefined) return true
+  return [...nominee.interfaces.values()].some((names) => names === 'all' || names.includes(leg.name))
+}
+
+/** Somebody else no longer gets beats from an owner. */
+export function onSuspicion(
+  o: Ownership, message: Message, at: { readonly atMs: Millis; readonly now: Millis },
+): void {
+  const { name, mac, base, digest, entries } = message
+  if (name === o.self) return
+  const segments = mac === noMac ? undefined : ownLegsAt(o, name, mac)
+  if (segments?.length === 0) return
+  const lastBeatMs = at.atMs - base
+  const units = entries.flatMap(({ unit: key, term }) => {
+    const unit = o.units.get(key)
+    if (unit?.wish === undefined || unit.own !== undefined) return []
+    const isStale = unit.owner !== undefined && unit.owner !== name && term <= unit.term
+    if (isStale) return []
+    setTerm(o, unit, term)
+    return [unit]
+  })
+  const cause: Cause = digest === 1 ? 'ownerDeaf' : 'ownerSilent'
+  const heardMs = latestOf(o.beats.get(name), segments)
+  // This node holds a later L, so recent that there is nothing to suspect.
+  if (heardMs !== undefined && at.now - heardMs < suspectMs) return
+  orphan(o, units, { suspect: name, cause, lastBeatMs: Math.max(lastBeatMs, heardMs ?? 0), segments },
+    at.now)
+}
+
+function latestOf(
+  record: BeatRecord | undefined, segments: readonly number[] | undefined,
+): Millis | undefined {
+  let latest: Millis | undefined
+  for (const [ifindex, atMs] of record?.heard ?? []) {
+    if (segments !== undefined && ifindex !== 0 && !segments.includes(ifindex)) continue
+    latest = Math.max(latest ?? 0, atMs)
+  }
+  return latest
+}

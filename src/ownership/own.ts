@@ -1,0 +1,146 @@
+/** Coming to own a unit, falling silent, speaking again, and letting go. */
+import type { Millis } from '../net/model.ts'
+import { handedMs, historyLength, provisionalMs } from './limits.ts'
+import type { Cause, Right, UnitAddress } from './model.ts'
+import {
+  type Hush, lookAt, type Move, note, type Ownership, setOwner, setTerm, type Unit,
+} from './state.ts'
+
+export interface Taking {
+  readonly cause: Cause
+  readonly from: string | undefined
+  readonly isProvisional?: boolean
+  readonly isHanded?: boolean
+  readonly scope?: ReadonlySet<number> | undefined
+}
+
+/** This node owns the unit from now on and answers for it; only in `wake`. */
+export function take(o: Ownership, unit: Unit, taking: Taking, now: Millis): void {
+  const { cause, from } = taking
+  const darkMs = unit.darkMs === undefined ? undefined : Math.max(0, now - unit.darkMs)
+  unit.attempt = undefined
+  unit.round = undefined
+  unit.pick = undefined
+  setTerm(o, unit, unit.term + 1)
+  unit.own = {
+    hush: undefined, term: unit.term, sinceMs: now, hushedMs: 0, probeMs: 0,
+    graceUntilMs: taking.isHanded === true ? now + handedMs : 0,
+    scope: taking.scope, provisionalUntilMs: taking.isProvisional === true ? now + provisionalMs : 0,
+    offer: undefined, refused: new Map(), better: undefined, defendedMs: Number.NEGATIVE_INFINITY,
+    conflict: undefined,
+  }
+  o.owned.add(unit)
+  setOwner(o, unit, o.self, now)
+  unit.sinceMs = now
+  voiced(o, unit)
+  o.news.add(unit)
+  remember(o, { atMs: now, unit: unit.key, kind: 'claimed', cause, from, to: o.self, darkMs })
+}
+
+/** The owner stops answering, and stays the owner until the wire has decided. */
+export function hush(o: Ownership, unit: Unit, why: Hush, now: Millis): void {
+  const { own } = unit
+  if (own === undefined) return
+  const wasHushed = own.hush !== undefined
+  if (own.hush === why) return
+  own.hush = why
+  own.probeMs = now
+  if (!wasHushed) {
+    own.hushedMs = now
+    unit.darkMs = now
+    note(o, { kind: 'silenced', unit: unit.key, cause: why })
+  }
+  o.isRightsDirty = true
+  o.isListDirty = true
+  lookAt(o, unit, now)
+}
+
+/** The owner answers again; its term rises above any that was heard of. */
+export function resume(o: Ownership, unit: Unit): void {
+  const { own } = unit
+  if (own?.hush === undefined) return
+  const cause = own.hush
+  if (cause === 'contested' || unit.term > own.term) {
+    setTerm(o, unit, unit.term + 1)
+    own.term = unit.term
+  }
+  own.hush = undefined
+  unit.darkMs = undefined
+  voiced(o, unit)
+  o.news.add(unit)
+  note(o, { kind: 'resumed', unit: unit.key, cause })
+}
+
+function voiced(o: Ownership, unit: Unit): void {
+  o.isRightsDirty = true
+  o.isListDirty = true
+  announce(o, unit)
+}
+
+/** Starts the announcement burst of the whole unit. */
+export function announce(o: Ownership, unit: Unit): void {
+  const byLeg = new Map<number, string[]>()
+  for (const { text, ifindexes } of rightsOf(o, unit)) {
+    for (const ifindex of ifindexes) {
+      const texts = byLeg.get(ifindex)
+      if (texts === undefined) byLeg.set(ifindex, [text])
+      else texts.push(text)
+    }
+  }
+  for (const [ifindex, texts] of byLeg) o.out.push({ kind: 'announce', texts, ifindex })
+}
+
+/** This node is no longer the owner; `to` is, if known. */
+export function release(
+  o: Ownership, unit: Unit, why: { readonly cause: Cause; readonly to: string | undefined },
+  now: Millis,
+): void {
+  const { own } = unit
+  if (own === undefined) return
+  const darkMs = own.hush === undefined ? undefined : now - own.hushedMs
+  unit.own = undefined
+  unit.round = undefined
+  o.owned.delete(unit)
+  setOwner(o, unit, why.to, now)
+  o.isRightsDirty = true
+  o.isListDirty = true
+  remember(o, {
+    atMs: now, unit: unit.key, kind: 'released', cause: why.cause, from: o.self, to: why.to, darkMs,
+  })
+}
+
+function remember(o: Ownership, move: Move): void {
+  o.history.push(move)
+  if (o.history.length > historyLength) o.history.shift()
+  const { kind, unit, cause, from, to, darkMs } = move
+  note(o, { kind, unit, cause, from, to, darkMs })
+}
+
+/** What this node may answer of the unit now. */
+export function rightsOf(o: Ownership, unit: Unit): readonly Right[] {
+  const { own, wish } = unit
+  if (own === undefined || own.hush !== undefined || wish === undefined) return []
+  return wish.addresses.flatMap(({ address, text }: UnitAddress) => {
+    const ifindexes = new Set<number>()
+    for (const ifindex of unit.mine.get(text) ?? []) {
+      if (isSpoken(o, unit, ifindex)) ifindexes.add(ifindex)
+    }
+    if (ifindexes.size === 0) return []
+    return [{ unit: unit.key, address, text, ifindexes, notAfterMs: o.notAfterMs }]
+  })
+}
+
+/** Whether the unit is answered for on this leg: heard there, and not through its twin. */
+export function isSpoken(o: Ownership, unit: Unit, ifindex: number): boolean {
+  const { own } = unit
+  if (own?.scope !== undefined && !own.scope.has(ifindex)) return false
+  if (o.hearing.get(ifindex)?.isDeaf === true) return false
+  const twin = o.twins.get(ifindex)
+  return twin === undefined || !unit.legs.has(twin)
+}
+
+/** Legs on which the unit is answered for now. */
+export function spokenLegs(o: Ownership, unit: Unit): readonly number[] {
+  if (unit.own === undefined || unit.own.hush !== undefined) return []
+  return [...unit.legs].filter((ifindex) => isSpoken(o, unit, ifindex))
+}

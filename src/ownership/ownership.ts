@@ -1,0 +1,290 @@
+/** Ownership of addresses as one step function: what happened and now, to what must be done. */
+import { answerKey } from '../l2/responder.ts'
+import { takeDue, nextDueMs } from '../l2/schedule.ts'
+import type { Millis } from '../net/model.ts'
+import { isFenced, sendBeats, sendList } from './beats.ts'
+import {
+  isBeating, orphanDead, postponeUnheard, stepAttempt,
+} from './claim.ts'
+import { decodeMessage, type Message } from './codec.ts'
+import { onProbe, onRival, onVoice } from './conflict.ts'
+import { readFleet } from './fleet.ts'
+import { askMissing, hear, isAllDeaf, watchHearing } from './hearing.ts'
+import { slowMs, stallMs, unheardRetryMs } from './limits.ts'
+import type { Effect, Event, ReceivedFrame, ReceivedMessage, World } from './model.ts'
+import { onBeat, onList, onSuspicion, watchBeats } from './monitor.ts'
+import { hush, isSpoken, release, resume, rightsOf, take } from './own.ts'
+import {
+  acceptPick, endStart, findIdle, hasStarted, onPick, placeUnits, stepPick,
+} from './placing.ts'
+import { startRound, stepRound } from './round.ts'
+import { lookAt, note, type Ownership, type Unit } from './state.ts'
+import { readWishes } from './units.ts'
+import { readFrame, type Sighting } from './wire.ts'
+
+/**
+ * Takes one event at `now` (CLOCK_BOOTTIME, ms) and returns what the shell must perform, in order.
+ * See `Event` for what the shell owes. Claims and beats are made in `wake` alone.
+ */
+export function step(o: Ownership, event: Event, now: Millis): readonly Effect[] {
+  o.out = []
+  if (isFenced(o, now)) expire(o, now)
+  switch (event.kind) {
+    case 'world':
+      takeWorld(o, event.world, now)
+      break
+    case 'frames':
+      takeFrames(o, event.frames, now)
+      break
+    case 'messages':
+      for (const message of event.messages) takeMessage(o, message, now)
+      break
+    case 'wake':
+      if (now > o.wakeMs + stallMs) {
+        // Stalled: whatever is queued is read first; nothing is sent from what was known before.
+        o.wakeMs = now
+        return [...flush(o), { kind: 'wake', atMs: now }]
+      }
+      return wake(o, now)
+  }
+  // Work that is due waits for `wake`, which comes when all queues have been read.
+  const dueMs = Math.min(nextDueMs(o.due) ?? o.wakeMs, nextDueMs(o.later) ?? o.wakeMs)
+  const atMs = Math.max(now, Math.min(o.wakeMs, dueMs))
+  const hasWork = o.isListDirty || (o.isStarting && hasStarted(o, now))
+  o.wakeMs = hasWork ? now : atMs
+  return [...flush(o), { kind: 'wake', atMs: o.wakeMs }]
+}
+
+/** The deadline has passed: nothing extends it; one probe round, then the units are resumed. */
+function expire(o: Ownership, now: Millis): void {
+  for (const unit of o.owned) {
+    if (unit.own?.hush !== undefined) continue
+    unit.round = undefined
+    hush(o, unit, 'expired', now)
+  }
+}
+
+function takeWorld(o: Ownership, world: World, now: Millis): void {
+  const isFirst = o.world === undefined
+  if (isFirst) {
+    o.startedMs = now
+    o.incarnation = Math.floor(now) >>> 0
+    o.slowMs = now + slowMs
+  }
+  o.world = world
+  readFleet(o, world, now)
+  o.lastTargets = ''
+  o.load = undefined
+  const { fresh, unwanted, changed } = readWishes(o, world, now)
+  for (const unit of unwanted) release(o, unit, { cause: 'unwanted', to: undefined }, now)
+  if (changed.length > 0) o.isRightsDirty = true
+  for (const unit of fresh) {
+    const early = o.early.get(unit.key)
+    o.early.delete(unit.key)
+    if (early !== undefined) acceptPick(o, unit, early, now)
+  }
+  if (!o.isStarting) {
+    const open = fresh.filter(({ pick }) => pick === undefined)
+    placeUnits(o, open, { isFresh: true, isStart: false }, now)
+    orphanDead(o, now)
+  }
+}
+
+function takeFrames(o: Ownership, frames: readonly ReceivedFrame[], now: Millis): void {
+  const probes: { readonly received: ReceivedFrame; readonly sighting: Sighting }[] = []
+  for (const received of frames) {
+    const sighting = readFrame(received.frame)
+    if (sighting === undefined || !o.legs.has(received.ifindex)) continue
+    if (o.ownMacs.has(sighting.from)) {
+      findTwin(o, received.ifindex, sighting)
+      continue
+    }
+    learnMember(o, sighting)
+    hear(o, received.ifindex, sighting, received.receivedAtMs)
+    if (sighting.asserts !== undefined) sightVoice(o, received, sighting, now)
+    if (sighting.isProbe) probes.push({ received, sighting })
+  }
+  // Voices first: what they silence is not defended against a probe of the same batch.
+  for (const { received: { ifindex, frame }, sighting } of probes) {
+    const found = sighting.asks === undefined ? undefined : o.byAddress.get(answerKey(sighting.asks))
+    if (found === undefined) continue
+    onProbe(o, found.unit, { text: found.text, mac: sighting.from, ifindex, frame }, now)
+  }
+}
+
+/** Our own frame on another leg: both are on one segment, and only the lower one answers. */
+function findTwin(o: Ownership, ifindex: number, { from }: Sighting): void {
+  for (const leg of o.legs.values()) {
+    if (leg.mac !== from || leg.ifindex === ifindex) continue
+    const [low, high] = [Math.min(ifindex, leg.ifindex), Math.max(ifindex, leg.ifindex)]
+    if (o.twins.get(high) === low) continue
+    o.twins.set(high, low)
+    o.isRightsDirty = true
+    o.isListDirty = true
+  }
+}
+
+/** A member that tells nothing of its MACs is known by the address of its node. */
+function learnMember(o: Ownership, { asserts }: Sighting): void {
+  if (asserts === undefined) return
+  const node = o.peerAddresses.get(answerKey(asserts.address))
+  if (node !== undefined && o.macs.get(asserts.mac) !== node) o.macs.set(asserts.mac, node)
+}
+
+function sightVoice(
+  o: Ownership, { ifindex, receivedAtMs }: ReceivedFrame, sighting: Sighting, now: Millis,
+): void {
+  const { asserts } = sighting
+  if (asserts === undefined || o.ownMacs.has(asserts.mac)) return
+  const found = o.byAddress.get(answerKey(asserts.address))
+  if (found === undefined) return
+  const isToUs = sighting.to === o.legs.get(ifindex)?.mac
+  onVoice(o, found.unit, {
+    text: found.text, mac: asserts.mac, ifindex, atMs: receivedAtMs, isToUs,
+  }, now)
+}
+
+function takeMessage(o: Ownership, received: ReceivedMessage, now: Millis): void {
+  o.counts.received++
+  const message = decodeMessage(received.bytes)
+  if (message === undefined) o.counts.malformed++
+  else dispatch(o, received, message, now)
+}
+
+function dispatch(o: Ownership, received: ReceivedMessage, message: Message, now: Millis): void {
+  const { from, receivedAtMs: atMs } = received
+  const rival = (unit: Unit, name: string, term: number): void =>
+    onRival(o, unit, { rival: name, term }, now)
+  switch (message.kind) {
+    case 'beat':
+      return onBeat(o, from, message, { atMs, now, onRival: rival })
+    case 'list':
+      return onList(o, from, message, { now, onRival: rival })
+    case 'ask':
+      return sendList(o, from)
+    case 'contested':
+      for (const { unit: key, term, node } of message.entries) {
+        const unit = o.units.get(key)
+        if (unit !== undefined) onRival(o, unit, { rival: node === '' ? from : node, term }, now)
+      }
+      return
+    case 'suspicion':
+      return onSuspicion(o, message, { atMs, now })
+    case 'pick':
+      return onPick(o, from, message, now)
+    default:
+      return
+  }
+}
+
+function wake(o: Ownership, now: Millis): readonly Effect[] {
+  if (o.isStarting && hasStarted(o, now)) endStart(o, now)
+  for (;;) {
+    const unit = takeDue(o.due, now)
+    if (unit === undefined) break
+    stepUnit(o, unit, now)
+  }
+  let nextMs = o.isStarting ? now + slowMs / 4 : Number.POSITIVE_INFINITY
+  if (now >= o.slowMs) {
+    o.slowMs = now + slowMs
+    if (!o.isStarting) {
+      findIdle(o, now)
+      orphanDead(o, now)
+    }
+  }
+  nextMs = Math.min(nextMs, o.slowMs, watchBeats(o, now), watchHearing(o, now), askMissing(o, now))
+  nextMs = Math.min(nextMs, sendBeats(o, now))
+  sendLater(o, now)
+  const dueMs = Math.min(nextDueMs(o.due) ?? nextMs, nextDueMs(o.later) ?? nextMs)
+  o.wakeMs = Math.max(now, Math.min(nextMs, dueMs))
+  return [...flush(o), { kind: 'wake', atMs: o.wakeMs }]
+}
+
+function stepUnit(o: Ownership, unit: Unit, now: Millis): void {
+  if (unit.wish === undefined) return
+  stepPick(o, unit, now)
+  if (unit.round !== undefined) {
+    if (isBeating(o, unit, now)) return
+    const ended = stepRound(o, unit, now)
+    if (ended === undefined) return
+    const { round: { purpose, legs }, heard } = ended
+    if (purpose === 'claim') return endClaim(o, unit, { legs, heard }, now)
+    if (purpose === 'resume') return endResume(o, unit, heard, now)
+    return
+  }
+  if (unit.own === undefined) return stepWaiting(o, unit, now)
+  if (unit.own.hush === undefined) return
+  if (now < unit.own.probeMs) return lookAt(o, unit, unit.own.probeMs)
+  if (isAllDeaf(o, unit)) return
+  startRound(o, unit, 'resume', { atMs: now, legs: unit.legs })
+}
+
+/** A claim whose suspect was asked by unicast, or one that waits for its turn. */
+function stepWaiting(o: Ownership, unit: Unit, now: Millis): void {
+  const { attempt } = unit
+  if (attempt?.unicastMs === undefined || now < attempt.startMs) return stepAttempt(o, unit, now)
+  take(o, unit, { cause: 'arpSuppression', from: attempt.suspect }, now)
+}
+
+function endClaim(
+  o: Ownership, unit: Unit,
+  { legs, heard }: { legs: ReadonlySet<number>; heard: ReadonlySet<number> },
+  now: Millis,
+): void {
+  const { attempt } = unit
+  if (attempt === undefined) return
+  if (heard.size === 0) return postponeUnheard(o, unit, now)
+  const isWhole = [...unit.legs].every((ifindex) =>
+    heard.has(ifindex) || (!legs.has(ifindex) && attempt.segments === undefined)
+  )
+  take(o, unit, {
+    cause: attempt.cause, from: attempt.suspect, isProvisional: attempt.isProvisional,
+    scope: isWhole ? undefined : heard,
+  }, now)
+}
+
+function endResume(o: Ownership, unit: Unit, heard: ReadonlySet<number>, now: Millis): void {
+  const { own } = unit
+  if (own === undefined) return
+  if (heard.size === 0) {
+    own.probeMs = now + unheardRetryMs
+    return lookAt(o, unit, own.probeMs)
+  }
+  const conflict = own.hush === 'conflict' ? own.conflict : undefined
+  if (own.hush === 'conflict') own.defendedMs = now
+  own.conflict = undefined
+  if (conflict !== undefined) {
+    const { text, mac } = conflict
+    note(o, { kind: 'conflictEnded', unit: unit.key, text, mac })
+  }
+  own.scope = [...unit.legs].every((ifindex) => heard.has(ifindex)) ? undefined : heard
+  resume(o, unit)
+}
+
+function sendLater(o: Ownership, now: Millis): void {
+  for (;;) {
+    const entry = takeDue(o.later, now)
+    if (entry === undefined) return
+    const { unit, text, ifindex, frame } = entry
+    if (text === '') {
+      o.out.push({ kind: 'send', ifindex, frame, notAfterMs: Number.POSITIVE_INFINITY })
+      continue
+    }
+    const isVoiced = unit.own !== undefined && unit.own.hush === undefined &&
+      unit.mine.get(text)?.has(ifindex) === true && isSpoken(o, unit, ifindex)
+    if (isVoiced && now < o.notAfterMs) {
+      o.out.push({ kind: 'send', ifindex, frame, notAfterMs: o.notAfterMs })
+    }
+  }
+}
+
+/** The rights go before all else: what is lost is lost at once, and what is won may be asked at once. */
+function flush(o: Ownership): readonly Effect[] {
+  const { out } = o
+  o.out = []
+  if (!o.isRightsDirty) return out
+  o.isRightsDirty = false
+  const rights = [...o.owned].flatMap((unit) => rightsOf(o, unit))
+  o.rights = rights
+  return [{ kind: 'rights', rights }, ...out.filter(({ kind }) => kind !== 'extend')]
+}

@@ -1,0 +1,77 @@
+/** Probe rounds: five probes of a unit's addresses, 15 ms apart, and what their silence is worth. */
+import type { Millis } from '../net/model.ts'
+import { isHeardOn, sendControls } from './hearing.ts'
+import { probeCount, probeGapMs, roundMs, startsPerMs } from './limits.ts'
+import { lookAt, type Ownership, type Round, type Unit } from './state.ts'
+import { probeFrames } from './wire.ts'
+import { weightOf } from './units.ts'
+
+/** Starts a round at `atMs`, or as soon after as the number of rounds allows. */
+export function startRound(
+  o: Ownership, unit: Unit, purpose: Round['purpose'], asked: {
+    readonly atMs: Millis; readonly legs: ReadonlySet<number>
+  },
+): void {
+  const startMs = reserveStart(o, asked.atMs, Math.max(1, weightOf(unit)))
+  unit.round = { purpose, startMs, legs: asked.legs, sent: 0 }
+  lookAt(o, unit, startMs)
+}
+
+/** 1,000 addresses that are lost at one instant start within 84 ms, a bounded number in each. */
+function reserveStart(o: Ownership, atMs: Millis, weight: number): Millis {
+  const { starts } = o
+  if (atMs >= starts.baseMs + Math.floor(starts.used / startsPerMs)) {
+    starts.baseMs = atMs
+    starts.used = 0
+  }
+  const startMs = starts.baseMs + Math.floor(starts.used / startsPerMs)
+  starts.used += weight
+  return startMs
+}
+
+/**
+ * Sends what is due. When the round is over and nobody has answered: the legs on which this node
+ * is heard, so that silence means something there.
+ */
+export function stepRound(
+  o: Ownership, unit: Unit, now: Millis,
+): { readonly round: Round; readonly heard: ReadonlySet<number> } | undefined {
+  const { round } = unit
+  if (round === undefined) return undefined
+  const suspect = round.purpose === 'claim' ? unit.attempt?.suspect : undefined
+  const dueMs = round.startMs + round.sent * probeGapMs
+  if (round.sent < probeCount && now >= dueMs) {
+    if (now > dueMs + probeGapMs) shift(unit, now - dueMs)
+    for (const ifindex of round.legs) {
+      sendProbes(o, unit, ifindex)
+      sendControls(o, ifindex, now, suspect)
+    }
+    round.sent++
+  }
+  const at = unit.round ?? round
+  const nextMs = at.startMs + (at.sent < probeCount ? at.sent * probeGapMs : roundMs)
+  if (now < nextMs || at.sent < probeCount) {
+    lookAt(o, unit, nextMs)
+    return undefined
+  }
+  unit.round = undefined
+  const heard = [...at.legs].filter((ifindex) => isHeardOn(o, ifindex, at.startMs, suspect))
+  return { round: at, heard: new Set(heard) }
+}
+
+/** A late loop does not send probes back to back: the rest of the round moves. */
+function shift(unit: Unit, byMs: Millis): void {
+  const { round } = unit
+  if (round !== undefined) unit.round = { ...round, startMs: round.startMs + byMs }
+}
+
+function sendProbes(o: Ownership, unit: Unit, ifindex: number): void {
+  const leg = o.legs.get(ifindex)
+  if (leg === undefined) return
+  for (const { address, text } of unit.wish?.addresses ?? []) {
+    if (unit.mine.get(text)?.has(ifindex) !== true) continue
+    for (const frame of probeFrames(leg, address)) {
+      o.out.push({ kind: 'send', ifindex, frame, notAfterMs: Number.POSITIVE_INFINITY })
+    }
+  }
+}

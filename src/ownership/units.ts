@@ -1,0 +1,199 @@
+/** The units a node knows: taken over from wishes, ranked, and weighed. */
+import { rankByHash } from '../l2/placement.ts'
+import { answerKey } from '../l2/responder.ts'
+import type { Millis } from '../net/model.ts'
+import { digestOf } from './codec.ts'
+import { isHash, isMixed } from './fleet.ts'
+import { ghostMs, unitLimit } from './limits.ts'
+import type { Nominee, Wish, World } from './model.ts'
+import { createUnit, isAliveNode, type Ownership, setOwner, type Unit } from './state.ts'
+
+/** The unit of that name; undefined when there are too many to remember one more. */
+export function unitOf(o: Ownership, key: string, now: Millis): Unit | undefined {
+  const known = o.units.get(key)
+  if (known !== undefined) return known
+  if (o.units.size >= unitLimit) return undefined
+  const fresh = createUnit(key, now)
+  o.units.set(key, fresh)
+  return fresh
+}
+
+/** What the world's new wishes did to the units. */
+export interface UnitChanges {
+  /** No address of them was wished before. */
+  readonly fresh: readonly Unit[]
+  /** Owned here, and nobody wants them any more. */
+  readonly unwanted: readonly Unit[]
+  /** Owned here, with addresses or interfaces that changed. */
+  readonly changed: readonly Unit[]
+}
+
+/** Takes over the wishes; a unit that was renamed keeps owner and term by its addresses. */
+export function readWishes(o: Ownership, world: World, now: Millis): UnitChanges {
+  const before = o.byAddress
+  const fresh: Unit[] = []
+  const changed: Unit[] = []
+  const byAddress = new Map<bigint, { unit: Unit; text: string }>()
+  const wished = new Set<Unit>()
+  for (const wish of world.wishes) {
+    const unit = unitOf(o, wish.key, now)
+    if (unit === undefined) continue
+    wished.add(unit)
+    const isNew = unit.wish === undefined
+    const old = wish.addresses.map(({ address }) => before.get(answerKey(address))?.unit)
+      .find((other) => other !== undefined)
+    if (isNew && old !== undefined && old !== unit) inherit(o, unit, old, now)
+    else if (isNew) fresh.push(unit)
+    if (setWish(o, unit, wish, now) && unit.own !== undefined) changed.push(unit)
+    for (const { address, text } of wish.addresses) byAddress.set(answerKey(address), { unit, text })
+  }
+  o.byAddress = byAddress
+  const unwanted: Unit[] = []
+  for (const unit of o.units.values()) {
+    if (wished.has(unit)) continue
+    if (unit.wish !== undefined) {
+      unit.wish = undefined
+      unit.goneMs = now
+      unit.mine = new Map()
+      unit.legs = new Set()
+      unit.attempt = undefined
+      unit.round = undefined
+      unit.pick = undefined
+      o.load = undefined
+      if (unit.own !== undefined) unwanted.push(unit)
+    } else if (now - unit.goneMs > ghostMs && unit.own === undefined) o.units.delete(unit.key)
+  }
+  return { fresh, unwanted, changed }
+}
+
+/** The oldest Service of a unit has gone: its addresses stay where they are under a new name. */
+function inherit(o: Ownership, unit: Unit, old: Unit, now: Millis): void {
+  unit.term = Math.max(unit.term, old.term)
+  setOwner(o, unit, old.owner, now)
+  unit.sinceMs = old.sinceMs
+  unit.contestedUntilMs = old.contestedUntilMs
+  if (old.own === undefined || unit.own !== undefined) return
+  unit.own = old.own
+  old.own = undefined
+  o.owned.delete(old)
+  o.owned.add(unit)
+  o.isListDirty = true
+  o.isRightsDirty = true
+}
+
+function setWish(o: Ownership, unit: Unit, wish: Wish, now: Millis): boolean {
+  const nominees = isMixed(o, now) ? wish.wideNominees ?? wish.nominees : wish.nominees
+  const before = unit.mine
+  if (!sameNominees(unit.nominees, nominees)) unit.ranked = undefined
+  unit.wish = wish
+  unit.nominees = nominees
+  unit.digest = digestOf(wish.addresses.map(({ text }) => text).toSorted().join(' '))
+  const own = nominees.find(({ node }) => node === o.self)
+  // An owner that may no longer answers where it did until somebody has taken over.
+  if (own === undefined && unit.own !== undefined) unit.mine = stillThere(o, before)
+  else unit.mine = own === undefined ? new Map() : placesOf(o, wish, own)
+  unit.legs = new Set([...unit.mine.values()].flatMap((places) => [...places]))
+  return !samePlaces(before, unit.mine)
+}
+
+function placesOf(o: Ownership, wish: Wish, own: Nominee): Map<string, ReadonlySet<number>> {
+  const places = new Map<string, ReadonlySet<number>>()
+  for (const { text } of wish.addresses) {
+    const names = own.interfaces.get(text)
+    if (names === undefined) continue
+    const found = [...o.legs.values()].filter(({ name }) => names === 'all' || names.includes(name))
+    if (found.length > 0) places.set(text, new Set(found.map(({ ifindex }) => ifindex)))
+  }
+  return places
+}
+
+function stillThere(o: Ownership, before: Unit['mine']): Map<string, ReadonlySet<number>> {
+  const places = new Map<string, ReadonlySet<number>>()
+  for (const [text, legs] of before) {
+    const left = [...legs].filter((ifindex) => o.legs.has(ifindex))
+    if (left.length > 0) places.set(text, new Set(left))
+  }
+  return places
+}
+
+function sameNominees(a: readonly Nominee[], b: readonly Nominee[]): boolean {
+  return a === b || (a.length === b.length &&
+    a.every((one, i) => one.node === b[i]?.node && one.score === b[i]?.score))
+}
+
+function samePlaces(a: Unit['mine'], b: Unit['mine']): boolean {
+  if (a.size !== b.size) return false
+  for (const [text, legs] of a) {
+    const other = b.get(text)
+    if (other === undefined || other.size !== legs.size) return false
+    for (const leg of legs) if (!other.has(leg)) return false
+  }
+  return true
+}
+
+/** Number of addresses. */
+export function weightOf(unit: Unit): number {
+  return unit.wish?.addresses.length ?? 0
+}
+
+/** Addresses owned by, or just placed on, each node. */
+export function loadOf(o: Ownership, now: Millis): Map<string, number> {
+  if (o.load !== undefined) return o.load
+  const load = new Map<string, number>()
+  for (const unit of o.units.values()) {
+    const picked = unit.picked !== undefined && now < unit.picked.untilMs
+    const node = unit.owner ?? (picked ? unit.picked?.node : undefined)
+    if (node !== undefined) load.set(node, (load.get(node) ?? 0) + weightOf(unit))
+  }
+  o.load = load
+  return load
+}
+
+/** Alive nominees, best first, by the hash of the unit's key; `except` is passed over. */
+export function hashRank(o: Ownership, unit: Unit, except?: string): readonly string[] {
+  unit.ranked ??= rankByHash(unit.nominees, unit.key).map(({ node }) => node)
+  return unit.ranked.filter((node) => node !== except && isAliveNode(o, node))
+}
+
+/** Alive nominees in the order in which they should own it: score, then load, then hash. */
+export function loadRank(
+  o: Ownership, unit: Unit, load: ReadonlyMap<string, number>, except?: string,
+): readonly string[] {
+  const scores = new Map(unit.nominees.map(({ node, score }) => [node, score]))
+  const scoreOf = (node: string): number => scores.get(node) ?? 0
+  return hashRank(o, unit, except).toSorted((a, b) =>
+    scoreOf(b) - scoreOf(a) || (load.get(a) ?? 0) - (load.get(b) ?? 0)
+  )
+}
+
+/**
+ * The successors of each of the units of a lost owner, best first: each node's turn counts what
+ * the others of the list add to its load, so that the orphans of one node spread over all.
+ */
+export function ranksOf(
+  o: Ownership, units: readonly Unit[], suspect: string | undefined, now: Millis,
+): ReadonlyMap<Unit, readonly string[]> {
+  const ranks = new Map<Unit, readonly string[]>()
+  const isByHash = isHash(o, now)
+  const load = new Map(loadOf(o, now))
+  for (const unit of units.toSorted((a, b) => (a.key < b.key ? -1 : 1))) {
+    const rank = isByHash ? hashRank(o, unit, suspect) : loadRank(o, unit, load, suspect)
+    ranks.set(unit, rank)
+    const first = rank[0]
+    if (first !== undefined) load.set(first, (load.get(first) ?? 0) + weightOf(unit))
+  }
+  return ranks
+}
+
+/** Under MetalLB's election: a member that is not capable has won, and answers without asking. */
+export function isOthers(o: Ownership, unit: Unit, now: Millis): boolean {
+  if (!isMixed(o, now)) return false
+  const winner = hashRank(o, unit)[0]
+  return winner !== undefined && winner !== o.self && o.peers.get(winner)?.isCapable === false
+}
+
+/** Whether this node may own the unit at all. */
+export function mayOwn(o: Ownership, unit: Unit, now: Millis): boolean {
+  return unit.wish !== undefined && unit.legs.size > 0 && o.world?.isDraining !== true &&
+    unit.nominees.some(({ node }) => node === o.self) && !isOthers(o, unit, now)
+}

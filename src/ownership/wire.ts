@@ -1,0 +1,126 @@
+/** Frames of ownership: what a received one asserts and asks, and the probes and controls sent. */
+import { answerArp, arpReply, arpRequest, decodeArp, encodeArp } from '../l2/arp.ts'
+import { broadcastMac, etherTypeArp, readUint16 } from '../l2/frame.ts'
+import type { Mac } from '../l2/model.ts'
+import {
+  answerSolicitation, decodeNeighbour, encodeNeighbour, groupMac, solicitedNodeGroup,
+  typeSolicitation, unspecified,
+} from '../l2/ndp.ts'
+import type { Address, Millis } from '../net/model.ts'
+import { stallMs } from './limits.ts'
+import type { Leg, ReceivedFrame } from './model.ts'
+
+/** What one frame says. */
+export interface Sighting {
+  /** Who sent it, by Ethernet. */
+  readonly from: Mac
+  readonly to: Mac
+  /** Voice: `address` is at `mac`. */
+  readonly asserts: { readonly address: Address; readonly mac: Mac } | undefined
+  readonly asks: Address | undefined
+  /** It asks without asserting anything: RFC 5227 §2.1.1, RFC 4862 §5.4.2. */
+  readonly isProbe: boolean
+  /** It answers somebody. */
+  readonly isAnswer: boolean
+}
+
+const noAddress: Address = { family: 'ipv4', bits: 0n }
+const zeroMac: Mac = '00:00:00:00:00:00'
+
+/** What the frame says; undefined where it is neither ARP nor a neighbour message. */
+export function readFrame(frame: Uint8Array): Sighting | undefined {
+  return readUint16(frame, 12) === etherTypeArp ? readArp(frame) : readNeighbour(frame)
+}
+
+function readArp(frame: Uint8Array): Sighting | undefined {
+  const packet = decodeArp(frame)
+  if (typeof packet === 'string') return undefined
+  const { sender, senderMac, target, operation } = packet
+  const isRequest = operation === arpRequest
+  const isGratuitous = sender.bits === target.bits
+  return {
+    from: packet.etherFrom,
+    to: packet.etherTo,
+    asserts: sender.bits === 0n ? undefined : { address: sender, mac: senderMac },
+    asks: isRequest && !isGratuitous ? target : undefined,
+    isProbe: isRequest && sender.bits === 0n,
+    isAnswer: operation === arpReply && !isGratuitous,
+  }
+}
+
+function readNeighbour(frame: Uint8Array): Sighting | undefined {
+  const packet = decodeNeighbour(frame)
+  if (typeof packet === 'string') return undefined
+  const { etherFrom: from, etherTo: to, source, target, mac } = packet
+  if (packet.type === typeSolicitation) {
+    const isProbe = source.bits === 0n
+    const asserts = isProbe || mac === undefined ? undefined : { address: source, mac }
+    return { from, to, asserts, asks: target, isProbe, isAnswer: false }
+  }
+  return {
+    from, to, asserts: { address: target, mac: mac ?? from }, asks: undefined, isProbe: false,
+    isAnswer: packet.isSolicited,
+  }
+}
+
+/**
+ * Which frames of a batch may be answered at `now`: after a stall, asks that have waited for more
+ * than 40 ms are dropped (the asker asks again; its next hop may have moved), probes never are.
+ */
+export function answerableAsks(
+  batch: readonly ReceivedFrame[], now: Millis,
+): readonly ReceivedFrame[] {
+  return batch.filter(({ frame, receivedAtMs }) =>
+    now - receivedAtMs <= stallMs || readFrame(frame)?.isProbe === true
+  )
+}
+
+/** The frames of one probe of `address` from `leg`. IPv6: MetalLB ignores probes from `::`. */
+export function probeFrames(leg: Leg, address: Address): readonly Uint8Array[] {
+  if (address.family === 'ipv4') return [requestArp(leg, noAddress, address)]
+  const local = leg.addresses.find(({ address: own }) => isLinkLocal(own))
+  const frames = [solicit(leg, unspecified, address)]
+  if (local !== undefined) frames.push(solicit(leg, local.address, address))
+  return frames
+}
+
+/** An ordinary request for `address` from our own address on `leg`: whoever has it answers. */
+export function controlFrame(leg: Leg, address: Address, to?: Mac): Uint8Array {
+  const own = leg.addresses.filter((each) => each.address.family === address.family)
+  if (address.family === 'ipv4') {
+    return requestArp(leg, own[0]?.address ?? noAddress, address, to)
+  }
+  const local = own.find((each) => isLinkLocal(each.address)) ?? own[0]
+  return solicit(leg, local?.address ?? unspecified, address, to)
+}
+
+function requestArp(leg: Leg, sender: Address, target: Address, to = broadcastMac): Uint8Array {
+  return encodeArp({
+    etherTo: to, etherFrom: leg.mac, operation: arpRequest,
+    senderMac: leg.mac, sender, targetMac: zeroMac, target,
+  })
+}
+
+function solicit(leg: Leg, source: Address, target: Address, to?: Mac): Uint8Array {
+  const group = solicitedNodeGroup(target)
+  return encodeNeighbour({
+    etherTo: to ?? groupMac(group), etherFrom: leg.mac, source, destination: group,
+    type: typeSolicitation, target, isSolicited: false, isOverride: false,
+    mac: source.bits === 0n ? undefined : leg.mac,
+  })
+}
+
+/** fe80::/10 */
+export function isLinkLocal(address: Address): boolean {
+  return address.family === 'ipv6' && address.bits >> 118n === 0x3fan
+}
+
+/** The answer of `mac` to the request in `frame`; undefined where it is none. */
+export function answerFrame(frame: Uint8Array, mac: Mac): Uint8Array | undefined {
+  if (readUint16(frame, 12) === etherTypeArp) {
+    const packet = decodeArp(frame)
+    return typeof packet === 'string' ? undefined : answerArp(packet, mac)
+  }
+  const packet = decodeNeighbour(frame)
+  return typeof packet === 'string' ? undefined : answerSolicitation(packet, mac)
+}
