@@ -26,7 +26,11 @@ const deno = ['node_modules/.bin/deno', 'run', '--allow-all', '--no-lock', '--no
 /** Suites that need root: they make namespaces and open raw sockets. Once, on Node, one by one. */
 const privileged = [/^src\/l2\/linux\//, /^src\/announcer\.test\.ts$/, /^e2e\//]
 
+/** Random histories: long, and the same on each runtime. On Node only, beside the other units. */
+const swarms = [/^src\/sim\/.*swarm.*\.test\.ts$/]
+
 const unitCapMs = 60_000
+const swarmCapMs = 600_000
 const privilegedCapMs = 240_000
 /** Time to clean up that a suite gets after SIGTERM. */
 const graceMs = 5_000
@@ -107,13 +111,18 @@ function findSuites(choice: readonly string[]): { unit: Suite[]; alone: Suite[] 
   const isChosen = ({ name }: Suite): boolean =>
     choice.length === 0 || choice.some((part) => name.includes(part))
   const isAlone = (name: string): boolean => privileged.some((pattern) => pattern.test(name))
+  const isSwarm = (name: string): boolean => swarms.some((pattern) => pattern.test(name))
+  const capOf = (name: string): number =>
+    isAlone(name) ? privilegedCapMs : isSwarm(name) ? swarmCapMs : unitCapMs
   const suite = (runtime: Suite['runtime'], name: string, command: readonly string[]): Suite =>
-    ({ runtime, name, command, capMs: isAlone(name) ? privilegedCapMs : unitCapMs })
+    ({ runtime, name, command, capMs: capOf(name) })
   const units = files.filter((name) => !isAlone(name))
   const unit = [
     suite('tsc', 'tsc --noEmit', [node, 'node_modules/typescript/bin/tsc', '--noEmit']),
-    ...units.map((name) => suite('node', name, [node, name])),
-    ...units.map((name) => suite('deno', name, [...deno, name])),
+    // The longest first, so that the others fill the time beside it.
+    ...units.toSorted((a, b) => Number(isSwarm(b)) - Number(isSwarm(a)))
+      .map((name) => suite('node', name, [node, name])),
+    ...units.filter((name) => !isSwarm(name)).map((name) => suite('deno', name, [...deno, name])),
   ]
   const alone = files.filter(isAlone).map((name) => suite('node', name, [node, name]))
   return { unit: unit.filter(isChosen), alone: alone.filter(isChosen) }

@@ -35,6 +35,8 @@ export type Event =
   | { readonly kind: 'desired'; readonly announcements: readonly Announcement[] }
   /** The whole set of interfaces that may be announced on, replacing the last one. */
   | { readonly kind: 'links'; readonly links: readonly LinkState[] }
+  /** Begins the bursts of these addresses on this interface again, where they have not just begun. */
+  | { readonly kind: 'restart'; readonly texts: readonly string[]; readonly ifindex: number }
   | { readonly kind: 'wake' }
 
 export type Effect =
@@ -101,6 +103,9 @@ export function step(engine: Engine, event: Event, now: Millis): readonly Effect
       engine.namesByIndex = new Map(event.links.map((link) => [link.index, link.name]))
       reconcile(engine, effects, now)
       break
+    case 'restart':
+      for (const text of event.texts) restart(engine, `${text}|${event.ifindex}`, now)
+      break
     case 'wake':
       break
   }
@@ -135,6 +140,16 @@ function reconcile(engine: Engine, effects: Effect[], now: Millis): void {
   // The table goes before the frames: whoever hears the announcement may ask at once.
   effects.push({ kind: 'answer', table: { links: engine.links, answers } })
   syncVoices(engine, wanted, now)
+}
+
+function restart(engine: Engine, key: string, now: Millis): void {
+  const voice = engine.voices.get(key)
+  if (voice === undefined || voice.startedAtMs === now) return
+  voice.isCurrent = false
+  const { announcement, link } = voice
+  const fresh = { announcement, link, startedAtMs: now, round: 0, hasSlot: false, isCurrent: true }
+  engine.voices.set(key, fresh)
+  insertAt(engine.due, now, fresh)
 }
 
 function isSelected(engine: Engine, announcement: Announcement, link: AnswerLink): boolean {

@@ -57,6 +57,7 @@ export type Drop =
   | 'notAnnounced' // the target is not announced by this node
   | 'notThisInterface' // announced, but not on this interface
   | 'fenced' // announced, but this node's right to answer has run out
+  | 'stale' // asked while this node did not look, and answered by another since, perhaps
 
 /** Why an address is not announced by a node, or by nobody (node null). One vocabulary everywhere. */
 export type Silence =

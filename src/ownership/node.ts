@@ -1,0 +1,214 @@
+/** One node, whole and without I/O: ownership, engine and responder joined as every shell must join them. */
+import { createEngine, type Effect as EngineEffect, step as stepEngine } from '../l2/engine.ts'
+import type { Announcement, Drop, LinkState } from '../l2/model.ts'
+import type { Neighbour } from '../l2/ndp.ts'
+import {
+  type Answer, answerKey, type AnswerLink, type AnswerTable, emptyTable, respond,
+} from '../l2/responder.ts'
+import type { Address, Millis } from '../net/model.ts'
+import type { Effect, Event, Note, ReceivedFrame, ReceivedMessage, Right, World } from './model.ts'
+import { answerableAsks } from './wire.ts'
+
+/** One turn of the shell's loop, whatever woke it: all that its sockets held, read to the end. */
+export interface Turn {
+  readonly frames: readonly ReceivedFrame[]
+  readonly messages: readonly ReceivedMessage[]
+  /** Where they changed: the whole set of usable interfaces, replacing the last one. */
+  readonly links?: readonly LinkState[] | undefined
+  readonly world?: World | undefined
+}
+
+/** What the shell performs, in this order. */
+export type NodeEffect =
+  /** Read the clock, then send, unless `notAfterMs` has passed. */
+  | { readonly kind: 'sendFrame'; readonly ifindex: number; readonly frame: Uint8Array
+      readonly text: string | undefined; readonly why: 'answer' | 'announce' | 'ask'
+      readonly notAfterMs: Millis }
+  | { readonly kind: 'sendNeighbour'; readonly ifindex: number; readonly packet: Neighbour
+      readonly text: string; readonly notAfterMs: Millis }
+  | { readonly kind: 'join' | 'leave'; readonly ifindex: number; readonly group: Address }
+  /** A frame that is not answered, and why: to be counted. */
+  | { readonly kind: 'dropped'; readonly reason: Drop }
+  | { readonly kind: 'tell'; readonly to: string; readonly ifindex: number | undefined
+      readonly bytes: Uint8Array }
+  | { readonly kind: 'gossip'; readonly bytes: Uint8Array }
+  | { readonly kind: 'note'; readonly note: Note }
+  /** Take the next turn at this instant at the latest, in place of any earlier request. */
+  | { readonly kind: 'wake'; readonly atMs: Millis }
+
+/** Ownership's step, bound to its state. */
+export type Decide = (event: Event, now: Millis) => readonly Effect[]
+
+export interface Node {
+  turn(turn: Turn, now: Millis): readonly NodeEffect[]
+  /** What it answers for now; another list after each change. */
+  rights(): readonly Right[]
+}
+
+interface Parts {
+  readonly decide: Decide
+  readonly engine: ReturnType<typeof createEngine>
+  links: readonly LinkState[]
+  answerLinks: ReadonlyMap<number, AnswerLink>
+  rights: readonly Right[]
+  byText: ReadonlyMap<string, Right>
+  table: AnswerTable
+  decideAtMs: Millis | undefined
+  engineAtMs: Millis | undefined
+}
+
+/** A node that answers for nothing until ownership gives it rights. */
+export function createNode(decide: Decide): Node {
+  const parts: Parts = {
+    decide, engine: createEngine(), links: [], answerLinks: new Map(), rights: [],
+    byText: new Map(), table: emptyTable, decideAtMs: undefined, engineAtMs: undefined,
+  }
+  return { turn: (turn, now) => takeTurn(parts, turn, now), rights: () => parts.rights }
+}
+
+/**
+ * The order is the stall rule of design §5: what others said first, since it may take rights back;
+ * then answers, from what is left; and only then the instant at which beats leave.
+ */
+function takeTurn(parts: Parts, turn: Turn, now: Millis): readonly NodeEffect[] {
+  const out: NodeEffect[] = []
+  const { frames, messages, links, world } = turn
+  if (links !== undefined) setLinks(parts, links, out, now)
+  if (frames.length > 0) decide(parts, { kind: 'frames', frames }, out, now)
+  if (messages.length > 0) decide(parts, { kind: 'messages', messages }, out, now)
+  if (world !== undefined) decide(parts, { kind: 'world', world }, out, now)
+  const answerable = new Set(answerableAsks(frames, now))
+  for (const received of frames) {
+    const effect = answer(parts, received, now)
+    const isStale = effect.kind === 'sendFrame' && !answerable.has(received)
+    out.push(isStale ? { kind: 'dropped', reason: 'stale' } : effect)
+  }
+  if (isDue(parts.decideAtMs, now)) {
+    parts.decideAtMs = undefined
+    decide(parts, { kind: 'wake' }, out, now)
+  }
+  if (isDue(parts.engineAtMs, now)) runEngine(parts, { kind: 'wake' }, out, now)
+  const atMs = Math.min(parts.decideAtMs ?? Infinity, parts.engineAtMs ?? Infinity)
+  if (atMs !== Infinity) out.push({ kind: 'wake', atMs })
+  return out
+}
+
+function isDue(atMs: Millis | undefined, now: Millis): boolean {
+  return atMs !== undefined && atMs <= now
+}
+
+function setLinks(
+  parts: Parts, links: readonly LinkState[], out: NodeEffect[], now: Millis,
+): void {
+  parts.links = links
+  parts.answerLinks = new Map(links.map(({ index, generation, mac }) =>
+    [index, { index, generation, mac }]))
+  runEngine(parts, { kind: 'links', links }, out, now)
+  parts.table = tableOf(parts)
+}
+
+/** One event for ownership: what concerns engine and responder is performed here. */
+function decide(parts: Parts, event: Event, out: NodeEffect[], now: Millis): void {
+  for (const effect of parts.decide(event, now)) {
+    switch (effect.kind) {
+      case 'rights':
+        setRights(parts, effect.rights, out, now)
+        break
+      case 'extend': {
+        const { notAfterMs } = effect
+        keepRights(parts, parts.rights.map((right) => ({ ...right, notAfterMs })))
+        break
+      }
+      case 'announce': {
+        const { texts, ifindex } = effect
+        runEngine(parts, { kind: 'restart', texts, ifindex }, out, now)
+        break
+      }
+      case 'send': {
+        const { ifindex, frame, notAfterMs } = effect
+        out.push({ kind: 'sendFrame', ifindex, frame, text: undefined, why: 'ask', notAfterMs })
+        break
+      }
+      case 'wake':
+        parts.decideAtMs = effect.atMs
+        break
+      default:
+        out.push(effect)
+    }
+  }
+}
+
+/** Replaces all rights; the engine is troubled only when it is about more than deadlines. */
+function setRights(
+  parts: Parts, rights: readonly Right[], out: NodeEffect[], now: Millis,
+): void {
+  const isSame = rights.length === parts.byText.size && rights.every((right) => {
+    const known = parts.byText.get(right.text)
+    return known !== undefined && sameSet(known.ifindexes, right.ifindexes)
+  })
+  // The table goes before the frames: whoever hears the announcement may ask at once.
+  keepRights(parts, rights)
+  if (isSame) return
+  const announcements = rights.map((right) => toAnnouncement(parts, right))
+  runEngine(parts, { kind: 'desired', announcements }, out, now)
+}
+
+function keepRights(parts: Parts, rights: readonly Right[]): void {
+  parts.rights = rights
+  parts.byText = new Map(rights.map((right) => [right.text, right]))
+  parts.table = tableOf(parts)
+}
+
+function tableOf({ answerLinks, rights }: Parts): AnswerTable {
+  const answers = rights.map((right): [bigint, Answer] => [answerKey(right.address), right])
+  return { links: answerLinks, answers: new Map(answers) }
+}
+
+function sameSet(a: ReadonlySet<number>, b: ReadonlySet<number>): boolean {
+  return a === b || (a.size === b.size && [...a].every((item) => b.has(item)))
+}
+
+function toAnnouncement({ links }: Parts, { address, text, ifindexes }: Right): Announcement {
+  const interfaces = links.filter(({ index }) => ifindexes.has(index)).map(({ name }) => name)
+  return { address, text, interfaces, services: [] }
+}
+
+function runEngine(
+  parts: Parts, event: Parameters<typeof stepEngine>[1], out: NodeEffect[], now: Millis,
+): void {
+  parts.engineAtMs = undefined
+  for (const effect of stepEngine(parts.engine, event, now)) {
+    if (effect.kind === 'wake') parts.engineAtMs = effect.atMs
+    else toNodeEffect(parts, effect, out, now)
+  }
+}
+
+function toNodeEffect(
+  parts: Parts, effect: Exclude<EngineEffect, { kind: 'wake' }>, out: NodeEffect[], now: Millis,
+): void {
+  switch (effect.kind) {
+    case 'answer':
+      // Deadlines are ownership's: the engine's table has none.
+      return
+    case 'join':
+    case 'leave':
+      out.push(effect)
+      return
+    case 'sendFrame':
+    case 'sendNeighbour': {
+      const notAfterMs = parts.byText.get(effect.text)?.notAfterMs ?? -Infinity
+      if (now >= notAfterMs) return
+      out.push(effect.kind === 'sendFrame'
+        ? { ...effect, why: 'announce', notAfterMs }
+        : { ...effect, notAfterMs })
+    }
+  }
+}
+
+function answer(parts: Parts, { ifindex, frame }: ReceivedFrame, now: Millis): NodeEffect {
+  const outcome = respond(parts.table, ifindex, frame, now)
+  if (outcome.kind === 'drop') return { kind: 'dropped', reason: outcome.reason }
+  const notAfterMs = parts.byText.get(outcome.text)?.notAfterMs ?? -Infinity
+  const { text, frame: reply } = outcome
+  return { kind: 'sendFrame', ifindex, frame: reply, text, why: 'answer', notAfterMs }
+}

@@ -1,0 +1,257 @@
+/** What must always be true: one function for each promise. Read this file first. */
+import type { Millis } from '../net/model.ts'
+import type { Cluster } from './cluster.ts'
+import { type Deed, type Place, type Tenure, wouldAnswer } from './record.ts'
+import { gapsOf, movesOf, overlapsOf } from './tenure.ts'
+import { canHear, canSend } from './segment.ts'
+
+/** A promise that was broken. */
+export interface Finding {
+  readonly check: 'voice' | 'silence' | 'move' | 'balance' | 'storm' | 'converge' | 'quiet'
+  readonly atMs: Millis
+  readonly text: string
+}
+
+/** How long two may answer (design §5, "What is promised, exactly"). */
+export const overlapBounds = {
+  handOverMs: 50, healMs: 250, resumeMs: 200, lossMs: 300,
+  /** At 30 % the 300 ms hold for 99 of 100. */
+  worstLossMs: 1_500,
+}
+
+/** How long nobody may. */
+export const darkBounds = {
+  /** The owner is dead, cut off, or stands still. */
+  deadMs: 600,
+  /** Its monitors died with it, or it only went deaf. */
+  deafMs: 1_600,
+  /** Gossip has to find out, since nobody who watched is left. */
+  gossipMs: 9_500,
+  /** A start: all nodes join, then claim. */
+  startMs: 5_000,
+  /** A new address that nobody owned. */
+  newMs: 1_200,
+}
+
+/** Faults after whose end two sides meet that have each had an owner. */
+const isMeeting = (kind: string): boolean =>
+  /^(split|uplink lost|receive side|send side|gossip cut|carrier lost)/.test(kind)
+
+/** Faults that keep a node from serving at all. */
+const isIncapacity = (kind: string): boolean =>
+  /^(crash|kill|freeze|pause|starve|drain|exclude|split|uplink|receive side|send side|carrier)/.test(kind)
+
+/** Faults that only make it deaf or dumb. */
+const isHalf = (kind: string): boolean => /^(uplink lost|receive side|send side)/.test(kind)
+
+const isLoss = ({ kind }: Deed): boolean => /^loss/.test(kind)
+const isForeign = ({ kind }: Deed): boolean => /^(foreign|stray)/.test(kind)
+
+/** Deeds that were in force at some time of the interval. */
+function during({ record }: Cluster, fromMs: Millis, toMs: Millis): readonly Deed[] {
+  return record.deeds.filter(({ atMs, untilMs }) => atMs <= toMs && untilMs >= fromMs)
+}
+
+function lossNow(cluster: Cluster, fromMs: Millis, toMs: Millis): number {
+  const deeds = during(cluster, fromMs - 2_000, toMs).filter(isLoss)
+  const percents = deeds.map(({ kind }) => Number(/\d+/.exec(kind)?.[0] ?? 0) / 100)
+  return Math.max(cluster.options.quality.loss, ...percents)
+}
+
+/** One voice: on one segment an address never has two answerers, but for the bounded exceptions. */
+export function checkVoice(cluster: Cluster): readonly Finding[] {
+  const strays = cluster.record.strays.map(({ atMs, node, unit, segment }): Finding =>
+    ({ check: 'voice', atMs, text: `${node} spoke for ${unit} on ${segment} without a right` }))
+  const doubles = [...cluster.record.places.values()].flatMap((place) =>
+    overlapsOf(place).flatMap(({ older, newer, fromMs, toMs }): readonly Finding[] => {
+      if (isStranger(cluster, older) || isStranger(cluster, newer)) return []
+      const excuse = overlapExcuse(cluster, place, newer, fromMs, toMs)
+      if (toMs - fromMs <= excuse) return []
+      const ms = (toMs - fromMs).toFixed(1)
+      return [{
+        check: 'voice', atMs: fromMs,
+        text: `${older.node} and ${newer.node} both answered for ${place.unit} on ` +
+          `${place.segment} during ${ms} ms, ${excuse.toFixed(1)} allowed`,
+      }]
+    }))
+  return [...strays, ...doubles]
+}
+
+function isStranger({ options }: Cluster, { node }: Tenure): boolean {
+  return Number(node.slice(1)) > options.nodes - options.strangers
+}
+
+/** How much of an overlap is within the listed exceptions. */
+function overlapExcuse(
+  cluster: Cluster, place: Place, newer: Tenure, fromMs: Millis, toMs: Millis,
+): Millis {
+  const { record } = cluster
+  const isPlanned = record.notes.some(({ atMs, node, note }) =>
+    note.kind === 'claimed' && note.cause === 'handOver' && note.unit === place.unit &&
+    node === newer.node && Math.abs(atMs - newer.fromMs) < 5)
+  const heals = record.deeds.filter(({ kind, untilMs }) => isMeeting(kind) && untilMs <= toMs)
+    .map(({ untilMs }) => untilMs + overlapBounds.healMs - fromMs)
+  const resumes = record.deeds.filter(({ kind, untilMs }) => kind === 'pause' && untilMs <= toMs)
+    .map(({ untilMs }) => untilMs + overlapBounds.resumeMs - fromMs)
+  const loss = lossNow(cluster, fromMs, toMs)
+  const lossMs = loss >= 0.25 ? overlapBounds.worstLossMs : loss > 0 ? overlapBounds.lossMs : 0
+  return Math.max(0, isPlanned ? overlapBounds.handOverMs : 0, ...heals, ...resumes) + lossMs
+}
+
+/** No silence beyond its bound while a node could answer. */
+export function checkSilence(cluster: Cluster): readonly Finding[] {
+  return [...cluster.record.places.values()].flatMap((place) =>
+    gapsOf(place, cluster.clock.nowMs).flatMap(({ fromMs, toMs, last }): readonly Finding[] => {
+      const bound = darkBound(cluster, place, fromMs, toMs, last)
+      if (toMs - fromMs <= bound) return []
+      return [{
+        check: 'silence', atMs: fromMs,
+        text: `nobody answered for ${place.unit} on ${place.segment} during ` +
+          `${Math.round(toMs - fromMs)} ms after ${last ?? 'its appearance'}, ${bound} allowed`,
+      }]
+    }))
+}
+
+function darkBound(
+  cluster: Cluster, place: Place, fromMs: Millis, toMs: Millis, last: string | undefined,
+): Millis {
+  const deeds = during(cluster, fromMs - 2_000, toMs)
+  const hurt = new Set(deeds.filter(({ kind }) => isIncapacity(kind)).flatMap(({ nodes }) => nodes))
+  if (hurt.size >= cluster.options.nodes) return Infinity
+  if (deeds.some((deed) => isForeign(deed) && deed.kind.includes(place.unit))) return Infinity
+  if (during(cluster, fromMs - 70_000, toMs).some(({ kind }) => kind === `foreign host takes ${place.unit}`)) {
+    return Infinity
+  }
+  if (fromMs <= place.fromMs && fromMs < darkBounds.startMs) {
+    return hurt.size === 0 ? darkBounds.startMs : darkBounds.startMs + darkBounds.gossipMs
+  }
+  const isLossy = lossNow(cluster, fromMs, toMs) > 0
+  const isHealing = deeds.some(({ untilMs }) => untilMs <= toMs)
+  const isGossipCut = deeds.some(({ kind }) => kind.startsWith('gossip cut'))
+  const calm = deeds.filter(({ kind }) => isIncapacity(kind) || kind.startsWith('gossip'))
+  if (calm.length > 1 || isLossy || isGossipCut || hurt.size > 1) return darkBounds.gossipMs
+  if (last === undefined) return darkBounds.newMs
+  const isHalfDead = deeds.some(({ kind }) => isHalf(kind) || kind.startsWith('starve'))
+  return isHalfDead || isHealing ? darkBounds.deafMs : darkBounds.deadMs
+}
+
+/** Nothing moves without cause: an owner loses a unit only to something that was done to it. */
+export function checkMoves(cluster: Cluster): readonly Finding[] {
+  return [...cluster.record.places.values()].flatMap((place) =>
+    movesOf(place).flatMap(({ from, to, atMs, endedMs }): readonly Finding[] => {
+      if (isMoveCaused(cluster, place, from, endedMs, atMs)) return []
+      return [{ check: 'move', atMs, text: `${place.unit} moved from ${from} to ${to} without cause` }]
+    }))
+}
+
+function isMoveCaused(
+  cluster: Cluster, place: Place, from: string, endedMs: Millis, atMs: Millis,
+): boolean {
+  const startMs = Math.min(endedMs, atMs)
+  if (lossNow(cluster, startMs, atMs) >= 0.1 || cluster.options.strangers > 0) return true
+  if (cluster.options.placement === 'hash') return true
+  const deeds = during(cluster, startMs - 2_000, atMs)
+  // Provisional placements of a start may each move once, within 60 s.
+  const isSettling = startMs < place.fromMs + 60_000 && cluster.record.notes.some(({ note }) =>
+    note.kind === 'claimed' && note.cause === 'handOver' && note.unit === place.unit)
+  return isSettling || deeds.some(({ kind, nodes, untilMs }) =>
+    nodes.includes(from) || nodes.length === 0 && !kind.startsWith('API') && !/ new Services$/.test(kind) ||
+    isMeeting(kind) && !kind.startsWith('gossip') && untilMs <= atMs || kind.startsWith('move of'))
+}
+
+/** Messages and asks of one node in its worst second; the bound does not know how many nodes there are. */
+export function stormBound(cluster: Cluster): number {
+  const { segments, units, isDual } = cluster.options
+  const addresses = units * (isDual ? 3 : 1)
+  return segments * (260 + 26 * addresses)
+}
+
+/** No storm: what a node sends does not grow with the number of nodes. */
+export function checkStorm(cluster: Cluster): readonly Finding[] {
+  const bound = stormBound(cluster)
+  return [...cluster.machines.values()].filter(({ sent }) => sent.worst > bound)
+    .map(({ name, sent }): Finding => ({
+      check: 'storm', atMs: cluster.clock.nowMs,
+      text: `${name} sent ${sent.worst} messages and asks in one second, ${bound} allowed`,
+    }))
+}
+
+/** Sticky placement shares a burst: nobody has more than its part and a few. */
+export function checkBalance(cluster: Cluster, slack: number): readonly Finding[] {
+  const [segment] = cluster.segments
+  const counts = new Map<string, number>()
+  for (const place of cluster.record.places.values()) {
+    if (place.segment !== segment?.name) continue
+    for (const node of answerersOf(cluster, place)) counts.set(node, (counts.get(node) ?? 0) + 1)
+  }
+  const part = Math.ceil(cluster.api.units.size / cluster.options.nodes)
+  return [...counts].filter(([, count]) => count > part + slack).map(([node, count]): Finding => ({
+    check: 'balance', atMs: cluster.clock.nowMs, text: `${node} owns ${count} units, its part is ${part}`,
+  }))
+}
+
+/** Those on the gateway's side who would answer now. */
+export function answerersOf(cluster: Cluster, place: Place): readonly string[] {
+  const { nowMs } = cluster.clock
+  return [...place.open].filter(([name, { side }]) => side === 0 && wouldAnswer(place, name, nowMs))
+    .map(([name]) => name)
+}
+
+/** After the faults: each unit has one owner, the same on all segments, and every cache knows it. */
+export function checkConverged(cluster: Cluster): readonly Finding[] {
+  const atMs = cluster.clock.nowMs
+  const isAble = [...cluster.machines.values()].some(({ state, legs }) =>
+    state === 'running' && legs.some(({ port }) => canSend(port) && canHear(port)))
+  const findings: Finding[] = []
+  const owners = new Map<string, Set<string>>()
+  for (const place of cluster.record.places.values()) {
+    if (place.untilMs !== Infinity) continue
+    const names = answerersOf(cluster, place)
+    const wanted = isAble ? 1 : 0
+    const all = owners.get(place.unit) ?? new Set()
+    owners.set(place.unit, all)
+    for (const name of names) all.add(name)
+    if (names.length === wanted) continue
+    const who = names.length === 0 ? 'nobody' : names.join(' and ')
+    findings.push({ check: 'converge', atMs, text: `${who} answers for ${place.unit} on ${place.segment}` })
+  }
+  for (const [unit, names] of owners) {
+    if (names.size <= 1) continue
+    findings.push({ check: 'converge', atMs, text: `${unit} has owners ${[...names].join(', ')}` })
+  }
+  return [...findings, ...checkCaches(cluster)]
+}
+
+function checkCaches(cluster: Cluster): readonly Finding[] {
+  return cluster.clients.flatMap((client): readonly Finding[] =>
+    [...client.cache].flatMap(([key, { mac }]): readonly Finding[] => {
+      const unit = cluster.unitsByAddress.get(key)
+      const place = [...cluster.record.places.values()].find((each) =>
+        each.unit === unit && each.segment === client.segment.name)
+      if (mac === undefined || place === undefined || place.untilMs !== Infinity) return []
+      const node = cluster.macs.get(mac)
+      if (node !== undefined && answerersOf(cluster, place).includes(node)) return []
+      return [{
+        check: 'converge', atMs: cluster.clock.nowMs,
+        text: `${client.port.name} believes that ${unit} is at ${node ?? mac}`,
+      }]
+    }))
+}
+
+/** A converged cluster says nothing: no change of owner, no gossip, beats and asks at their pace. */
+export function checkQuiet(
+  cluster: Cluster, sinceMs: Millis, before: ReadonlyMap<string, number>,
+): readonly Finding[] {
+  const { nowMs } = cluster.clock
+  const changes = cluster.record.notes.filter(({ atMs, note }) =>
+    atMs >= sinceMs && note.kind !== 'postponed')
+    .map(({ atMs, node, note }): Finding => ({ check: 'quiet', atMs, text: `${node}: ${note.kind}` }))
+  const perSecond = cluster.options.segments * 52
+  const seconds = (nowMs - sinceMs) / 1_000
+  const loud = [...cluster.machines.values()].flatMap(({ name, sent }): readonly Finding[] => {
+    const rate = (sent.asks + sent.tells + sent.gossips - (before.get(name) ?? 0)) / seconds
+    if (rate <= perSecond) return []
+    return [{ check: 'quiet', atMs: nowMs, text: `${name} sends ${rate.toFixed(0)} a second at rest` }]
+  })
+  return [...changes, ...loud]
+}

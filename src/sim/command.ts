@@ -1,0 +1,168 @@
+/** `hack/sim`: runs seeds over all cores, prints what they found, and replays one. */
+import { availableParallelism } from 'node:os'
+import { isMainThread, parentPort, Worker, workerData } from 'node:worker_threads'
+import { createProduction } from './production.ts'
+import { measureFaults, type Measured } from './measure.ts'
+import { mutations } from './mutation.ts'
+import { type Outcome, runSeed, type SwarmLimits } from './swarm.ts'
+
+interface Task {
+  readonly from: number
+  readonly count: number
+  readonly stride: number
+  readonly limits: SwarmLimits
+}
+
+interface Summary {
+  readonly seeds: number
+  readonly events: number
+  readonly virtualMs: number
+  readonly darks: readonly (readonly [string, number])[]
+  readonly failures: readonly Pick<Outcome, 'seed' | 'options' | 'findings'>[]
+}
+
+function sum({ from, count, stride, limits }: Task): Summary {
+  const darks: (readonly [string, number])[] = []
+  const failures: Summary['failures'][number][] = []
+  let events = 0
+  let virtualMs = 0
+  for (let i = 0; i < count; i++) {
+    const { seed, options, findings, ...rest } = runSeed(from + i * stride, limits, createProduction())
+    events += rest.events
+    virtualMs += rest.virtualMs
+    for (const { kind, ms } of rest.darks) darks.push([kind, ms])
+    if (findings.length > 0) failures.push({ seed, options, findings: findings.slice(0, 5) })
+  }
+  return { seeds: count, events, virtualMs, darks, failures }
+}
+
+const usage = `Usage: hack/sim --seeds N [--from S] [--nodes 3..100]   random histories
+       hack/sim --seed S [--nodes 3..100] [--verbose]      one of them, with its history
+       hack/sim --faults [--trials N]                      dark time of single faults
+       hack/sim --mutate [--seeds N]                       rules left out: after how many seeds seen`
+
+/** The value after `--name`; undefined when it is not there. */
+function option(args: readonly string[], name: string): string | undefined {
+  const at = args.indexOf(`--${name}`)
+  return at < 0 ? undefined : args[at + 1] ?? ''
+}
+
+function number(args: readonly string[], name: string, otherwise: number): number {
+  const text = option(args, name)
+  if (text === undefined) return otherwise
+  if (!/^\d+$/.test(text)) throw new RangeError(`Cannot read --${name} "${text}": a number is wanted`)
+  return Number(text)
+}
+
+export function parseNodes(text: string): SwarmLimits['nodes'] {
+  const match = /^(\d+)(?:\.\.(\d+))?$/.exec(text)
+  if (match === null) throw new RangeError(`Cannot read --nodes "${text}": 3 or 3..100 is wanted`)
+  return { from: Number(match[1]), to: Number(match[2] ?? match[1]) }
+}
+
+async function main(args: readonly string[]): Promise<number> {
+  const limits: SwarmLimits = { nodes: parseNodes(option(args, 'nodes') ?? '3..10') }
+  const commit = option(args, 'commit') ?? 'unknown'
+  if (args.includes('--faults')) return printFaults(number(args, 'trials', 20))
+  if (args.includes('--mutate')) return printMutations(number(args, 'seeds', 300), limits)
+  if (args.includes('--seed')) return replay(number(args, 'seed', 1), limits, args.includes('--verbose'))
+  if (!args.includes('--seeds')) {
+    console.log(usage)
+    return 2
+  }
+  const seeds = number(args, 'seeds', 500)
+  const from = number(args, 'from', 1)
+  console.log(`commit ${commit}, seeds ${from} to ${from + seeds - 1}`)
+  const begun = performance.now()
+  const lanes = Math.min(availableParallelism(), seeds)
+  const summaries = await Promise.all(Array.from({ length: lanes }, (_, lane) => runLane({
+    from: from + lane, stride: lanes, limits,
+    count: Math.floor(seeds / lanes) + (lane < seeds % lanes ? 1 : 0),
+  })))
+  return print(summaries, performance.now() - begun)
+}
+
+function runLane(task: Task): Promise<Summary> {
+  const worker = new Worker(new URL(import.meta.url), { workerData: task })
+  return new Promise((resolve, reject) => {
+    worker.on('message', resolve)
+    worker.on('error', reject)
+  })
+}
+
+function print(summaries: readonly Summary[], ms: number): number {
+  const failures = summaries.flatMap((summary) => summary.failures).toSorted((a, b) => a.seed - b.seed)
+  for (const { seed, options, findings } of failures.slice(0, 20)) {
+    const { nodes, segments, units, quality } = options
+    console.log(`seed ${seed} (${nodes} nodes, ${segments} segments, ${units} units, ` +
+      `loss ${quality.loss}, ${options.placement}):`)
+    for (const { atMs, check, text } of findings) console.log(`  ${atMs.toFixed(0)} ${check}: ${text}`)
+  }
+  const total = (of: (summary: Summary) => number): number =>
+    summaries.reduce((all, summary) => all + of(summary), 0)
+  printDarks(summaries.flatMap(({ darks }) => darks))
+  console.log(`${total(({ seeds }) => seeds)} seeds, ${failures.length} failed, ` +
+    `${total(({ events }) => events)} events, ${(total(({ virtualMs }) => virtualMs) / 3.6e6).toFixed(2)} ` +
+    `virtual hours in ${(ms / 1_000).toFixed(1)} s`)
+  if (failures.length > 0) console.log(`replay one: hack/sim --seed ${failures[0]?.seed} --verbose`)
+  return failures.length > 0 ? 1 : 0
+}
+
+function printDarks(darks: readonly (readonly [string, number])[]): void {
+  const byKind = Map.groupBy(darks, ([kind]) => kind)
+  for (const [kind, list] of [...byKind].toSorted(([a], [b]) => (a < b ? -1 : 1))) {
+    const sorted = list.map(([, ms]) => ms).toSorted((a, b) => a - b)
+    console.log(`dark after ${kind.padEnd(20)} n=${String(sorted.length).padEnd(6)} ` +
+      `p50 ${quantile(sorted, 0.5)} ms, max ${quantile(sorted, 1)} ms`)
+  }
+}
+
+function quantile(sorted: readonly number[], at: number): number {
+  return Math.round(sorted[Math.min(sorted.length - 1, Math.floor(at * sorted.length))] ?? 0)
+}
+
+function replay(seed: number, limits: SwarmLimits, isVerbose: boolean): number {
+  const { options, findings, history } = runSeed(seed, limits, createProduction(), true)
+  console.log(JSON.stringify(options))
+  for (const line of isVerbose ? history : history.filter((text) => text.includes('***'))) {
+    console.log(line)
+  }
+  console.log(`seed ${seed}: ${findings.length === 0 ? 'nothing found' : `${findings.length} findings`}`)
+  return findings.length === 0 ? 0 : 1
+}
+
+function printFaults(trials: number): number {
+  const row = ({ fault, nodes, darks, overlapMs, moves }: Measured): string => {
+    const sorted = darks.toSorted((a, b) => a - b)
+    return `${fault.padEnd(26)} ${String(nodes).padStart(3)} nodes  n=${String(sorted.length).padEnd(5)} ` +
+      `dark p50 ${quantile(sorted, 0.5)}, max ${quantile(sorted, 1)} ms; ` +
+      `overlap max ${overlapMs.toFixed(0)} ms; moves ${moves}`
+  }
+  for (const measured of measureFaults(trials)) console.log(row(measured))
+  return 0
+}
+
+function printMutations(seeds: number, limits: SwarmLimits): number {
+  let missed = 0
+  for (const { name, rules } of mutations) {
+    const createBrain = createProduction(rules)
+    let seed = 1
+    while (seed <= seeds && runSeed(seed, limits, createBrain).findings.length === 0) seed++
+    if (seed > seeds) missed++
+    console.log(`${name}: ${seed > seeds ? `not caught in ${seeds} seeds` : `caught by seed ${seed}`}`)
+  }
+  return missed === 0 ? 0 : 1
+}
+
+if (isMainThread) {
+  try {
+    process.exitCode = await main(process.argv.slice(2))
+  } catch (error) {
+    if (!(error instanceof RangeError)) throw error
+    console.error(error.message)
+    process.exitCode = 2
+  }
+} else {
+  const task: Task = workerData
+  parentPort?.postMessage(sum(task))
+}

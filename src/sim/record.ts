@@ -1,0 +1,115 @@
+/**
+ * What a run has seen: for each unit on each segment, who could have answered from when to when,
+ * voices outside of that, and what was done to the cluster.
+ */
+import type { Note } from '../ownership/model.ts'
+import type { Millis } from '../net/model.ts'
+
+/** A time in which a node would have answered an ask at any instant. */
+export interface Tenure {
+  readonly node: string
+  readonly fromMs: Millis
+  /** Moves on while the node extends its right. */
+  toMs: Millis
+  /** Side of the segment (src/sim/segment.ts). */
+  readonly side: number
+}
+
+/** One unit on one segment. */
+export interface Place {
+  readonly unit: string
+  readonly segment: string
+  readonly tenures: Tenure[]
+  /** The last tenure of each node, while it may grow. */
+  readonly open: Map<string, Tenure>
+  /** First instant at which it was wanted. */
+  readonly fromMs: Millis
+  /** It is wanted no more. */
+  untilMs: Millis
+}
+
+/** A voice of a node that had no right: to have spoken is to have answered. */
+export interface Stray {
+  readonly unit: string
+  readonly segment: string
+  readonly node: string
+  readonly atMs: Millis
+  readonly side: number
+}
+
+/** Something that the run did: a fault or its end, a wish. */
+export interface Deed {
+  readonly atMs: Millis
+  readonly kind: string
+  /** Nodes that it touches directly; empty = all of them. */
+  readonly nodes: readonly string[]
+  /** Its end undoes it; Infinity while it lasts. */
+  untilMs: Millis
+}
+
+export interface NodeNote {
+  readonly atMs: Millis
+  readonly node: string
+  readonly note: Note
+}
+
+export interface Record {
+  readonly places: Map<string, Place>
+  readonly strays: Stray[]
+  readonly deeds: Deed[]
+  readonly notes: NodeNote[]
+  /** Lines for people; undefined = nobody wants them. */
+  readonly history: string[] | undefined
+}
+
+export function createRecord(isTold: boolean): Record {
+  return {
+    places: new Map(), strays: [], deeds: [], notes: [], history: isTold ? [] : undefined,
+  }
+}
+
+/** One line of the history: the instant in milliseconds, who, and what. */
+export function tell(record: Record, atMs: Millis, who: string, what: string): void {
+  record.history?.push(`${atMs.toFixed(2).padStart(10)}  ${who.padEnd(10)} ${what}`)
+}
+
+export function placeOf(record: Record, unit: string, segment: string): Place | undefined {
+  return record.places.get(`${unit} ${segment}`)
+}
+
+export function wantPlace(record: Record, unit: string, segment: string, atMs: Millis): void {
+  const key = `${unit} ${segment}`
+  if (record.places.has(key)) return
+  record.places.set(key, {
+    unit, segment, tenures: [], open: new Map(), fromMs: atMs, untilMs: Infinity,
+  })
+}
+
+/** `node` would answer from now to `toMs`, unless something happens. */
+export function extend(place: Place, node: string, side: number, now: Millis, toMs: Millis): void {
+  const open = place.open.get(node)
+  if (open !== undefined && open.toMs >= now && open.side === side) {
+    open.toMs = toMs
+    return
+  }
+  if (toMs <= now) return
+  const tenure: Tenure = { node, fromMs: now, toMs, side }
+  place.open.set(node, tenure)
+  place.tenures.push(tenure)
+}
+
+/** `node` does not answer any more. Whether it did until now. */
+export function cut(place: Place, node: string, now: Millis): boolean {
+  const open = place.open.get(node)
+  if (open === undefined) return false
+  place.open.delete(node)
+  const isCut = open.toMs > now
+  if (isCut) open.toMs = now
+  return isCut
+}
+
+/** Whether `node` would answer now. */
+export function wouldAnswer(place: Place, node: string, now: Millis): boolean {
+  const open = place.open.get(node)
+  return open !== undefined && open.fromMs <= now && now <= open.toMs
+}
