@@ -1,4 +1,5 @@
 /** Turns a decision into the rows that `/status` and, without sentences, `plan -o json` show. */
+import type { Intent } from '../config/model.ts'
 import type { Verdict } from '../ipam/model.ts'
 import type { Silence } from '../l2/model.ts'
 import type { AnnouncementPlan, Placed, Silent } from '../l2/plan.ts'
