@@ -133,12 +133,16 @@ export function checkLength(value: unknown, at: At, max: number): void {
   addProblem(at, 'TooLarge', `Want at most ${max} items, found ${value.length}`)
 }
 
-/** Texts by key: at most `max` of them, of at most 317 characters each (a label's key). */
+/** Values by key, at most `max` of them; the API server lets in texts of `maxValue` characters. */
 export function texts(
   options: Described & { readonly max: number; readonly maxValue: number },
 ): Shape<Fields> {
   return {
-    read: readFields,
+    read: (value, at) => {
+      const found = readFields(value, at)
+      if (found !== undefined) checkLength(Object.keys(found), at, options.max)
+      return found
+    },
     schema: {
       ...describe('object', options),
       additionalProperties: { type: 'string', maxLength: options.maxValue },
