@@ -1,12 +1,17 @@
-/** The shell around the engine and the responder: performs their effects and counts them. */
+/** The shell around one node of ownership: sockets, clock and timer; performs what it decides. */
 import type { Clock } from './clock.ts'
-import { createEngine, type Effect, type Event, step } from './l2/engine.ts'
-import type { Announcement, LinkState } from './l2/model.ts'
+import type { LinkState } from './l2/model.ts'
 import type { Neighbour } from './l2/ndp.ts'
-import { type AnswerTable, emptyTable, type Outcome, respond } from './l2/responder.ts'
 import type { Log } from './log.ts'
 import type { Metrics } from './metrics.ts'
-import type { Address } from './net/model.ts'
+import type { Address, Millis } from './net/model.ts'
+import { stallMs } from './ownership/limits.ts'
+import type {
+  Note, ReceivedFrame, ReceivedMessage, Right, World,
+} from './ownership/model.ts'
+import { createNode, type NodeEffect } from './ownership/node.ts'
+import { createOwnership, type Ownership } from './ownership/state.ts'
+import { step } from './ownership/ownership.ts'
 
 /** What the announcer needs of packet sockets. Errors are sentences; undefined = done. */
 export interface PacketPort extends AsyncDisposable {
@@ -16,51 +21,179 @@ export interface PacketPort extends AsyncDisposable {
   sendNeighbour(ifindex: number, packet: Neighbour): string | undefined
   join(ifindex: number, group: Address): string | undefined
   leave(ifindex: number, group: Address): void
+  /** Reads every socket to its end now. */
+  drain(): void
+}
+
+/** The other members; nothing of it may be lost silently that was not on the wire. */
+export interface MemberPort {
+  tell(to: string, ifindex: number | undefined, bytes: Uint8Array): void
+  gossip(bytes: Uint8Array): void
 }
 
 export interface AnnouncerOptions {
+  /** Of suspended time too: deadlines count it (CLOCK_BOOTTIME). */
   readonly clock: Clock
   readonly log: Log
   readonly metrics: Metrics
-  /** Opens the sockets; frames they receive go to the callback. */
-  readonly openPackets: (onFrame: (ifindex: number, frame: Uint8Array) => void) => PacketPort
+  /** Name of this node among the members. */
+  readonly node: string
+  /**
+   * Opens the sockets. Frames they receive go to the first callback, with the time each has waited
+   * in the kernel; the second tells that what was readable has been read.
+   */
+  readonly openPackets: (
+    onFrame: (ifindex: number, frame: Uint8Array, ageMs: Millis) => void, onRead: () => void,
+  ) => PacketPort
+  /** undefined = this host is alone. */
+  readonly members?: MemberPort
+  /** What happened to a unit; called after the wire has it. */
+  readonly onNote?: (note: Note) => void
+  /** What is answered for has changed. */
+  readonly onRights?: () => void
 }
 
 export interface Announcer extends AsyncDisposable {
-  /** Replaces the whole set of announced addresses. */
-  announce(announcements: readonly Announcement[]): void
+  /** Replaces what should be announced by whom. */
+  setWorld(world: World): void
   /** Replaces the whole set of usable interfaces. */
   setLinks(links: readonly LinkState[]): void
-  /** Wall time since which an address is announced without a break. */
+  /** What other members sent; answered to in the same turn. */
+  hear(messages: readonly ReceivedMessage[]): void
+  /** What this node answers for now. */
+  rights(): readonly Right[]
+  /** Wall time since which an address is answered without a break. */
   sinceOf(text: string): Date | undefined
   /** Interfaces on which sockets could not be opened, by index, with the reason. */
   failures(): ReadonlyMap<number, string>
+  /** For status: read it, never write it. */
+  readonly ownership: Ownership
+}
+
+/** The mutable heart; owned by `turn`. */
+interface State {
+  frames: ReceivedFrame[]
+  messages: ReceivedMessage[]
+  world: World | undefined
+  links: readonly LinkState[] | undefined
+  /** When all sockets were last read to their end. */
+  readAtMs: Millis
+  timer: ReturnType<typeof setTimeout> | undefined
+  isClosed: boolean
+  isTurning: boolean
 }
 
 /** Starts answering and announcing; nothing is announced until told to. */
 export function openAnnouncer(options: AnnouncerOptions): Announcer {
-  const { clock, metrics } = options
+  const { clock, node: name } = options
   const log = options.log.from('announcer.ts')
-  const engine = createEngine()
+  const ownership = createOwnership(name)
+  const node = createNode((event, now) => step(ownership, event, now))
   const since = new Map<string, Date>()
   const attached = new Map<number, Attached>()
-  let table: AnswerTable = emptyTable
-  let timer: ReturnType<typeof setTimeout> | undefined
-
-  const packets = options.openPackets((ifindex, frame) =>
-    answer(packets, metrics, ifindex, respond(table, ifindex, frame, clock.now()))
+  const state: State = {
+    frames: [], messages: [], world: undefined, links: undefined, readAtMs: clock.now(),
+    timer: undefined, isClosed: false, isTurning: false,
+  }
+  const packets = options.openPackets(
+    (ifindex, frame, ageMs) => void state.frames.push({
+      ifindex, frame: frame.slice(), receivedAtMs: clock.now() - ageMs,
+    }),
+    () => turn(),
   )
+  const perform = createPerformer({ ...options, log }, packets, (atMs) => {
+    clearTimeout(state.timer)
+    state.timer = setTimeout(() => {
+      // Late: sockets that became readable meanwhile are read before anything is decided.
+      if (clock.now() - atMs > stallMs) setImmediate(turn)
+      else turn()
+    }, Math.max(0, Math.ceil(atMs - clock.now())))
+  })
+  const turn = (): void => {
+    if (state.isClosed || state.isTurning) return
+    state.isTurning = true
+    try {
+      do takeTurn(state, { packets, clock, decide: (input, now) => node.turn(input, now), perform })
+      while (state.frames.length + state.messages.length > 0)
+    } finally {
+      state.isTurning = false
+    }
+    if (syncSince(since, node.rights(), clock)) options.onRights?.()
+  }
+  return {
+    setWorld: (world) => {
+      state.world = world
+      turn()
+    },
+    setLinks: (links) => {
+      attachLinks({ packets, attached, links, log })
+      state.links = links.filter((link) => attached.get(link.index)?.failure === undefined)
+      turn()
+    },
+    hear: (messages) => {
+      state.messages.push(...messages)
+      turn()
+    },
+    rights: () => node.rights(),
+    sinceOf: (text) => since.get(text),
+    failures: () => new Map([...attached].flatMap(([ifindex, { failure }]) =>
+      failure === undefined ? [] : [[ifindex, failure] as const]
+    )),
+    ownership,
+    [Symbol.asyncDispose]: async () => {
+      state.isClosed = true
+      clearTimeout(state.timer)
+      await packets[Symbol.asyncDispose]()
+    },
+  }
+}
 
-  const perform = (effect: Effect): void => {
+interface Hands {
+  readonly packets: PacketPort
+  readonly clock: Clock
+  readonly decide: ReturnType<typeof createNode>['turn']
+  readonly perform: (effect: NodeEffect) => void
+}
+
+/** Everything that is there is read before anything of it is answered (design, "Fence"). */
+function takeTurn(state: State, { packets, clock, decide, perform }: Hands): void {
+  if (clock.now() - state.readAtMs > stallMs) packets.drain()
+  const { frames, messages, world, links } = state
+  state.frames = []
+  state.messages = []
+  state.world = undefined
+  state.links = undefined
+  const now = clock.now()
+  state.readAtMs = now
+  for (const effect of decide({ frames, messages, world, links }, now)) perform(effect)
+}
+
+/** Performs effects in their order, and counts them. */
+function createPerformer(
+  options: AnnouncerOptions, packets: PacketPort, wakeAt: (atMs: Millis) => void,
+): (effect: NodeEffect) => void {
+  const { clock, log, metrics, members, onNote } = options
+  const count = (failure: string | undefined, good: () => void): void => {
+    if (failure === undefined) good()
+    else metrics.countSendFailure(failure)
+  }
+  return (effect) => {
     switch (effect.kind) {
-      case 'sendFrame':
+      case 'sendFrame': {
+        const { ifindex, frame, text, why, notAfterMs } = effect
+        if (why === 'answer' && text !== undefined) metrics.countRequest(text)
+        if (clock.now() >= notAfterMs) return metrics.countDrop('fenced', 1)
+        const failure = packets.send(ifindex, frame)
+        return count(failure, () => {
+          if (text === undefined) return
+          if (why === 'answer') metrics.countReply(text)
+          else metrics.countGratuitous(text)
+        })
+      }
       case 'sendNeighbour': {
-        const failure = effect.kind === 'sendFrame'
-          ? packets.send(effect.ifindex, effect.frame)
-          : packets.sendNeighbour(effect.ifindex, effect.packet)
-        if (failure === undefined) metrics.countGratuitous(effect.text)
-        else metrics.countSendFailure(failure)
-        return
+        const { ifindex, packet, text, notAfterMs } = effect
+        if (clock.now() >= notAfterMs) return
+        return count(packets.sendNeighbour(ifindex, packet), () => metrics.countGratuitous(text))
       }
       case 'join': {
         const failure = packets.join(effect.ifindex, effect.group)
@@ -69,51 +202,27 @@ export function openAnnouncer(options: AnnouncerOptions): Announcer {
       }
       case 'leave':
         return packets.leave(effect.ifindex, effect.group)
-      case 'answer':
-        table = effect.table
-        return
+      case 'dropped':
+        return metrics.countDrop(effect.reason, 1)
+      case 'tell':
+        return members?.tell(effect.to, effect.ifindex, effect.bytes)
+      case 'gossip':
+        return members?.gossip(effect.bytes)
+      case 'note':
+        return onNote?.(effect.note)
       case 'wake':
-        clearTimeout(timer)
-        timer = setTimeout(() => advance({ kind: 'wake' }), Math.max(0, effect.atMs - clock.now()))
+        return wakeAt(effect.atMs)
     }
-  }
-  let isClosed = false
-  const advance = (event: Event): void => {
-    if (isClosed) return
-    for (const effect of step(engine, event, clock.now())) perform(effect)
-  }
-
-  return {
-    announce: (announcements) => {
-      const texts = new Set(announcements.map(({ text }) => text))
-      for (const text of since.keys()) if (!texts.has(text)) since.delete(text)
-      for (const text of texts) if (!since.has(text)) since.set(text, clock.wall())
-      advance({ kind: 'desired', announcements })
-    },
-    setLinks: (links) => {
-      attachLinks({ packets, attached, links, log })
-      const isOpen = (link: LinkState): boolean => attached.get(link.index)?.failure === undefined
-      advance({ kind: 'links', links: links.filter(isOpen) })
-    },
-    sinceOf: (text) => since.get(text),
-    failures: () => new Map([...attached].flatMap(([ifindex, { failure }]) =>
-      failure === undefined ? [] : [[ifindex, failure] as const]
-    )),
-    [Symbol.asyncDispose]: async () => {
-      isClosed = true
-      clearTimeout(timer)
-      table = emptyTable
-      await packets[Symbol.asyncDispose]()
-    },
   }
 }
 
-function answer(packets: PacketPort, metrics: Metrics, ifindex: number, outcome: Outcome): void {
-  if (outcome.kind === 'drop') return metrics.countDrop(outcome.reason, 1)
-  metrics.countRequest(outcome.text)
-  const failure = packets.send(ifindex, outcome.frame)
-  if (failure === undefined) metrics.countReply(outcome.text)
-  else metrics.countSendFailure(failure)
+/** Keeps since when each address is answered; whether the set of addresses has changed. */
+function syncSince(since: Map<string, Date>, rights: readonly Right[], clock: Clock): boolean {
+  const texts = new Set(rights.map(({ text }) => text))
+  if (texts.size === since.size && rights.every(({ text }) => since.has(text))) return false
+  for (const text of since.keys()) if (!texts.has(text)) since.delete(text)
+  for (const text of texts) if (!since.has(text)) since.set(text, clock.wall())
+  return true
 }
 
 interface Attached {

@@ -32,6 +32,8 @@ const cRead = call<[number, Uint8Array, number], number>('int64_t read(int, void
 const cWrite = call<[number, Uint8Array, number], number>('int64_t write(int, void *, uint64_t)')
 const cOpen = call<[string, number, number], number>('int open(const char *, int, uint32_t)')
 const cFlock = call<[number, number], number>('int flock(int, int)')
+const cClockGettime = call<[number, Uint8Array], number>('int clock_gettime(int, void *)')
+const cIoctl = call<[number, number, Uint8Array], number>('int ioctl(int, uint64_t, void *)')
 const cStrerror = call<[number], string>('const char *strerror(int)')
 
 const codes: Readonly<Record<string, number>> = koffi.os.errno
@@ -92,6 +94,29 @@ export function send(fd: number, bytes: Uint8Array): number {
 /** Bytes sent to an address, or the negated error number. */
 export function sendTo(fd: number, bytes: Uint8Array, to: Uint8Array): number {
   return orErrno(cSendto(fd, bytes, bytes.length, 0, to, to.length))
+}
+
+const clockBoottime = 7
+const time = new Uint8Array(16)
+const timeView = new DataView(time.buffer)
+
+/** Milliseconds since the machine started, with fractions, suspended time included (CLOCK_BOOTTIME). */
+export function bootMs(): number {
+  cClockGettime(clockBoottime, time)
+  return Number(timeView.getBigInt64(0, true)) * 1e3 + Number(timeView.getBigInt64(8, true)) / 1e6
+}
+
+const siocgstamp = 0x8906
+const stamp = new Uint8Array(16)
+const stampView = new DataView(stamp.buffer)
+
+/**
+ * Wall time, in ms, at which the kernel took in what was received last on the socket; undefined
+ * before the first frame. Once asked, the kernel stamps whatever arrives (socket(7), SIOCGSTAMP).
+ */
+export function receivedWallMs(fd: number): number | undefined {
+  if (cIoctl(fd, siocgstamp, stamp) < 0) return undefined
+  return Number(stampView.getBigInt64(0, true)) * 1e3 + Number(stampView.getBigInt64(8, true)) / 1e3
 }
 
 /**

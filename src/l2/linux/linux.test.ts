@@ -76,7 +76,7 @@ check('an unsolicited advertisement leaves through raw-socket on Node, else as a
   using icmp6 = await openIcmp6()
   const isNode = process.release.name === 'node' && !('Deno' in globalThis)
   assert.is(icmp6 !== undefined, isNode, 'raw-socket is there exactly on Node')
-  await using packets = openPackets(() => undefined, icmp6)
+  await using packets = openPackets(() => undefined, { icmp6 })
   packets.attach(need(pair.links, 'near'))
   const linkLocal = source()
   if (linkLocal === undefined) throw new Error('There is no link-local address')

@@ -1,11 +1,11 @@
 /** AF_PACKET sockets: ARP and neighbour frames in and out of each interface (packet(7)). */
-import type { Address } from '../../net/model.ts'
+import type { Address, Millis } from '../../net/model.ts'
 import { encodeMac, writeBits, writeUint16 } from '../frame.ts'
 import type { LinkState } from '../model.ts'
 import { encodeNeighbour, groupMac, isMulticast, type Neighbour } from '../ndp.ts'
 import { arpFilter, encodeFilter, neighbourFilter } from './filter.ts'
 import {
-  bindSocket, closeFd, describeErrno, errnos, flagDontWait, flagTrunc, openSocket, receive, send,
+  bindSocket, closeFd, describeErrno, errnos, flagDontWait, flagTrunc, openSocket, receive, receivedWallMs, send,
   setOption,
 } from './libc.ts'
 import type { Icmp6 } from './icmp6.ts'
@@ -30,8 +30,8 @@ const receiveBufferBytes = 4 << 20
 
 /** Longer frames are reported cut: no ARP or neighbour message of ours needs more. */
 const receiveBytes = 2048
-/** Frames taken from one socket before others get their turn. */
-const batchFrames = 256
+/** Frames taken from one socket before others get their turn: what a stall of seconds leaves behind. */
+const batchFrames = 4_096
 
 interface Joined {
   readonly fd: number
@@ -47,7 +47,8 @@ interface Port {
   readonly groups: Map<bigint, Joined>
 }
 
-export type OnFrame = (ifindex: number, frame: Uint8Array) => void
+/** `ageMs`: time that the frame has waited in the kernel; 0 where the clock was set meanwhile. */
+export type OnFrame = (ifindex: number, frame: Uint8Array, ageMs: Millis) => void
 
 /** Sentences about what failed; undefined = done. */
 export interface Packets extends AsyncDisposable {
@@ -57,6 +58,15 @@ export interface Packets extends AsyncDisposable {
   sendNeighbour(ifindex: number, packet: Neighbour): string | undefined
   join(ifindex: number, group: Address): string | undefined
   leave(ifindex: number, group: Address): void
+  /** Reads every socket to its end now; `onFrame` gets what there was. */
+  drain(): void
+}
+
+export interface PacketsOptions {
+  /** Sends unsolicited advertisements. */
+  readonly icmp6?: Icmp6 | undefined
+  /** What was readable has been read, to its end. */
+  readonly onRead?: () => void
 }
 
 /**
@@ -64,19 +74,21 @@ export interface Packets extends AsyncDisposable {
  * it must not be kept. Frames sent here do not come back. Unsolicited advertisements leave through
  * `icmp6` where there is one, else, and where it fails, as frames.
  */
-export function openPackets(onFrame: OnFrame, icmp6?: Icmp6): Packets {
+export function openPackets(onFrame: OnFrame, options: PacketsOptions = {}): Packets {
+  const { icmp6, onRead } = options
   const ports = new Map<number, Port>()
   const poller = openPoller((error) => {
     throw error
   })
   const buffer = new Uint8Array(receiveBytes)
   const from = new Uint8Array(20)
+  /** To the end, or to what a batch may be while others wait. */
   const drain = (fd: number, ifindex: number): void => {
     for (let i = 0; i < batchFrames; i++) {
       const bytes = receive(fd, buffer, flagDontWait | flagTrunc, from)
       if (bytes < 0 && -bytes === errnos.netDown) continue
       if (bytes < 0) return
-      onFrame(ifindex, buffer.subarray(0, Math.min(bytes, receiveBytes)))
+      onFrame(ifindex, buffer.subarray(0, Math.min(bytes, receiveBytes)), ageOf(fd))
     }
   }
   const detach = (ifindex: number): void => {
@@ -95,10 +107,18 @@ export function openPackets(onFrame: OnFrame, icmp6?: Icmp6): Packets {
       const opened = openPort(link)
       if (typeof opened === 'string') return opened
       ports.set(link.index, opened)
-      for (const fd of opened.fds) poller.add(fd, () => drain(fd, link.index))
+      for (const fd of opened.fds) {
+        poller.add(fd, () => {
+          drain(fd, link.index)
+          onRead?.()
+        })
+      }
       return undefined
     },
     detach,
+    drain: () => {
+      for (const [ifindex, { fds }] of ports) for (const fd of fds) drain(fd, ifindex)
+    },
     send: (ifindex, frame) => sendOn(ports.get(ifindex), frame),
     sendNeighbour: (ifindex, packet) => {
       const asFrame = (): string | undefined => sendOn(ports.get(ifindex), encodeNeighbour(packet))
@@ -113,6 +133,14 @@ export function openPackets(onFrame: OnFrame, icmp6?: Icmp6): Packets {
       await poller[Symbol.asyncDispose]()
     },
   }
+}
+
+/** A stamp from the future, or from long ago, is one of a clock that has been set. */
+const maxAgeMs = 60_000
+
+function ageOf(fd: number): Millis {
+  const ageMs = Date.now() - (receivedWallMs(fd) ?? Infinity)
+  return ageMs > 0 && ageMs < maxAgeMs ? ageMs : 0
 }
 
 function openPort(link: LinkState): Port | string {
@@ -135,6 +163,7 @@ function openFiltered(
   const fd = openSocket(familyPacket, socketRaw, 0)
   if (fd < 0) return failure('open packet socket', link, -fd)
   enlargeBuffer(fd)
+  receivedWallMs(fd) // from the first frame on, each has its time
   const { option, program } = encodeFilter(filter)
   const attached = setOption(fd, levelSocket, optionAttachFilter, option)
   const bound = attached < 0 ? attached : bindSocket(fd, linkAddress(etherType, link.index))

@@ -1,0 +1,166 @@
+/** The members as ownership needs them: by name, with their interfaces, their messages named and authentic. */
+import type { MemberPort } from './announcer.ts'
+import type { Clock } from './clock.ts'
+import { decodeEnvelope, encodeEnvelope } from './ownership/envelope.ts'
+import { decodeMeta, encodeMeta } from './ownership/meta.ts'
+import type { Leg, ReceivedMessage } from './ownership/model.ts'
+import { isLinkLocal } from './ownership/wire.ts'
+import { shareSegment } from './ownership/fleet.ts'
+import {
+  type Membership, type MembershipEvent, openMembership,
+} from './membership/net/membership.ts'
+import { fromAddressBytes } from './membership/net/endpoint.ts'
+import type { Settings } from './membership/settings.ts'
+import { formatAddress } from './net/address.ts'
+import type { Address } from './net/model.ts'
+
+/** A member of the ring as of now. */
+export interface RingMember {
+  readonly name: string
+  readonly address: Address
+  /** Not dead, and has not left. */
+  readonly isAlive: boolean
+  /** undefined = it speaks no beats: a speaker of MetalLB. */
+  readonly legs: readonly Leg[] | undefined
+  /** `alive`, `suspect`, `dead` or `left`. */
+  readonly state: string
+}
+
+export interface RingOptions {
+  readonly name: string
+  readonly address: Address
+  readonly port: number
+  readonly settings: Settings
+  readonly key: Uint8Array<ArrayBuffer> | undefined
+  readonly clock: Clock
+  readonly onMessages: (messages: readonly ReceivedMessage[]) => void
+  /** Members came, went or have other interfaces. */
+  readonly onChange: () => void
+  readonly onMember: (change: string, name: string) => void
+}
+
+/** Counters of the ring, for metrics and status. */
+export type RingCounts = ReturnType<Membership['counts']>
+
+export interface Ring extends MemberPort, AsyncDisposable {
+  members(): readonly RingMember[]
+  /** Own interfaces: told to the others, and listened on. */
+  setLegs(legs: readonly Leg[]): void
+  /** Everybody who ought to be here. */
+  setPeers(addresses: readonly Address[]): void
+  /** What exchanges of states carry from us. */
+  setClaims(bytes: Uint8Array): void
+  health(): number
+  counts(): RingCounts
+}
+
+/** Binds the membership's port; rejects where that cannot be. */
+export async function openRing(options: RingOptions): Promise<Ring> {
+  const { name, clock, onMessages, onChange, onMember } = options
+  let legs: readonly Leg[] = []
+  let gossiped = 0
+  const legsByMeta = createMetaMemory()
+  let byName: ReadonlyMap<string, RingMember> | undefined
+  const onEvent = (event: MembershipEvent): void => {
+    switch (event.kind) {
+      case 'member':
+        byName = undefined
+        onMember(event.change, event.member.name)
+        onChange()
+        return
+      case 'message': {
+        const opened = decodeEnvelope(event.payload)
+        if (opened === undefined || opened.from === name) return
+        onMessages([{ ...opened, receivedAtMs: event.receivedMs }])
+        return
+      }
+      case 'remoteState': {
+        if (event.userState.length === 0) return
+        const receivedAtMs = clock.now()
+        onMessages([{ from: '', isGossip: true, bytes: event.userState, receivedAtMs }])
+      }
+    }
+  }
+  const membership = await openMembership({
+    name, address: options.address, port: options.port, settings: options.settings, key: options.key,
+    meta: bytesOf(encodeMeta([])), incarnation: Math.floor(clock.wall().getTime() / 1_000),
+    seed: Math.floor(Math.random() * 2 ** 31), now: clock.now, onEvent,
+  })
+  const members = (): ReadonlyMap<string, RingMember> => byName ??= new Map(
+    membership.members().map((member) => [member.name, {
+      name: member.name,
+      address: fromAddressBytes(member.address),
+      isAlive: member.state === 'alive' || member.state === 'suspect',
+      legs: legsByMeta(member.name, member.meta),
+      state: member.state,
+    }]),
+  )
+  return {
+    members: () => [...members().values()],
+    setLegs: (now) => {
+      legs = now
+      byName = undefined
+      membership.setMeta(bytesOf(encodeMeta(now)))
+      membership.setLegs(now.flatMap((leg) => addressesOf(leg)))
+    },
+    setPeers: (addresses) => membership.setPeers(addresses),
+    setClaims: (bytes) => membership.setUserState(bytesOf(bytes)),
+    tell: (to, ifindex, bytes) => {
+      const payload = bytesOf(encodeEnvelope({ from: name, isGossip: false, bytes }))
+      const leg = legs.find((own) => own.ifindex === ifindex)
+      if (leg === undefined) return membership.send(to, payload, 'datagram')
+      const peer = members().get(to)
+      for (const { local, remote } of pathsOf(leg, peer?.legs ?? [])) {
+        // One family is enough: it is the segment that is asked, not the protocol.
+        if (membership.sendFrom(local, [remote], payload)) return
+      }
+    },
+    gossip: (bytes) => {
+      const payload = bytesOf(encodeEnvelope({ from: name, isGossip: true, bytes }))
+      membership.broadcast(`arpeggio ${gossiped++}`, payload)
+    },
+    health: () => membership.health(),
+    counts: () => membership.counts(),
+    [Symbol.asyncDispose]: () => membership[Symbol.asyncDispose](),
+  }
+}
+
+/** A copy with a buffer of its own, as the membership wants it. */
+function bytesOf(bytes: Uint8Array): Uint8Array<ArrayBuffer> {
+  return Uint8Array.from(bytes)
+}
+
+/** Metadata is read again only when it is other bytes. */
+function createMetaMemory(): (name: string, meta: Uint8Array) => readonly Leg[] | undefined {
+  const known = new Map<string, { meta: Uint8Array; legs: readonly Leg[] | undefined }>()
+  return (name, meta) => {
+    const before = known.get(name)
+    if (before?.meta === meta) return before.legs
+    const legs = decodeMeta(meta)
+    known.set(name, { meta, legs })
+    return legs
+  }
+}
+
+/** IPv4 first; link-local addresses need a scope that datagrams here have not. */
+function addressesOf(leg: Leg): readonly Address[] {
+  return leg.addresses.map(({ address }) => address)
+    .filter((address) => !isLinkLocal(address))
+    .toSorted((a, b) => (a.family < b.family ? -1 : a.family > b.family ? 1 : 0))
+}
+
+/** Our address and the peer's on the same segment, one pair a family. */
+function pathsOf(
+  leg: Leg, legs: readonly Leg[],
+): readonly { readonly local: Address; readonly remote: Address }[] {
+  const there = legs.filter((other) => shareSegment(leg, other)).flatMap(addressesOf)
+  return addressesOf(leg).flatMap((local) => {
+    const remote = there.find(({ family }) => family === local.family)
+    return remote === undefined ? [] : [{ local, remote }]
+  })
+}
+
+/** For people: `name at address`. */
+export function describeMember({ name, address }: RingMember): string {
+  return `${name} at ${formatAddress(address)}`
+}
