@@ -52,6 +52,8 @@ export interface Rig extends AsyncDisposable {
   startController(...args: readonly string[]): Promise<Role>
   /** Makes the Pod as well, where there is none. */
   startSpeaker(on: string, ...args: readonly string[]): Promise<Role>
+  /** The same without the right to open packet sockets. */
+  startWeakSpeaker(on: string): Promise<Role>
   installCrds(): Promise<void>
 }
 
@@ -110,6 +112,17 @@ function describeRig(lab: Lab, server: KubeServer): Omit<Rig, typeof Symbol.asyn
     }, waitMs)
     return running
   }
+  const startSpeaker = async (on: string, words: readonly string[]): Promise<Role> => {
+    const name = `speaker-${on}`
+    const path = `/api/v1/namespaces/${namespace}/pods/${name}`
+    if (await read(path) === undefined) await apply(pod(name, 'speaker', on))
+    const podIP = `${control}.${lanNumber(lab, on)}`
+    const status = JSON.stringify({ status: { phase: 'Running', podIP } })
+    await kubectl('patch', 'pod', name, '-n', namespace, '--subresource=status', '-p', status)
+    return start(lab.host(on), 'speaker', [
+      `METALLB_NODE_NAME=${on}`, `METALLB_POD_NAME=${name}`, ...words,
+    ])
+  }
   return {
     lab, server, client: lab.host('client'), kubectl, apply, read,
     applyFile: async (path) => void await kubectl('apply', '-f', path),
@@ -138,17 +151,11 @@ function describeRig(lab: Lab, server: KubeServer): Omit<Rig, typeof Symbol.asyn
         'METALLB_POD_NAME=controller-0', 'METALLB_ML_SECRET_NAME=memberlist', 'METALLB_DEPLOYMENT=controller',
         ...arpeggio, 'controller', ...args,
       ]),
-    startSpeaker: async (on, ...args) => {
-      const name = `speaker-${on}`
-      const path = `/api/v1/namespaces/${namespace}/pods/${name}`
-      if (await read(path) === undefined) await apply(pod(name, 'speaker', on))
-      const podIP = `${control}.${lanNumber(lab, on)}`
-      const status = JSON.stringify({ status: { phase: 'Running', podIP } })
-      await kubectl('patch', 'pod', name, '-n', namespace, '--subresource=status', '-p', status)
-      return start(lab.host(on), 'speaker', [
-        `METALLB_NODE_NAME=${on}`, `METALLB_POD_NAME=${name}`, ...arpeggio, 'speaker', ...args,
-      ])
-    },
+    startSpeaker: (on, ...args) => startSpeaker(on, [...arpeggio, 'speaker', ...args]),
+    startWeakSpeaker: (on) =>
+      startSpeaker(on, [
+        'setpriv', '--bounding-set', '-net_raw', '--inh-caps', '-net_raw', ...arpeggio, 'speaker',
+      ]),
     installCrds: async () => {
       await kubectl('apply', '--server-side', '-f', join(base, 'crds.yaml'))
       await kubectl('wait', '--for=condition=Established', '--timeout=30s', 'crd', '--all')
