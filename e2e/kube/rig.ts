@@ -76,7 +76,8 @@ export async function openRig(options: RigOptions): Promise<Rig> {
   const api = lab.host('api')
   const within = ['ip', 'netns', 'exec', api.namespace]
   const server = closing.use(await openServer({ assets: options.assets, address: apiAddress, within }))
-  const rig = describeRig(lab, server)
+  const cluster = describeCluster(lab, server)
+  const rig = { ...cluster, ...describeRoles(cluster) }
   await rig.kubectl('apply', ...['namespace', 'accounts', 'controller-rbac', 'speaker-rbac', 'config',
     'controller'].flatMap((name) => ['-f', join(base, `${name}.yaml`)]))
   if (hasCrds) await rig.installCrds()
@@ -87,13 +88,12 @@ export async function openRig(options: RigOptions): Promise<Rig> {
   return { ...rig, [Symbol.asyncDispose]: () => owned.disposeAsync() }
 }
 
-function describeRig(lab: Lab, server: KubeServer): Omit<Rig, typeof Symbol.asyncDispose> {
+type Cluster = Omit<Rig, 'startController' | 'startSpeaker' | 'startWeakSpeaker' | typeof Symbol.asyncDispose>
+
+/** What is asked of the API server, and of the LAN. */
+function describeCluster(lab: Lab, server: KubeServer): Cluster {
   const api = lab.host('api')
   const kubectl: Rig['kubectl'] = (...args) => server.kubectlOk(args)
-  const apply: Rig['apply'] = async (...items) => {
-    const list = JSON.stringify({ apiVersion: 'v1', kind: 'List', items })
-    await server.kubectlOk(['apply', '-f', '-'], { stdin: list, capMs: kubectlCapMs })
-  }
   const read: Rig['read'] = async (path) => {
     const text = await api.execOk([
       'curl', '-sSk', '-H', `authorization: Bearer ${server.tokenOf('admin')}`, `${server.url}${path}`,
@@ -102,6 +102,45 @@ function describeRig(lab: Lab, server: KubeServer): Omit<Rig, typeof Symbol.asyn
     return at(value, 'code') === 404 ? undefined : value
   }
   const readService: Rig['service'] = (name) => read(`/api/v1/namespaces/default/services/${name}`)
+  return {
+    lab, server, client: lab.host('client'), kubectl, read,
+    apply: async (...items) => {
+      const list = JSON.stringify({ apiVersion: 'v1', kind: 'List', items })
+      await server.kubectlOk(['apply', '-f', '-'], { stdin: list, capMs: kubectlCapMs })
+    },
+    applyFile: async (path) => void await kubectl('apply', '-f', path),
+    service: readService,
+    serviceWhen: (name, what, holds) =>
+      until(`${name}: ${what}`, async () => {
+        const now = await readService(name)
+        return holds(now) && now
+      }, waitMs),
+    events: async (name) => {
+      const args = ['get', 'events', '-o', 'json', '--field-selector', `involvedObject.name=${name}`]
+      const list: unknown = JSON.parse(await kubectl(...args))
+      return listAt(list, 'items').map((event) =>
+        `${textAt(event, 'type')} ${textAt(event, 'reason')} ${textAt(event, 'source', 'component')} ` +
+        `×${String(at(event, 'count'))} ${textAt(event, 'message')}`
+      )
+    },
+    answers: async (address, times = 1) => {
+      const { stdout } = await lab.host('client').exec([
+        'arping', '-b', '-c', String(times), '-w', String(times + 1), '-I', 'eth0', address,
+      ], { capMs: waitMs })
+      const macs = stdout.toLowerCase().matchAll(/\[([0-9a-f:]{17})\]/g)
+      return new Set([...macs].map(([, mac = '']) => mac))
+    },
+    installCrds: async () => {
+      await kubectl('apply', '--server-side', '-f', join(base, 'crds.yaml'))
+      await kubectl('wait', '--for=condition=Established', '--timeout=30s', 'crd', '--all')
+    },
+  }
+}
+
+/** What starts the roles, as their Pods would. */
+function describeRoles(
+  { lab, server, kubectl, apply, read }: Cluster,
+): Pick<Rig, 'startController' | 'startSpeaker' | 'startWeakSpeaker'> {
   type Name = 'controller' | 'speaker'
   const start = async (host: Host, role: Name, words: readonly string[]): Promise<Role> => {
     const child = host.spawn(['env', ...environmentOf(lab, server, role), ...words])
@@ -124,30 +163,8 @@ function describeRig(lab: Lab, server: KubeServer): Omit<Rig, typeof Symbol.asyn
     ])
   }
   return {
-    lab, server, client: lab.host('client'), kubectl, apply, read,
-    applyFile: async (path) => void await kubectl('apply', '-f', path),
-    service: readService,
-    serviceWhen: (name, what, holds) =>
-      until(`${name}: ${what}`, async () => {
-        const now = await readService(name)
-        return holds(now) && now
-      }, waitMs),
-    events: async (name) => {
-      const args = ['get', 'events', '-o', 'json', '--field-selector', `involvedObject.name=${name}`]
-      const list: unknown = JSON.parse(await kubectl(...args))
-      return listAt(list, 'items').map((event) =>
-        `${textAt(event, 'type')} ${textAt(event, 'reason')} ${textAt(event, 'source', 'component')} ` +
-        `×${String(at(event, 'count'))} ${textAt(event, 'message')}`
-      )
-    },
-    answers: async (address, times = 1) => {
-      const { stdout } = await lab.host('client').exec([
-        'arping', '-b', '-c', String(times), '-w', String(times + 1), '-I', 'eth0', address,
-      ], { capMs: waitMs })
-      return new Set([...stdout.matchAll(/\[([0-9A-Fa-f:]{17})\]/g)].map(([, mac = '']) => mac.toLowerCase()))
-    },
     startController: (...args) =>
-      start(api, 'controller', [
+      start(lab.host('api'), 'controller', [
         'METALLB_POD_NAME=controller-0', 'METALLB_ML_SECRET_NAME=memberlist', 'METALLB_DEPLOYMENT=controller',
         ...arpeggio, 'controller', ...args,
       ]),
@@ -156,10 +173,6 @@ function describeRig(lab: Lab, server: KubeServer): Omit<Rig, typeof Symbol.asyn
       startSpeaker(on, [
         'setpriv', '--bounding-set', '-net_raw', '--inh-caps', '-net_raw', ...arpeggio, 'speaker',
       ]),
-    installCrds: async () => {
-      await kubectl('apply', '--server-side', '-f', join(base, 'crds.yaml'))
-      await kubectl('wait', '--for=condition=Established', '--timeout=30s', 'crd', '--all')
-    },
   }
 }
 
