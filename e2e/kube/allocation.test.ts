@@ -266,4 +266,26 @@ check('a restart changes nothing, and writes nothing', async () => {
   assert.equal([await versions(), await secret()], before)
 })
 
+check('with --lb-class only that class is served, and a change of type releases its address', async () => {
+  assert.is(await controller.child.stop(), 0)
+  const mine = { loadBalancerClass: 'example.org/mine' }
+  const said = { status: { conditions: [{
+    type: 'arpeggio.io/Announced', status: 'False', reason: 'said', message: 'by another controller',
+    lastTransitionTime: '2026-01-01T00:00:00Z',
+  }] } }
+  const before = await rig.service('nginx-lb')
+  await rig.kubectl('patch', 'service', 'nginx-lb', '--subresource=status', '-p', JSON.stringify(said))
+  controller = await rig.startController('--lb-class=example.org/mine')
+  await rig.apply(service('classed', mine))
+  const has = await rig.serviceWhen('classed', 'has an address', (now) => ingressOf(now).length === 1)
+  assert.is(poolOf(has), 'primary-pool')
+  await rig.serviceWhen('classed', 'is written', (now) => conditionOf(now) === 'False noEndpoints')
+  const other = await rig.service('nginx-lb')
+  assert.equal([conditionOf(other), ingressOf(other)], ['False said', ingressOf(before)])
+  const release = { spec: { type: 'ClusterIP', loadBalancerClass: null } }
+  await rig.kubectl('patch', 'service', 'classed', '-p', JSON.stringify(release))
+  await rig.serviceWhen('classed', 'keeps nothing of ours', (now) =>
+    ingressOf(now).length === 0 && poolOf(now) === '' && conditionOf(now) === '')
+})
+
 test.run()

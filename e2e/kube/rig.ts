@@ -52,6 +52,8 @@ export interface Rig extends AsyncDisposable {
   startController(...args: readonly string[]): Promise<Role>
   /** Makes the Pod as well, where there is none. */
   startSpeaker(on: string, ...args: readonly string[]): Promise<Role>
+  /** The same without the right to open packet sockets. */
+  startWeakSpeaker(on: string): Promise<Role>
   installCrds(): Promise<void>
 }
 
@@ -74,7 +76,8 @@ export async function openRig(options: RigOptions): Promise<Rig> {
   const api = lab.host('api')
   const within = ['ip', 'netns', 'exec', api.namespace]
   const server = closing.use(await openServer({ assets: options.assets, address: apiAddress, within }))
-  const rig = describeRig(lab, server)
+  const cluster = describeCluster(lab, server)
+  const rig = { ...cluster, ...describeRoles(cluster) }
   await rig.kubectl('apply', ...['namespace', 'accounts', 'controller-rbac', 'speaker-rbac', 'config',
     'controller'].flatMap((name) => ['-f', join(base, `${name}.yaml`)]))
   if (hasCrds) await rig.installCrds()
@@ -85,13 +88,12 @@ export async function openRig(options: RigOptions): Promise<Rig> {
   return { ...rig, [Symbol.asyncDispose]: () => owned.disposeAsync() }
 }
 
-function describeRig(lab: Lab, server: KubeServer): Omit<Rig, typeof Symbol.asyncDispose> {
+type Cluster = Omit<Rig, 'startController' | 'startSpeaker' | 'startWeakSpeaker' | typeof Symbol.asyncDispose>
+
+/** What is asked of the API server, and of the LAN. */
+function describeCluster(lab: Lab, server: KubeServer): Cluster {
   const api = lab.host('api')
   const kubectl: Rig['kubectl'] = (...args) => server.kubectlOk(args)
-  const apply: Rig['apply'] = async (...items) => {
-    const list = JSON.stringify({ apiVersion: 'v1', kind: 'List', items })
-    await server.kubectlOk(['apply', '-f', '-'], { stdin: list, capMs: kubectlCapMs })
-  }
   const read: Rig['read'] = async (path) => {
     const text = await api.execOk([
       'curl', '-sSk', '-H', `authorization: Bearer ${server.tokenOf('admin')}`, `${server.url}${path}`,
@@ -100,18 +102,12 @@ function describeRig(lab: Lab, server: KubeServer): Omit<Rig, typeof Symbol.asyn
     return at(value, 'code') === 404 ? undefined : value
   }
   const readService: Rig['service'] = (name) => read(`/api/v1/namespaces/default/services/${name}`)
-  type Name = 'controller' | 'speaker'
-  const start = async (host: Host, role: Name, words: readonly string[]): Promise<Role> => {
-    const child = host.spawn(['env', ...environmentOf(lab, server, role), ...words])
-    const running = describeRole(host, child)
-    await until(`${role} on "${host.name}" is ready`, async () => {
-      if (!child.isRunning()) throw new Error(`It ended early: ${child.lines.join('\n')}`)
-      return (await host.exec(['curl', '-sf', 'http://127.0.0.1:17472/readyz'])).code === 0
-    }, waitMs)
-    return running
-  }
   return {
-    lab, server, client: lab.host('client'), kubectl, apply, read,
+    lab, server, client: lab.host('client'), kubectl, read,
+    apply: async (...items) => {
+      const list = JSON.stringify({ apiVersion: 'v1', kind: 'List', items })
+      await server.kubectlOk(['apply', '-f', '-'], { stdin: list, capMs: kubectlCapMs })
+    },
     applyFile: async (path) => void await kubectl('apply', '-f', path),
     service: readService,
     serviceWhen: (name, what, holds) =>
@@ -131,28 +127,52 @@ function describeRig(lab: Lab, server: KubeServer): Omit<Rig, typeof Symbol.asyn
       const { stdout } = await lab.host('client').exec([
         'arping', '-b', '-c', String(times), '-w', String(times + 1), '-I', 'eth0', address,
       ], { capMs: waitMs })
-      return new Set([...stdout.matchAll(/\[([0-9A-Fa-f:]{17})\]/g)].map(([, mac = '']) => mac.toLowerCase()))
-    },
-    startController: (...args) =>
-      start(api, 'controller', [
-        'METALLB_POD_NAME=controller-0', 'METALLB_ML_SECRET_NAME=memberlist', 'METALLB_DEPLOYMENT=controller',
-        ...arpeggio, 'controller', ...args,
-      ]),
-    startSpeaker: async (on, ...args) => {
-      const name = `speaker-${on}`
-      const path = `/api/v1/namespaces/${namespace}/pods/${name}`
-      if (await read(path) === undefined) await apply(pod(name, 'speaker', on))
-      const podIP = `${control}.${lanNumber(lab, on)}`
-      const status = JSON.stringify({ status: { phase: 'Running', podIP } })
-      await kubectl('patch', 'pod', name, '-n', namespace, '--subresource=status', '-p', status)
-      return start(lab.host(on), 'speaker', [
-        `METALLB_NODE_NAME=${on}`, `METALLB_POD_NAME=${name}`, ...arpeggio, 'speaker', ...args,
-      ])
+      const macs = stdout.toLowerCase().matchAll(/\[([0-9a-f:]{17})\]/g)
+      return new Set([...macs].map(([, mac = '']) => mac))
     },
     installCrds: async () => {
       await kubectl('apply', '--server-side', '-f', join(base, 'crds.yaml'))
       await kubectl('wait', '--for=condition=Established', '--timeout=30s', 'crd', '--all')
     },
+  }
+}
+
+/** What starts the roles, as their Pods would. */
+function describeRoles(
+  { lab, server, kubectl, apply, read }: Cluster,
+): Pick<Rig, 'startController' | 'startSpeaker' | 'startWeakSpeaker'> {
+  type Name = 'controller' | 'speaker'
+  const start = async (host: Host, role: Name, words: readonly string[]): Promise<Role> => {
+    const child = host.spawn(['env', ...environmentOf(lab, server, role), ...words])
+    const running = describeRole(host, child)
+    await until(`${role} on "${host.name}" is ready`, async () => {
+      if (!child.isRunning()) throw new Error(`It ended early: ${child.lines.join('\n')}`)
+      return (await host.exec(['curl', '-sf', 'http://127.0.0.1:17472/readyz'])).code === 0
+    }, waitMs)
+    return running
+  }
+  const startSpeaker = async (on: string, words: readonly string[]): Promise<Role> => {
+    const name = `speaker-${on}`
+    const path = `/api/v1/namespaces/${namespace}/pods/${name}`
+    if (await read(path) === undefined) await apply(pod(name, 'speaker', on))
+    const podIP = `${control}.${lanNumber(lab, on)}`
+    const status = JSON.stringify({ status: { phase: 'Running', podIP } })
+    await kubectl('patch', 'pod', name, '-n', namespace, '--subresource=status', '-p', status)
+    return start(lab.host(on), 'speaker', [
+      `METALLB_NODE_NAME=${on}`, `METALLB_POD_NAME=${name}`, ...words,
+    ])
+  }
+  return {
+    startController: (...args) =>
+      start(lab.host('api'), 'controller', [
+        'METALLB_POD_NAME=controller-0', 'METALLB_ML_SECRET_NAME=memberlist', 'METALLB_DEPLOYMENT=controller',
+        ...arpeggio, 'controller', ...args,
+      ]),
+    startSpeaker: (on, ...args) => startSpeaker(on, [...arpeggio, 'speaker', ...args]),
+    startWeakSpeaker: (on) =>
+      startSpeaker(on, [
+        'setpriv', '--bounding-set', '-net_raw', '--inh-caps', '-net_raw', ...arpeggio, 'speaker',
+      ]),
   }
 }
 

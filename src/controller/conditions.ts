@@ -56,6 +56,11 @@ function takeTurn(
   let nextMs: Millis | undefined
   for (const [key, live] of services) {
     const row = rows.get(key)
+    if (live.intent.isLoadBalancer && (row === undefined || row.verdict === 'ignored')) {
+      // Another class: another controller's business, that may write the same condition.
+      pending.delete(key)
+      continue
+    }
     // Without a row it is no LoadBalancer any more: what we said of it goes.
     const wanted = row === undefined
       ? undefined
