@@ -69,8 +69,12 @@ export interface EarlyPick {
   readonly atMs: Millis
 }
 
+/**
+ * Probes under way: for a claim, by a silent owner, by an owner that answers all the while, or by an
+ * owner of some segments on the others.
+ */
 export interface Round {
-  readonly purpose: 'claim' | 'resume' | 'check'
+  readonly purpose: 'claim' | 'resume' | 'check' | 'widen'
   readonly startMs: Millis
   readonly legs: ReadonlySet<number>
   sent: number
@@ -102,7 +106,7 @@ export interface Unit {
   attempt: Attempt | undefined
   round: Round | undefined
   /** It said that it does not own this. */
-  denied: { readonly node: string; readonly untilMs: Millis } | undefined
+  denied: { readonly node: string; readonly untilMs: Millis; isTold: boolean } | undefined
   /** Told to a node that has not shown yet. */
   picked: { readonly node: string; readonly untilMs: Millis } | undefined
   /** Somebody placed it here: to be done in the next wake. */
