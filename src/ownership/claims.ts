@@ -92,7 +92,10 @@ export function onReply(o: Ownership, from: string, message: Message, now: Milli
       continue
     }
     if ((flags & isHushed) !== 0) continue
-    unit.denied = { node: from, untilMs: now + deniedMs }
+    unit.denied = {
+      node: from, untilMs: now + deniedMs,
+      isTold: unit.denied?.node === from && unit.denied.isTold,
+    }
     if (unit.own !== undefined || unit.owner !== from || unit.attempt?.suspect === from) continue
     setOwner(o, unit, undefined, now)
     if (!mayOwn(o, unit, now)) continue

@@ -8,14 +8,14 @@ import {
 } from './claim.ts'
 import { claimsMessage, gossipNews, onClaims, onQuery, onReply, readClaims } from './claims.ts'
 import { decodeMessage, type Message } from './codec.ts'
-import { onProbe, onRival, onVoice } from './conflict.ts'
+import { onProbe, onRival, onVoice, recogniseMember } from './conflict.ts'
 import { isMixed, readFleet } from './fleet.ts'
 import { onOffer, onRefusal, reviewOwned, sendOffers, stepOffer } from './handover.ts'
 import { askMissing, hear, isAllDeaf, watchHearing } from './hearing.ts'
 import { slowMs, stallMs, unheardRetryMs } from './limits.ts'
 import type { Effect, Event, ReceivedFrame, ReceivedMessage, World } from './model.ts'
 import { onBeat, onList, onSuspicion, watchBeats } from './monitor.ts'
-import { hush, isSpoken, release, resume, rightsOf, take } from './own.ts'
+import { announce, hush, isSpoken, release, resume, rightsOf, take } from './own.ts'
 import {
   acceptPick, endStart, findIdle, hasStarted, onPick, placeUnits, stepPick,
 } from './placing.ts'
@@ -102,6 +102,7 @@ function takeWishes(o: Ownership, world: World, now: Millis): void {
   const { fresh, unwanted, changed } = readWishes(o, world, now)
   for (const unit of unwanted) release(o, unit, { cause: 'unwanted', to: undefined }, now)
   if (changed.length > 0) o.isRightsDirty = true
+  for (const unit of o.owned) recogniseMember(o, unit, now)
   for (const unit of fresh) {
     const early = o.early.get(unit.key)
     o.early.delete(unit.key)
@@ -251,14 +252,42 @@ function stepUnit(o: Ownership, unit: Unit, now: Millis): void {
     const { round: { purpose, legs }, heard } = ended
     if (purpose === 'claim') return endClaim(o, unit, { legs, heard }, now)
     if (purpose === 'resume') return endResume(o, unit, heard, now)
-    return endCheck(o, unit)
+    return purpose === 'check' ? endCheck(o, unit) : endWiden(o, unit, heard)
   }
   stepOffer(o, unit, now)
   if (unit.own === undefined) return stepWaiting(o, unit, now)
-  if (unit.own.hush === undefined) return
+  if (unit.own.hush === undefined) {
+    if (unit.checkMs === undefined) return widen(o, unit, now)
+    unit.checkMs = undefined
+    return startRound(o, unit, 'check', { atMs: now, legs: unit.legs })
+  }
   if (now < unit.own.probeMs) return lookAt(o, unit, unit.own.probeMs)
   if (isAllDeaf(o, unit)) return
   startRound(o, unit, 'resume', { atMs: now, legs: unit.legs })
+}
+
+/** An owner of some segments asks on the others: what nobody owns there is its too. */
+function widen(o: Ownership, unit: Unit, now: Millis): void {
+  const { own } = unit
+  if (own?.scope === undefined) return
+  if (now < own.probeMs) return lookAt(o, unit, own.probeMs)
+  own.probeMs = now + unheardRetryMs
+  const { scope } = own
+  const legs = new Set([...unit.legs].filter((ifindex) => !scope.has(ifindex)))
+  if (legs.size === 0) own.scope = undefined
+  else startRound(o, unit, 'widen', { atMs: now, legs })
+}
+
+function endWiden(o: Ownership, unit: Unit, heard: ReadonlySet<number>): void {
+  const { own } = unit
+  if (own?.scope === undefined) return
+  const scope = new Set([...own.scope, ...heard])
+  own.scope = [...unit.legs].every((ifindex) => scope.has(ifindex)) ? undefined : scope
+  if (own.scope !== undefined) lookAt(o, unit, own.probeMs)
+  if (heard.size === 0) return
+  o.isRightsDirty = true
+  o.lastTargets = ''
+  announce(o, unit)
 }
 
 /** A claim whose suspect was asked by unicast, or one that waits for its turn. */
@@ -300,6 +329,8 @@ function endResume(o: Ownership, unit: Unit, heard: ReadonlySet<number>, now: Mi
     note(o, { kind: 'conflictEnded', unit: unit.key, text, mac })
   }
   own.scope = [...unit.legs].every((ifindex) => heard.has(ifindex)) ? undefined : heard
+  own.probeMs = now + unheardRetryMs
+  if (own.scope !== undefined) lookAt(o, unit, own.probeMs)
   resume(o, unit)
 }
 
