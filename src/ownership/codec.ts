@@ -20,6 +20,8 @@ export const isForeign = 1 // the owner is silent because of a foreign host
 export const isRemoved = 2 // no longer in the owner's list
 export const isFresh = 4 // nobody can have owned it: announce at once
 export const isHeld = 8 // reply: the sender owns it
+export const isHushed = 16 // reply: the sender owns it, and is silent
+export const isBroken = 32 // offer: the sender cannot answer any more
 const hasNode = 64
 const hasValue = 128
 

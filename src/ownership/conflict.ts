@@ -9,6 +9,7 @@ import {
   settleMs,
 } from './limits.ts'
 import { hush, isSpoken, release } from './own.ts'
+import { startRound } from './round.ts'
 import {
   hearingOf, isAliveNode, lookAt, note, type Ownership, setTerm, tell, type Unit,
 } from './state.ts'
@@ -46,10 +47,34 @@ export function onVoice(o: Ownership, unit: Unit, voice: Voice, now: Millis): vo
   unit.pick = undefined
   if (unit.owner === node && unit.attempt === undefined) return
   const wasProbing = unit.round !== undefined
+  if (wasProbing && unit.attempt !== undefined && isDenied(unit, node, now)) {
+    tellStrict(o, unit, node, voice)
+    return foreignAnswer(o, unit, voice, now)
+  }
   endAttempt(o, unit, node, now)
   if (!wasProbing) return
   note(o, { kind: 'postponed', unit: unit.key, reason: 'memberAnswers' })
   tell(o, node, 'query', { entries: [entryOf(unit.key, { term: unit.term })] })
+}
+
+/** It has just said that it does not own the unit: its kernel answers all the same. */
+function isDenied(unit: Unit, node: string, now: Millis): boolean {
+  return unit.denied?.node === node && now < unit.denied.untilMs
+}
+
+function tellStrict(o: Ownership, unit: Unit, node: string, { text, mac }: Voice): void {
+  if (unit.denied?.isTold === true) return
+  if (unit.denied !== undefined) unit.denied.isTold = true
+  note(o, { kind: 'strictARP', node, text, mac })
+}
+
+/** What was taken for a foreign host has proved to be a member: it may own the unit. */
+export function recogniseMember(o: Ownership, unit: Unit, now: Millis): void {
+  const { own } = unit
+  if (own?.hush !== 'conflict' || own.conflict === undefined) return
+  if (!o.macs.has(own.conflict.mac) || unit.denied?.isTold === true) return
+  own.conflict = undefined
+  hush(o, unit, 'contested', now)
 }
 
 /** Another member answers for what we own: silence at once, then the wire decides. */
@@ -58,14 +83,24 @@ function memberVoice(
 ): void {
   const { own, round } = unit
   if (own === undefined) return
+  if (own.scope?.has(voice.ifindex) === false) {
+    // That segment is another's.
+    if (round?.purpose === 'widen') unit.round = undefined
+    return lookAt(o, unit, own.probeMs)
+  }
   if (own.offer?.to === node) {
     return release(o, unit, { cause: own.offer.cause, to: node }, now)
   }
   if (now < own.graceUntilMs) return
   if (own.hush === undefined) return contest(o, unit, node, now)
-  if (round === undefined || own.hush === 'conflict') return
+  if (round === undefined) return
   // What was under way when the round began is no answer to it.
   if (voice.atMs < round.startMs + graceMs) return
+  if (isDenied(unit, node, now)) {
+    tellStrict(o, unit, node, voice)
+    hush(o, unit, 'conflict', now)
+    return foreignVoice(o, unit, voice, now)
+  }
   release(o, unit, { cause: own.hush === 'expired' ? 'expired' : 'contested', to: node }, now)
   tell(o, node, 'query', { entries: [entryOf(unit.key, { term: unit.term })] })
 }
@@ -83,11 +118,16 @@ export function contest(o: Ownership, unit: Unit, rival: string, now: Millis): v
  * because nothing is heard of it here costs us the others too: they are handed over to it.
  */
 export function onRival(
-  o: Ownership, unit: Unit, { rival, term }: { rival: string; term: number }, now: Millis,
+  o: Ownership, unit: Unit,
+  { rival, term, isGossip }: { rival: string; term: number; isGossip?: boolean }, now: Millis,
 ): void {
   const { own } = unit
   if (own === undefined || term < own.term || rival === o.self) return
   setTerm(o, unit, term)
+  if (own.hush === 'conflict' && term > own.term) {
+    own.conflict = undefined
+    return hush(o, unit, 'contested', now)
+  }
   if (own.offer?.to === rival) return release(o, unit, { cause: own.offer.cause, to: rival }, now)
   if (now < own.graceUntilMs && term <= own.term) return
   const legs = [...unit.legs]
@@ -100,7 +140,10 @@ export function onRival(
     own.offer = { to: rival, cause: 'handOver', sinceMs: now, tries: 0, nextMs: now }
     return lookAt(o, unit, now)
   }
-  contest(o, unit, rival, now)
+  if (isGossip !== true) contest(o, unit, rival, now)
+  else if (own.hush === undefined && unit.round === undefined) {
+    startRound(o, unit, 'check', { atMs: now, legs: unit.legs })
+  }
 }
 
 /** A foreign host asserts what we own: silent in the same frame; it goes on beating. */
@@ -168,15 +211,16 @@ export interface Probe {
 export function onProbe(o: Ownership, unit: Unit, probe: Probe, now: Millis): void {
   const { text } = probe
   const leg = o.legs.get(probe.ifindex)
-  if (leg === undefined || !o.macs.has(probe.mac)) return
+  if (leg === undefined) return
   if (unit.own !== undefined && unit.own.hush === undefined) {
     const frame = answerFrame(probe.frame, leg.mac)
-    if (frame === undefined || !isSpoken(o, unit, probe.ifindex)) return
+    if (!o.macs.has(probe.mac) || frame === undefined || !isSpoken(o, unit, probe.ifindex)) return
     for (const afterMs of repeatMs) {
       insertAt(o.later, now + afterMs, { unit, text, ifindex: probe.ifindex, frame })
     }
     return
   }
+  // RFC 5227 §2.1.1: whoever else probes wants it too, member or not; the lower MAC goes on.
   const isLower = probe.mac < leg.mac
   if (unit.attempt !== undefined && (unit.round === undefined || isLower)) {
     unit.round = undefined

@@ -76,6 +76,11 @@ export const slowMs: Millis = 1_000
 /** Units that nobody wants any more keep their term for so long. */
 export const ghostMs: Millis = 60_000
 
+/** A successor that refused is not asked again for so long. */
+export const refusedMs: Millis = 5_000
+/** A member that said it does not own a unit, and whose MAC answers for it within this: strictARP. */
+export const deniedMs: Millis = 300
+
 // Bounds.
 export const messageBytes = 1_200
 export const historyLength = 200

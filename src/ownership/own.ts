@@ -1,6 +1,6 @@
 /** Coming to own a unit, falling silent, speaking again, and letting go. */
 import type { Millis } from '../net/model.ts'
-import { handedMs, historyLength, provisionalMs } from './limits.ts'
+import { handedMs, historyLength, provisionalMs, unheardRetryMs } from './limits.ts'
 import type { Cause, Right, UnitAddress } from './model.ts'
 import {
   type Hush, lookAt, type Move, note, type Ownership, setOwner, setTerm, type Unit,
@@ -23,15 +23,16 @@ export function take(o: Ownership, unit: Unit, taking: Taking, now: Millis): voi
   unit.pick = undefined
   setTerm(o, unit, unit.term + 1)
   unit.own = {
-    hush: undefined, term: unit.term, sinceMs: now, hushedMs: 0, probeMs: 0,
+    hush: undefined, term: unit.term, sinceMs: now, hushedMs: 0, probeMs: now + unheardRetryMs,
     graceUntilMs: taking.isHanded === true ? now + handedMs : 0,
     scope: taking.scope, provisionalUntilMs: taking.isProvisional === true ? now + provisionalMs : 0,
     offer: undefined, refused: new Map(), better: undefined, defendedMs: Number.NEGATIVE_INFINITY,
-    conflict: undefined,
+    conflict: undefined, ineligibleMs: undefined,
   }
   o.owned.add(unit)
   setOwner(o, unit, o.self, now)
   unit.sinceMs = now
+  if (taking.scope !== undefined) lookAt(o, unit, now + unheardRetryMs)
   voiced(o, unit)
   o.news.add(unit)
   remember(o, { atMs: now, unit: unit.key, kind: 'claimed', cause, from, to: o.self, darkMs })

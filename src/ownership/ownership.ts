@@ -6,21 +6,24 @@ import { isFenced, sendBeats, sendList } from './beats.ts'
 import {
   isBeating, orphanDead, postponeUnheard, stepAttempt,
 } from './claim.ts'
+import { claimsMessage, gossipNews, onClaims, onQuery, onReply, readClaims } from './claims.ts'
 import { decodeMessage, type Message } from './codec.ts'
-import { onProbe, onRival, onVoice } from './conflict.ts'
-import { readFleet } from './fleet.ts'
+import { onProbe, onRival, onVoice, recogniseMember } from './conflict.ts'
+import { isMixed, readFleet } from './fleet.ts'
+import { onOffer, onRefusal, reviewOwned, sendOffers, stepOffer } from './handover.ts'
 import { askMissing, hear, isAllDeaf, watchHearing } from './hearing.ts'
 import { slowMs, stallMs, unheardRetryMs } from './limits.ts'
 import type { Effect, Event, ReceivedFrame, ReceivedMessage, World } from './model.ts'
 import { onBeat, onList, onSuspicion, watchBeats } from './monitor.ts'
-import { hush, isSpoken, release, resume, rightsOf, take } from './own.ts'
+import { announce, hush, isSpoken, release, resume, rightsOf, take } from './own.ts'
 import {
   acceptPick, endStart, findIdle, hasStarted, onPick, placeUnits, stepPick,
 } from './placing.ts'
 import { startRound, stepRound } from './round.ts'
-import { lookAt, note, type Ownership, type Unit } from './state.ts'
+import { lookAt, note, type Ownership, setTerm, type Unit } from './state.ts'
 import { readWishes } from './units.ts'
 import { readFrame, type Sighting } from './wire.ts'
+import { onWitnessed, watchOwners } from './witness.ts'
 
 /**
  * Takes one event at `now` (CLOCK_BOOTTIME, ms) and returns what the shell must perform, in order.
@@ -47,12 +50,27 @@ export function step(o: Ownership, event: Event, now: Millis): readonly Effect[]
       }
       return wake(o, now)
   }
-  // Work that is due waits for `wake`, which comes when all queues have been read.
+  return settle(o, now)
+}
+
+/** Work that is due waits for `wake`, which comes when all queues have been read. */
+function settle(o: Ownership, now: Millis): readonly Effect[] {
   const dueMs = Math.min(nextDueMs(o.due) ?? o.wakeMs, nextDueMs(o.later) ?? o.wakeMs)
-  const atMs = Math.max(now, Math.min(o.wakeMs, dueMs))
   const hasWork = o.isListDirty || (o.isStarting && hasStarted(o, now))
-  o.wakeMs = hasWork ? now : atMs
+  o.wakeMs = hasWork ? now : Math.max(now, Math.min(o.wakeMs, dueMs))
   return [...flush(o), { kind: 'wake', atMs: o.wakeMs }]
+}
+
+/** The claims that this node knows, for gossip's push/pull. */
+export function exportClaims(o: Ownership, now: Millis): Uint8Array {
+  return claimsMessage(o, now)
+}
+
+/** Takes in what another member exported; nobody falls silent for it. Effects as of `step`. */
+export function mergeClaims(o: Ownership, bytes: Uint8Array, now: Millis): readonly Effect[] {
+  o.out = []
+  readClaims(o, bytes, now)
+  return settle(o, now)
 }
 
 /** The deadline has passed: nothing extends it; one probe round, then the units are resumed. */
@@ -74,10 +92,17 @@ function takeWorld(o: Ownership, world: World, now: Millis): void {
   o.world = world
   readFleet(o, world, now)
   o.lastTargets = ''
+  o.isWitness.clear()
+  takeWishes(o, world, now)
+}
+
+function takeWishes(o: Ownership, world: World, now: Millis): void {
   o.load = undefined
+  o.wasMixed = isMixed(o, now)
   const { fresh, unwanted, changed } = readWishes(o, world, now)
   for (const unit of unwanted) release(o, unit, { cause: 'unwanted', to: undefined }, now)
   if (changed.length > 0) o.isRightsDirty = true
+  for (const unit of o.owned) recogniseMember(o, unit, now)
   for (const unit of fresh) {
     const early = o.early.get(unit.key)
     o.early.delete(unit.key)
@@ -86,6 +111,7 @@ function takeWorld(o: Ownership, world: World, now: Millis): void {
   if (!o.isStarting) {
     const open = fresh.filter(({ pick }) => pick === undefined)
     placeUnits(o, open, { isFresh: true, isStart: false }, now)
+    reviewOwned(o, now)
     orphanDead(o, now)
   }
 }
@@ -138,6 +164,8 @@ function sightVoice(
   if (asserts === undefined || o.ownMacs.has(asserts.mac)) return
   const found = o.byAddress.get(answerKey(asserts.address))
   if (found === undefined) return
+  const node = o.macs.get(asserts.mac)
+  if (node !== undefined) onWitnessed(o, node, answerKey(asserts.address))
   const isToUs = sighting.to === o.legs.get(ifindex)?.mac
   onVoice(o, found.unit, {
     text: found.text, mac: asserts.mac, ifindex, atMs: receivedAtMs, isToUs,
@@ -172,8 +200,16 @@ function dispatch(o: Ownership, received: ReceivedMessage, message: Message, now
       return onSuspicion(o, message, { atMs, now })
     case 'pick':
       return onPick(o, from, message, now)
-    default:
-      return
+    case 'offer':
+      return onOffer(o, from, message, now)
+    case 'refusal':
+      return onRefusal(o, from, message, now)
+    case 'claims':
+      return onClaims(o, message, now)
+    case 'query':
+      return onQuery(o, from, message)
+    case 'reply':
+      return onReply(o, from, message, now)
   }
 }
 
@@ -185,19 +221,25 @@ function wake(o: Ownership, now: Millis): readonly Effect[] {
     stepUnit(o, unit, now)
   }
   let nextMs = o.isStarting ? now + slowMs / 4 : Number.POSITIVE_INFINITY
-  if (now >= o.slowMs) {
-    o.slowMs = now + slowMs
-    if (!o.isStarting) {
-      findIdle(o, now)
-      orphanDead(o, now)
-    }
-  }
+  if (now >= o.slowMs) lookSlowly(o, now)
   nextMs = Math.min(nextMs, o.slowMs, watchBeats(o, now), watchHearing(o, now), askMissing(o, now))
+  nextMs = Math.min(nextMs, watchOwners(o, now))
+  sendOffers(o)
+  gossipNews(o, now)
   nextMs = Math.min(nextMs, sendBeats(o, now))
   sendLater(o, now)
   const dueMs = Math.min(nextDueMs(o.due) ?? nextMs, nextDueMs(o.later) ?? nextMs)
   o.wakeMs = Math.max(now, Math.min(nextMs, dueMs))
   return [...flush(o), { kind: 'wake', atMs: o.wakeMs }]
+}
+
+function lookSlowly(o: Ownership, now: Millis): void {
+  o.slowMs = now + slowMs
+  if (o.world !== undefined && o.wasMixed !== isMixed(o, now)) takeWishes(o, o.world, now)
+  if (o.isStarting) return
+  reviewOwned(o, now)
+  findIdle(o, now)
+  orphanDead(o, now)
 }
 
 function stepUnit(o: Ownership, unit: Unit, now: Millis): void {
@@ -210,13 +252,38 @@ function stepUnit(o: Ownership, unit: Unit, now: Millis): void {
     const { round: { purpose, legs }, heard } = ended
     if (purpose === 'claim') return endClaim(o, unit, { legs, heard }, now)
     if (purpose === 'resume') return endResume(o, unit, heard, now)
-    return
+    return purpose === 'check' ? endCheck(o, unit) : endWiden(o, unit, heard)
   }
+  stepOffer(o, unit, now)
   if (unit.own === undefined) return stepWaiting(o, unit, now)
-  if (unit.own.hush === undefined) return
+  if (unit.own.hush === undefined) return widen(o, unit, now)
   if (now < unit.own.probeMs) return lookAt(o, unit, unit.own.probeMs)
   if (isAllDeaf(o, unit)) return
   startRound(o, unit, 'resume', { atMs: now, legs: unit.legs })
+}
+
+/** An owner of some segments asks on the others: what nobody owns there is its too. */
+function widen(o: Ownership, unit: Unit, now: Millis): void {
+  const { own } = unit
+  if (own?.scope === undefined) return
+  if (now < own.probeMs) return lookAt(o, unit, own.probeMs)
+  own.probeMs = now + unheardRetryMs
+  const { scope } = own
+  const legs = new Set([...unit.legs].filter((ifindex) => !scope.has(ifindex)))
+  if (legs.size === 0) own.scope = undefined
+  else startRound(o, unit, 'widen', { atMs: now, legs })
+}
+
+function endWiden(o: Ownership, unit: Unit, heard: ReadonlySet<number>): void {
+  const { own } = unit
+  if (own?.scope === undefined) return
+  const scope = new Set([...own.scope, ...heard])
+  own.scope = [...unit.legs].every((ifindex) => scope.has(ifindex)) ? undefined : scope
+  if (own.scope !== undefined) lookAt(o, unit, own.probeMs)
+  if (heard.size === 0) return
+  o.isRightsDirty = true
+  o.lastTargets = ''
+  announce(o, unit)
 }
 
 /** A claim whose suspect was asked by unicast, or one that waits for its turn. */
@@ -258,7 +325,18 @@ function endResume(o: Ownership, unit: Unit, heard: ReadonlySet<number>, now: Mi
     note(o, { kind: 'conflictEnded', unit: unit.key, text, mac })
   }
   own.scope = [...unit.legs].every((ifindex) => heard.has(ifindex)) ? undefined : heard
+  own.probeMs = now + unheardRetryMs
+  if (own.scope !== undefined) lookAt(o, unit, own.probeMs)
   resume(o, unit)
+}
+
+/** Nobody else answered: if somebody has claimed with a higher term all the same, ours rises above. */
+function endCheck(o: Ownership, unit: Unit): void {
+  if (unit.own === undefined || unit.term <= unit.own.term) return
+  setTerm(o, unit, unit.term + 1)
+  unit.own.term = unit.term
+  o.isListDirty = true
+  o.news.add(unit)
 }
 
 function sendLater(o: Ownership, now: Millis): void {

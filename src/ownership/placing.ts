@@ -116,7 +116,13 @@ export function stepPick(o: Ownership, unit: Unit, now: Millis): void {
   if (unit.own !== undefined || !mayOwn(o, unit, now)) return
   const { cause, isProvisional: isMovable } = pick
   if (o.isAlone || pick.isFresh) {
-    take(o, unit, { cause, from: undefined, isProvisional: isMovable && !o.isAlone }, now)
+    const isHanded = cause === 'handOver'
+    const from = isHanded ? pick.from : undefined
+    take(o, unit, { cause, from, isHanded, isProvisional: isMovable && !o.isAlone }, now)
+    if (isHanded && pick.from !== undefined) {
+      tell(o, pick.from, 'claims', { entries: [entryOf(unit.key, { term: unit.term, node: o.self })] })
+      return
+    }
     return startRound(o, unit, 'check', { atMs: now, legs: unit.legs })
   }
   unit.attempt = undefined

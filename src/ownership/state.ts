@@ -2,7 +2,7 @@
 import type { Mac } from '../l2/model.ts'
 import { createSchedule, insertAt, type Schedule } from '../l2/schedule.ts'
 import type { Millis } from '../net/model.ts'
-import { encodeMessage, type Message, messageOf, type MessageKind } from './codec.ts'
+import { encodeMessage, type Entry, type Message, messageOf, type MessageKind } from './codec.ts'
 import type {
   Cause, Effect, Leg, Nominee, Note, Peer, Postponement, Right, UnitAddress, Wish, World,
 } from './model.ts'
@@ -30,7 +30,7 @@ export interface Own {
   /** When a silent owner probes (again). */
   probeMs: Millis
   /** It was handed to us: frames of the old owner that are under way until then mean nothing. */
-  readonly graceUntilMs: Millis
+  graceUntilMs: Millis
   /** Only these legs were claimed, the others are another's; undefined = all. */
   scope: ReadonlySet<number> | undefined
   provisionalUntilMs: Millis
@@ -39,6 +39,8 @@ export interface Own {
   readonly refused: Map<string, Millis>
   better: { readonly node: string; readonly sinceMs: Millis } | undefined
   defendedMs: Millis
+  /** Since when this node may not own it any more. */
+  ineligibleMs: Millis | undefined
   conflict: { readonly mac: Mac; readonly text: string; everyMs: Millis; isTold: boolean } | undefined
 }
 
@@ -67,8 +69,12 @@ export interface EarlyPick {
   readonly atMs: Millis
 }
 
+/**
+ * Probes under way: for a claim, by a silent owner, by an owner that answers all the while, or by an
+ * owner of some segments on the others.
+ */
 export interface Round {
-  readonly purpose: 'claim' | 'resume' | 'check'
+  readonly purpose: 'claim' | 'resume' | 'check' | 'widen'
   readonly startMs: Millis
   readonly legs: ReadonlySet<number>
   sent: number
@@ -99,6 +105,8 @@ export interface Unit {
   own: Own | undefined
   attempt: Attempt | undefined
   round: Round | undefined
+  /** It said that it does not own this. */
+  denied: { readonly node: string; readonly untilMs: Millis; isTold: boolean } | undefined
   /** Told to a node that has not shown yet. */
   picked: { readonly node: string; readonly untilMs: Millis } | undefined
   /** Somebody placed it here: to be done in the next wake. */
@@ -145,8 +153,11 @@ export interface Witnessing {
   nextMs: Millis
   turn: number
   /** The ask under way. */
-  ask: { readonly unit: string; readonly atMs: Millis; readonly ifindex: number } | undefined
+  ask: { readonly unit: string; readonly key: bigint; readonly atMs: Millis
+    readonly ifindex: number } | undefined
   misses: number
+  /** How often its claims were opened since it last answered. */
+  opened: number
 }
 
 /** One entry of the history, newest last. */
@@ -185,6 +196,8 @@ export interface Ownership {
   readonly twins: Map<number, number>
   readonly beats: Map<string, BeatRecord>
   readonly witnessing: Map<string, Witnessing>
+  /** Cleared when the world changes. */
+  readonly isWitness: Map<string, boolean>
   readonly due: Schedule<Unit>
   /** Frames that leave later: an owner's second and third answer to a probe. */
   readonly later: Schedule<{ readonly unit: Unit; readonly text: string; readonly ifindex: number
@@ -212,6 +225,9 @@ export interface Ownership {
   isRightsDirty: boolean
   rights: readonly Right[]
   readonly news: Set<Unit>
+  /** Offers of this turn, by successor. */
+  readonly offers: Map<string, Entry[]>
+  wasMixed: boolean
   readonly history: Move[]
   out: Effect[]
   counts: { sent: number; received: number; malformed: number }
@@ -240,6 +256,7 @@ export function createOwnership(self: string): Ownership {
     twins: new Map(),
     beats: new Map(),
     witnessing: new Map(),
+    isWitness: new Map(),
     due: createSchedule(),
     later: createSchedule(),
     starts: { baseMs: 0, used: 0 },
@@ -262,6 +279,8 @@ export function createOwnership(self: string): Ownership {
     isRightsDirty: false,
     rights: [],
     news: new Set(),
+    offers: new Map(),
+    wasMixed: false,
     history: [],
     out: [],
     counts: { sent: 0, received: 0, malformed: 0 },
@@ -273,7 +292,7 @@ export function createUnit(key: string, now: Millis): Unit {
     key, wish: undefined, goneMs: now, nominees: [], ranked: undefined, mine: new Map(),
     legs: new Set(), digest: 0, owner: undefined, term: 0, sinceMs: now, darkMs: undefined,
     contestedUntilMs: 0, own: undefined, attempt: undefined, round: undefined, picked: undefined,
-    pick: undefined,
+    pick: undefined, denied: undefined,
   }
 }
 

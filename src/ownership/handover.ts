@@ -1,0 +1,187 @@
+/** Hand-over: make before break, of exactly one set of addresses, to a node that accepts it. */
+import type { Millis } from '../net/model.ts'
+import { type Entry, entryOf, isBroken, type Message, pagesOf } from './codec.ts'
+import { isHash } from './fleet.ts'
+import { ineligibleMs, offerMs, offerTries, preferredMs, refusedMs } from './limits.ts'
+import type { Cause } from './model.ts'
+import { announce, release } from './own.ts'
+import { isAliveNode, lookAt, type Ownership, setTerm, tell, type Unit } from './state.ts'
+import { hashRank, isOthers, loadOf, loadRank, mayOwn, weightOf } from './units.ts'
+
+/** Looks whether units that are owned here should be elsewhere; when the world changed, and slowly. */
+export function reviewOwned(o: Ownership, now: Millis): void {
+  for (const unit of o.owned) {
+    const { own } = unit
+    if (own === undefined || own.offer !== undefined || o.isAlone) continue
+    const wanted = wantedElsewhere(o, unit, now)
+    if (wanted === 'release') release(o, unit, { cause: 'ineligible', to: undefined }, now)
+    else if (wanted === 'election') {
+      release(o, unit, { cause: 'election', to: hashRank(o, unit)[0] }, now)
+    } else if (wanted !== undefined) startOffer(o, unit, wanted, now)
+  }
+}
+
+interface Wanted {
+  readonly to: string
+  readonly cause: Cause
+}
+
+function wantedElsewhere(
+  o: Ownership, unit: Unit, now: Millis,
+): Wanted | 'release' | 'election' | undefined {
+  const { own, key } = unit
+  if (own === undefined) return undefined
+  if (isOthers(o, unit, now)) return 'election'
+  const next = successorsOf(o, unit, now)[0]
+  if (o.world?.isDraining === true) return next === undefined ? undefined : { to: next, cause: 'handOver' }
+  const isNominee = unit.nominees.some(({ node }) => node === o.self) && unit.legs.size > 0
+  own.ineligibleMs = isNominee ? undefined : own.ineligibleMs ?? now
+  if (own.ineligibleMs !== undefined) {
+    if (next === undefined || now - own.ineligibleMs > ineligibleMs) return 'release'
+    return { to: next, cause: 'handOver' }
+  }
+  if (own.hush !== undefined) return undefined
+  const move = o.world?.moves.get(key)
+  if (move !== undefined && move !== o.self && isSuccessor(o, unit, move, now)) {
+    return { to: move, cause: 'handOver' }
+  }
+  if (isHash(o, now)) {
+    const winner = hashRank(o, unit)[0]
+    const isElse = winner !== undefined && winner !== o.self && isSuccessor(o, unit, winner, now)
+    return isElse ? { to: winner, cause: 'election' } : undefined
+  }
+  return preferred(o, unit, now) ?? provisional(o, unit, now)
+}
+
+/** A node with a higher score that has been eligible for 30 s. */
+function preferred(o: Ownership, unit: Unit, now: Millis): Wanted | undefined {
+  const { own } = unit
+  if (own === undefined) return undefined
+  const scores = new Map(unit.nominees.map(({ node, score }) => [node, score]))
+  const best = hashRank(o, unit, o.self).find((node) => isSuccessor(o, unit, node, now))
+  const isBetter = best !== undefined && (scores.get(best) ?? 0) > (scores.get(o.self) ?? 0)
+  if (!isBetter) {
+    own.better = undefined
+    return undefined
+  }
+  if (own.better?.node !== best) own.better = { node: best, sinceMs: now }
+  return now - own.better.sinceMs < preferredMs ? undefined : { to: best, cause: 'handOver' }
+}
+
+/** After a total restart each unit may move once within a minute: to its hint, or to balance. */
+function provisional(o: Ownership, unit: Unit, now: Millis): Wanted | undefined {
+  const { own } = unit
+  if (own === undefined || now >= own.provisionalUntilMs) return undefined
+  const hint = unit.wish?.hint
+  if (hint === o.self) return undefined
+  if (hint !== undefined && isSuccessor(o, unit, hint, now)) return { to: hint, cause: 'restored' }
+  const load = loadOf(o, now)
+  const next = loadRank(o, unit, load, o.self).find((node) => isSuccessor(o, unit, node, now))
+  const gap = next === undefined ? 0 : (load.get(o.self) ?? 0) - (load.get(next) ?? 0)
+  return next === undefined || gap <= weightOf(unit) ? undefined : { to: next, cause: 'handOver' }
+}
+
+function isSuccessor(o: Ownership, unit: Unit, node: string, now: Millis): boolean {
+  return node !== o.self && isAliveNode(o, node) && o.peers.get(node)?.isCapable === true &&
+    unit.nominees.some((nominee) => nominee.node === node) &&
+    now >= (unit.own?.refused.get(node) ?? 0)
+}
+
+/** Best first: those that a rollout has restarted already, else the address would move again. */
+function successorsOf(o: Ownership, unit: Unit, now: Millis): readonly string[] {
+  const rank = isHash(o, now) ? hashRank(o, unit, o.self) : loadRank(o, unit, loadOf(o, now), o.self)
+  const isFresh = (node: string): number => o.peers.get(node)?.isRestarted === true ? 1 : 0
+  return rank.filter((node) => isSuccessor(o, unit, node, now))
+    .toSorted((a, b) => isFresh(b) - isFresh(a))
+}
+
+export function startOffer(o: Ownership, unit: Unit, { to, cause }: Wanted, now: Millis): void {
+  const { own } = unit
+  if (own === undefined) return
+  own.offer = { to, cause, sinceMs: now, tries: 0, nextMs: now }
+  // Counted at once, so that the next unit goes elsewhere.
+  const load = loadOf(o, now)
+  load.set(to, (load.get(to) ?? 0) + weightOf(unit))
+  load.set(o.self, (load.get(o.self) ?? 0) - weightOf(unit))
+  lookAt(o, unit, now)
+}
+
+/** The offer is made, made again, or given up for the next successor. */
+export function stepOffer(o: Ownership, unit: Unit, now: Millis): void {
+  const { own } = unit
+  if (own?.offer === undefined) return
+  const { offer } = own
+  if (now < offer.nextMs) return lookAt(o, unit, offer.nextMs)
+  if (offer.tries >= offerTries || !isAliveNode(o, offer.to)) return giveUp(o, unit, now)
+  offer.tries++
+  offer.nextMs = now + offerMs
+  const list = o.offers.get(offer.to) ?? []
+  // Where this node cannot answer any more, nobody is to wait for a seen announcement.
+  const flags = unit.legs.size === 0 ? isBroken : 0
+  list.push(entryOf(unit.key, { term: own.term, value: unit.digest, flags }))
+  o.offers.set(offer.to, list)
+  lookAt(o, unit, offer.nextMs)
+}
+
+function giveUp(o: Ownership, unit: Unit, now: Millis): void {
+  const { own } = unit
+  if (own?.offer === undefined) return
+  own.refused.set(own.offer.to, now + refusedMs)
+  own.offer = undefined
+  o.load = undefined
+  const next = wantedElsewhere(o, unit, now)
+  if (next === 'release') release(o, unit, { cause: 'ineligible', to: undefined }, now)
+  else if (next !== undefined && next !== 'election') startOffer(o, unit, next, now)
+}
+
+export function sendOffers(o: Ownership): void {
+  for (const [to, entries] of o.offers) {
+    for (const page of pagesOf(entries)) tell(o, to, 'offer', { entries: page })
+  }
+  o.offers.clear()
+}
+
+/** The old owner offers units: accepted in the next wake, of exactly the same addresses only. */
+export function onOffer(o: Ownership, from: string, message: Message, now: Millis): void {
+  const refused: Entry[] = []
+  for (const { unit: key, term, value } of message.entries) {
+    const unit = o.units.get(key)
+    if (unit?.own !== undefined && unit.own.scope !== undefined && unit.digest === value) {
+      // It owned one segment; the others are handed to it.
+      unit.own.scope = undefined
+      setTerm(o, unit, term)
+      unit.own.term = unit.term
+      unit.own.graceUntilMs = now + offerMs
+      o.isRightsDirty = true
+      o.isListDirty = true
+      announce(o, unit)
+      o.news.add(unit)
+      tell(o, from, 'claims', { entries: [entryOf(key, { term: unit.term + 1, node: o.self })] })
+      continue
+    }
+    const isSame = unit?.wish !== undefined && unit.digest === value
+    const hears = isSame && [...unit.legs].some((ifindex) =>
+      o.hearing.get(ifindex)?.isDeaf !== true
+    )
+    if (unit === undefined || !hears || !mayOwn(o, unit, now)) {
+      refused.push(entryOf(key))
+      continue
+    }
+    if (unit.own !== undefined) continue
+    setTerm(o, unit, term)
+    unit.pick = {
+      isFresh: true, cause: 'handOver', from, atMs: now, isProvisional: false,
+    }
+    lookAt(o, unit, now)
+  }
+  for (const page of refused.length > 0 ? pagesOf(refused) : []) {
+    tell(o, from, 'refusal', { entries: page })
+  }
+}
+
+export function onRefusal(o: Ownership, from: string, message: Message, now: Millis): void {
+  for (const { unit: key } of message.entries) {
+    const unit = o.units.get(key)
+    if (unit?.own?.offer?.to === from) giveUp(o, unit, now)
+  }
+}
