@@ -2,7 +2,7 @@
 import type { Millis } from '../net/model.ts'
 import type { Cluster } from './cluster.ts'
 import { type Deed, type Place, type Tenure, wouldAnswer } from './record.ts'
-import { gapsOf, movesOf, overlapsOf } from './tenure.ts'
+import { gapsOf, type Move, movesOf, overlapsOf } from './tenure.ts'
 import { canHear, canSend } from './segment.ts'
 
 /** A promise that was broken. */
@@ -138,14 +138,15 @@ function darkBound(
 /** Nothing moves without cause: an owner loses a unit only to something that was done to it. */
 export function checkMoves(cluster: Cluster): readonly Finding[] {
   return [...cluster.record.places.values()].flatMap((place) =>
-    movesOf(place).flatMap(({ from, to, atMs, endedMs }): readonly Finding[] => {
-      if (isMoveCaused(cluster, place, from, endedMs, atMs)) return []
+    movesOf(place).flatMap((moved): readonly Finding[] => {
+      const { from, to, atMs } = moved
+      if (isMoveCaused(cluster, place, moved)) return []
       return [{ check: 'move', atMs, text: `${place.unit} moved from ${from} to ${to} without cause` }]
     }))
 }
 
 function isMoveCaused(
-  cluster: Cluster, place: Place, from: string, endedMs: Millis, atMs: Millis,
+  cluster: Cluster, place: Place, { from, to, atMs, endedMs }: Move,
 ): boolean {
   const startMs = Math.min(endedMs, atMs)
   if (lossNow(cluster, startMs, atMs) >= 0.1 || cluster.options.strangers > 0) return true
@@ -155,7 +156,7 @@ function isMoveCaused(
   const isSettling = startMs < place.fromMs + 60_000 && cluster.record.notes.some(({ note }) =>
     note.kind === 'claimed' && note.cause === 'handOver' && note.unit === place.unit)
   return isSettling || deeds.some(({ kind, nodes, untilMs }) =>
-    nodes.includes(from) || nodes.length === 0 && !kind.startsWith('API') && !/ new Services$/.test(kind) ||
+    nodes.includes(from) || kind === 'pause' && nodes.includes(to) && untilMs <= atMs || nodes.length === 0 && !kind.startsWith('API') && !/ new Services$/.test(kind) ||
     isMeeting(kind) && !kind.startsWith('gossip') && untilMs <= atMs || kind.startsWith('move of'))
 }
 
@@ -246,7 +247,8 @@ export function checkQuiet(
   const changes = cluster.record.notes.filter(({ atMs, note }) =>
     atMs >= sinceMs && note.kind !== 'postponed')
     .map(({ atMs, node, note }): Finding => ({ check: 'quiet', atMs, text: `${node}: ${note.kind}` }))
-  const perSecond = cluster.options.segments * 52
+  const { segments, quality } = cluster.options
+  const perSecond = segments * (52 + 250 * quality.loss)
   const seconds = (nowMs - sinceMs) / 1_000
   const loud = [...cluster.machines.values()].flatMap(({ name, sent }): readonly Finding[] => {
     const rate = (sent.asks + sent.tells + sent.gossips - (before.get(name) ?? 0)) / seconds

@@ -2,7 +2,7 @@
 import { answerKey } from '../l2/responder.ts'
 import type { Millis } from '../net/model.ts'
 import type { Leg, Note, Nominee, Peer, Wish, World } from '../ownership/model.ts'
-import { after, type Clock, createClock } from './clock.ts'
+import { after, at, type Clock, createClock } from './clock.ts'
 import { hear } from './frames.ts'
 import {
   createGossip, type Gossip, join, publish, refresh, remove, sendOver, spreadMessage, viewOf,
@@ -47,6 +47,8 @@ export interface Cluster {
   readonly api: Api
   /** What each node has seen of the API: the units, in the order in which they came. */
   readonly seen: Map<string, Map<string, Unit>>
+  /** When the last change of the API arrives at each node. */
+  readonly lastNewsMs: Map<string, Millis>
   /** Sides of the gossip network, by node; same as 0 if absent. */
   readonly gossipSides: Map<string, number>
   /** Legs that each version of a node's metadata names. */
@@ -83,7 +85,7 @@ export function createCluster(options: Options, createBrain: CreateBrain, isTold
       units: new Map(), pods: new Set(), excluded: new Set(), draining: new Set(),
       moves: new Map(), hints: new Map(), isDown: false,
     },
-    seen: new Map(), gossipSides: new Map(), metadata: new Map(), unitsByAddress: new Map(),
+    seen: new Map(), lastNewsMs: new Map(), gossipSides: new Map(), metadata: new Map(), unitsByAddress: new Map(),
     macs: new Map(),
   }
   const around = surroundings(cluster, createBrain)
@@ -233,7 +235,11 @@ export function spreadApi(
       if (seen !== undefined) apply(seen)
       touchWorld(machine)
     }
-    after(cluster.clock, cluster.random.between(apiMs.from, apiMs.to), arrive)
+    // Nodes see changes at different times, but each of them in the order of the server.
+    const atMs = cluster.clock.nowMs + cluster.random.between(apiMs.from, apiMs.to)
+    const inOrderMs = Math.max(atMs, cluster.lastNewsMs.get(name) ?? 0)
+    cluster.lastNewsMs.set(name, inOrderMs)
+    at(cluster.clock, inOrderMs, arrive)
   }
 }
 

@@ -1,9 +1,12 @@
 /** `hack/sim`: runs seeds over all cores, prints what they found, and replays one. */
 import { availableParallelism } from 'node:os'
 import { isMainThread, parentPort, Worker, workerData } from 'node:worker_threads'
+import { conditions } from './conditions.ts'
 import { createProduction } from './production.ts'
 import { measureFaults, type Measured } from './measure.ts'
 import { mutations } from './mutation.ts'
+import { play } from './scenario.ts'
+import { schedules } from './schedules.ts'
 import { type Outcome, runSeed, type SwarmLimits } from './swarm.ts'
 
 interface Task {
@@ -38,6 +41,7 @@ function sum({ from, count, stride, limits }: Task): Summary {
 
 const usage = `Usage: hack/sim --seeds N [--from S] [--nodes 3..100]   random histories
        hack/sim --seed S [--nodes 3..100] [--verbose]      one of them, with its history
+       hack/sim --scenario WORDS [--seed S] [--verbose]    named histories whose name has the words
        hack/sim --faults [--trials N]                      dark time of single faults
        hack/sim --mutate [--seeds N]                       rules left out: after how many seeds seen`
 
@@ -65,6 +69,11 @@ async function main(args: readonly string[]): Promise<number> {
   const commit = option(args, 'commit') ?? 'unknown'
   if (args.includes('--faults')) return printFaults(number(args, 'trials', 20))
   if (args.includes('--mutate')) return printMutations(number(args, 'seeds', 300), limits)
+  const words = option(args, 'scenario')
+  if (words !== undefined) {
+    return playNamed(words, option(args, 'seed') === undefined ? undefined : number(args, 'seed', 1),
+      args.includes('--verbose'))
+  }
   if (args.includes('--seed')) return replay(number(args, 'seed', 1), limits, args.includes('--verbose'))
   if (!args.includes('--seeds')) {
     console.log(usage)
@@ -129,6 +138,26 @@ function replay(seed: number, limits: SwarmLimits, isVerbose: boolean): number {
   }
   console.log(`seed ${seed}: ${findings.length === 0 ? 'nothing found' : `${findings.length} findings`}`)
   return findings.length === 0 ? 0 : 1
+}
+
+/** Plays the scenarios whose name has the words; with their own seeds, or with one. */
+function playNamed(words: string, seed: number | undefined, isVerbose: boolean): number {
+  const chosen = [...schedules, ...conditions].filter(({ it }) => it.includes(words))
+  let failed = chosen.length === 0 ? 1 : 0
+  for (const scenario of chosen) {
+    const seeds = seed === undefined
+      ? Array.from({ length: scenario.seeds ?? 4 }, (_, i) => i + 1)
+      : [seed]
+    for (const each of seeds) {
+      const { complaints, seen, history } = play(scenario, each, createProduction(), isVerbose)
+      if (complaints.length > 0) failed++
+      for (const line of history) console.log(line)
+      console.log(`${complaints.length === 0 ? 'ok  ' : 'FAIL'} ${scenario.it} (seed ${each}): ` +
+        `dark ${seen.darkMs.toFixed(0)} ms, overlap ${seen.overlapMs.toFixed(1)} ms, ${seen.moves} moves`)
+      for (const text of complaints) console.log(`     ${text}`)
+    }
+  }
+  return failed === 0 ? 0 : 1
 }
 
 function printFaults(trials: number): number {

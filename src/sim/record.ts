@@ -79,7 +79,11 @@ export function placeOf(record: Record, unit: string, segment: string): Place | 
 
 export function wantPlace(record: Record, unit: string, segment: string, atMs: Millis): void {
   const key = `${unit} ${segment}`
-  if (record.places.has(key)) return
+  const known = record.places.get(key)
+  if (known !== undefined) {
+    known.untilMs = Infinity
+    return
+  }
   record.places.set(key, {
     unit, segment, tenures: [], open: new Map(), fromMs: atMs, untilMs: Infinity,
   })

@@ -86,15 +86,23 @@ export function play(
   return { complaints, history: isTold ? historyOf(cluster, findings) : [], seen }
 }
 
-/** Plays a scenario with each of its seeds; the first that fails is told with the end of its history. */
-export function judge(scenario: Scenario, createBrain: CreateBrain): readonly string[] {
+export interface Complaint {
+  readonly seed: number
+  readonly text: string
+  /** The end of it. */
+  readonly history: readonly string[]
+}
+
+/** Plays a scenario with each of its seeds; the first that fails, with the end of its history. */
+export function judge(scenario: Scenario, createBrain: CreateBrain): Complaint | undefined {
   for (let seed = 1; seed <= (scenario.seeds ?? 4); seed++) {
     const { complaints } = play(scenario, seed, createBrain)
     if (complaints.length === 0) continue
     const { history } = play(scenario, seed, createBrain, true)
-    return [`seed ${seed}`, ...complaints, ...history.slice(-historyLines)]
+    const text = `seed ${seed}: ${complaints.join('; ')}`
+    return { seed, text, history: history.slice(-historyLines) }
   }
-  return []
+  return undefined
 }
 
 function exceeded(seen: Seen, most: Scenario['most']): readonly string[] {

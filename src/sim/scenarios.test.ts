@@ -1,256 +1,27 @@
-/** Everything that has ever broken a wording of the protocol, as named histories with their bounds. */
+/** Everything that can happen to us, as named histories with their bounds. */
 import { test } from 'uvu'
 import * as assert from 'uvu/assert'
-import { checkBalance } from './checks.ts'
-import {
-  appear, crash, cutGossip, deafen, drain, freezeNode, kill, loseUplink, move, muffle, pauseNode,
-  split, strayAnnouncement,
-} from './faults.ts'
+import { conditions } from './conditions.ts'
 import { createProduction } from './production.ts'
-import { judge, monitorsOf, notesOf, type Scenario } from './scenario.ts'
-import { goodQuality } from './segment.ts'
+import { judge, type Scenario } from './scenario.ts'
+import { schedules } from './schedules.ts'
+import { createStranger } from './stranger.ts'
 
-const ten = { nodes: 10 }
-const lossy = (loss: number): typeof goodQuality => ({ ...goodQuality, loss })
-const one = { nodes: 3, units: 1 }
-
-/** Numbers are those of the schedules in the design of the protocol. */
-const scenarios: readonly Scenario[] = [
-  {
-    it: '1 a burst of new Services, seen in different order: one placer for each, no second voice',
-    options: { ...ten, units: 1 },
-    story: (stage) => {
-      appear(stage.cluster, 1, 30)
-      stage.pass(4_000)
-    },
-    most: { darkMs: 1_000, moves: 0 },
-    also: ({ cluster }) => checkBalance(cluster, 2).map(({ text }) => text),
-  },
-  {
-    it: '2 an uplink lost behind a healthy carrier, then back: the deaf owner has stopped',
-    options: ten,
-    story: ({ cluster, owner, lan, pass }) => {
-      const heal = loseUplink(cluster, lan(), owner)
-      pass(5_000)
-      heal()
-      pass(6_000)
-    },
-    most: { darkMs: 1_600, overlapMs: 0 },
-  },
-  {
-    it: '2 an uplink lost for less than the owner needs to notice: the healed sides settle',
-    options: ten,
-    story: ({ cluster, owner, lan, pass }) => {
-      const heal = loseUplink(cluster, lan(), owner)
-      pass(600)
-      heal()
-      pass(6_000)
-    },
-    most: { darkMs: 1_600, overlapMs: 250 },
-  },
-  {
-    it: '3 a segment split and healed: one side yields soon after the heal',
-    options: { ...ten, clients: 2 },
-    story: ({ cluster, owner, others, lan, pass }) => {
-      const heal = split(cluster, lan(), [owner, ...others.slice(0, 4)])
-      pass(5_000)
-      heal()
-      pass(6_000)
-    },
-    most: { darkMs: 1_000, overlapMs: 250 },
-  },
-  {
-    it: '3 a segment split for longer than gossip needs, gossip on the same wire',
-    options: { ...ten, isGossipCarried: true },
-    story: ({ cluster, owner, others, lan, pass }) => {
-      const heal = split(cluster, lan(), [owner, ...others.slice(0, 4)])
-      pass(12_000)
-      heal()
-      pass(8_000)
-    },
-    most: { darkMs: 1_000, overlapMs: 250 },
-  },
-  {
-    it: '4 a pause that the guest does not see, 10 nodes: the resumed owner is contested',
-    options: ten,
-    story: ({ cluster, owner, pass }) => {
-      const resume = pauseNode(cluster, owner)
-      pass(3_000)
-      resume()
-      pass(6_000)
-    },
-    most: { darkMs: 600, overlapMs: 200 },
-  },
-  {
-    it: '4 a pause longer than gossip needs: a stale view contests nobody',
-    options: ten,
-    story: ({ cluster, owner, pass }) => {
-      const resume = pauseNode(cluster, owner)
-      pass(12_000)
-      resume()
-      pass(6_000)
-    },
-    most: { darkMs: 600, overlapMs: 200 },
-  },
-  {
-    it: '5 10 % loss for a minute: nothing moves',
-    options: { nodes: 20, units: 6, quality: lossy(0.1), clients: 1 },
-    seeds: 2,
-    story: ({ pass }) => pass(60_000),
-    most: { moves: 0, darkMs: 300 },
-    isSettled: false,
-  },
-  {
-    it: '5 30 % loss for a minute: moves are rare, and nobody talks much',
-    options: { nodes: 20, units: 4, quality: lossy(0.3) },
-    seeds: 2,
-    story: ({ pass }) => pass(60_000),
-    most: { moves: 3, overlapMs: 1_500 },
-    isSettled: false,
-  },
-  {
-    it: '6 the owner and its three monitors die together: witnesses open the claim',
-    options: ten,
-    story: (stage) => {
-      for (const name of [stage.owner, ...monitorsOf(stage)]) crash(stage.cluster, name)
-      stage.pass(14_000)
-    },
-    most: { darkMs: 1_700 },
-  },
-  {
-    it: '7 the receive side of the owner is dead: it stops, and one owner is left',
-    options: ten,
-    story: ({ cluster, owner, lan, pass }) => {
-      deafen(cluster, lan(), owner)
-      pass(6_000)
-    },
-    most: { darkMs: 1_600 },
-  },
-  {
-    it: '7 the send side of the owner is dead: as if it were dead',
-    options: ten,
-    story: ({ cluster, owner, lan, pass }) => {
-      muffle(cluster, lan(), owner)
-      pass(6_000)
-    },
-    most: { darkMs: 1_600 },
-  },
-  {
-    it: '8 frozen 60 to 295 ms under asks every 5 ms, with 10 % loss: the queue is read first',
-    options: { ...one, askEveryMs: 5, quality: lossy(0.1) },
-    seeds: 12,
-    story: ({ cluster, owner, pass }) => {
-      const thawed = freezeNode(cluster, owner)
-      pass(cluster.random.between(60, 295))
-      thawed()
-      pass(3_000)
-    },
-    most: { darkMs: 700 },
-  },
-  {
-    it: '9 two nodes without gateway and clients, one dies: the other still has a host to ask',
-    options: { nodes: 2, units: 2, hasGateway: false, clients: 0 },
-    story: ({ cluster, owner, pass }) => {
-      crash(cluster, owner)
-      pass(9_000)
-    },
-    most: { darkMs: 600 },
-  },
-  {
-    it: '10 a kill while gossip is cut: the back-off is at most a second',
-    options: ten,
-    story: ({ cluster, owner, others, pass }) => {
-      cutGossip(cluster, [owner, ...others.slice(0, 5)])
-      pass(9_000)
-      crash(cluster, owner)
-      pass(6_000)
-    },
-    most: { darkMs: 1_100, moves: 1 },
-  },
-  {
-    it: '11 one stray foreign announcement: the owner defends, and nobody else claims',
-    options: { ...ten, units: 1 },
-    story: ({ cluster, unit, pass }) => {
-      const [client] = cluster.clients
-      if (client !== undefined) strayAnnouncement(cluster, client, unit())
-      pass(5_000)
-    },
-    most: { darkMs: 600, moves: 0 },
-  },
-  {
-    it: '12 two segments, one cut for the owner: it hands over the other one too',
-    options: { nodes: 4, segments: 2, units: 2 },
-    story: ({ cluster, owner, lan, pass }) => {
-      loseUplink(cluster, lan(1), owner)
-      pass(8_000)
-    },
-    most: { darkMs: 1_600, overlapMs: 50 },
-  },
-  {
-    it: '13 a move under jitter: beats in flight do not silence the new owner',
-    options: { ...one, quality: { ...goodQuality, jitterMs: 5 } },
-    seeds: 8,
-    story: ({ cluster, others, unit, pass }) => {
-      move(cluster, unit(), others[0] ?? '')
-      pass(4_000)
-    },
-    most: { darkMs: 20, overlapMs: 50, moves: 1 },
-    also: ({ answerers, others }) => answerers()[0] === others[0] ? [] : ['it did not move'],
-  },
-  {
-    it: '14 a total restart staggered over 10 s: the load is shared within a minute',
-    options: { ...ten, units: 30 },
-    seeds: 2,
-    spreadMs: 10_000,
-    warmUpMs: 15_000,
-    story: ({ pass }) => pass(65_000),
-    most: { overlapMs: 50, darkMs: 20 },
-    also: ({ cluster }) => checkBalance(cluster, 2).map(({ text }) => text),
-  },
-  {
-    it: '15 a hard kill with 30 % loss: announcements are repeated',
-    options: { nodes: 10, units: 2, quality: lossy(0.3) },
-    story: ({ cluster, owner, pass }) => {
-      crash(cluster, owner)
-      pass(10_000)
-    },
-    most: { darkMs: 2_000, overlapMs: 1_500 },
-    isSettled: false,
-  },
-  {
-    it: '16 an answer from the new owner, who does not beat to the prober, ends its attempt',
-    options: { nodes: 20, units: 1 },
-    story: (stage) => {
-      crash(stage.cluster, stage.owner)
-      stage.pass(9_000)
-    },
-    most: { darkMs: 600, moves: 1 },
-    also: (stage) => notesOf(stage, 'claimed').length <= 2 ? [] : ['it was claimed more than once'],
-  },
-  {
-    it: 'a process is killed under a kernel that goes on answering for the node',
-    options: ten,
-    story: ({ cluster, owner, pass }) => {
-      const back = kill(cluster, owner)
-      pass(9_000)
-      back()
-      pass(6_000)
-    },
-    most: { darkMs: 600 },
-  },
-  {
-    it: 'a drain: make before break, no instant of silence',
-    options: ten,
-    story: ({ cluster, owner, pass }) => {
-      drain(cluster, owner, 2_000)
-      pass(5_000)
-    },
-    most: { darkMs: 5, overlapMs: 50 },
-  },
-]
-
-for (const scenario of scenarios) {
-  test(scenario.it, () => assert.equal(judge(scenario, createProduction()), []))
+for (const scenario of [...schedules, ...conditions]) {
+  test(scenario.it, () => {
+    const complaint = judge(scenario, createProduction())
+    if (complaint !== undefined) console.log(complaint.history.join('\n'))
+    assert.equal(complaint?.seed, undefined, complaint?.text)
+  })
 }
+
+test('two that answer on purpose are seen as two', () => {
+  const scenario: Scenario = {
+    it: 'measuring', options: { nodes: 2, units: 1 }, warmUpMs: 60, spreadMs: 50, seeds: 1,
+    story: ({ pass }) => pass(3_000), most: {},
+  }
+  const complaint = judge(scenario, createStranger)
+  assert.match(complaint?.text ?? 'nothing seen', /overlapMs/)
+})
 
 test.run()
