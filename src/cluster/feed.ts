@@ -3,9 +3,11 @@ import type { Slice } from '../config/cluster.ts'
 import { type Fields, isFields } from '../config/fields.ts'
 import type { ClusterNode, Endpoint } from '../config/model.ts'
 import type { Api } from '../kube/api.ts'
-import type { LiveL2Status, LiveService, LiveState } from '../kube/live.ts'
+import type { LiveL2Status, LivePod, LiveService, LiveState } from '../kube/live.ts'
 import { openReflector, type Reflector, type Resource } from '../kube/reflector.ts'
 import type { Log } from '../log.ts'
+import { parseAddress } from '../net/address.ts'
+import type { Address } from '../net/model.ts'
 import { createMerged } from './endpoints.ts'
 import {
   configMapResource, type ConfigObject, configResource, l2StatusResource, lastGoodName,
@@ -34,6 +36,10 @@ export interface Feed extends Disposable {
   endpoints(): ReadonlyMap<string, readonly Endpoint[]>
   /** Nodes with a speaker that runs. */
   speakers(): ReadonlySet<string>
+  /** Addresses of their Pods. */
+  speakerAddresses(): readonly Address[]
+  /** Nodes whose speaker is of another revision than that of `node`. */
+  otherRevisions(node: string): ReadonlySet<string>
   /** Settles when Services have been listed anew. */
   refreshServices(): Promise<void>
 }
@@ -77,6 +83,7 @@ export function openFeed(options: FeedOptions): Feed {
   const pods = follow(podResource(namespace, options.speakerLabels ?? defaultSpeakerLabels))
   const states = follow(stateResource(namespace))
   const l2Statuses = follow(l2StatusResource(namespace))
+  const alivePods = (): readonly LivePod[] => [...pods.items.values()].filter((pod) => pod.isAlive)
   return {
     get isSynced() {
       return [...opened.values()].every((reflector) => reflector.isSynced)
@@ -109,7 +116,13 @@ export function openFeed(options: FeedOptions): Feed {
     lastGood: () => textOfMap(maps.items.get(`${namespace}/${lastGoodName}`)),
     nodes: () => sorted(nodes.items),
     endpoints: () => merged.current(),
-    speakers: () => new Set([...pods.items.values()].filter((pod) => pod.isAlive).map((pod) => pod.node)),
+    speakers: () => new Set(alivePods().map((pod) => pod.node)),
+    speakerAddresses: () => alivePods().flatMap(({ ip }) => parseAddress(ip) ?? []),
+    otherRevisions: (node) => {
+      const own = alivePods().find((pod) => pod.node === node)?.revision
+      const others = alivePods().filter(({ revision }) => own !== undefined && revision !== own)
+      return new Set(others.map((pod) => pod.node))
+    },
     refreshServices: () => services.refresh(),
     [Symbol.dispose]: () => {
       for (const reflector of opened.values()) reflector[Symbol.dispose]()

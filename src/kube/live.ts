@@ -127,7 +127,12 @@ export interface LivePod {
   readonly ip: string
   /** Running, and not being deleted. */
   readonly isAlive: boolean
+  /** Which edition of the DaemonSet's template it was made from; '' = made by hand. */
+  readonly revision: string
 }
+
+/** Set by the DaemonSet's controller. */
+const revisionLabel = 'controller-revision-hash'
 
 export function narrowPod(value: Fields): LivePod | undefined {
   const spec = isFields(value['spec']) ? value['spec'] : {}
@@ -136,7 +141,8 @@ export function narrowPod(value: Fields): LivePod | undefined {
   const status = statusOf(value)
   const isAlive = status['phase'] === 'Running' &&
     metadataOf(value)['deletionTimestamp'] === undefined
-  return { node, ip: textOf(status, 'podIP'), isAlive }
+  const revision = textsOf(metadataOf(value)['labels'])[revisionLabel] ?? ''
+  return { node, ip: textOf(status, 'podIP'), isAlive, revision }
 }
 
 export const nodeLabel = 'metallb.io/node'

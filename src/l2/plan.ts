@@ -75,7 +75,8 @@ export function planAnnouncements(input: AnnouncementInput): AnnouncementPlan {
   return { placed, silent }
 }
 
-function prepare(input: AnnouncementInput): DemandPlan {
+/** What may be asked of every holding of the input, with `planDemand`. */
+export function prepare(input: Omit<AnnouncementInput, 'holdings'>): DemandPlan {
   const nodes = new Map(input.nodes.map((node) => [node.name, node]))
   const members = new Map(input.members.map((member) => [member.name, member]))
   return startDemands({

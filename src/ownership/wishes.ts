@@ -1,11 +1,13 @@
 /** Makes the wishes of a world from what Services hold and advertisements select. */
-import { type Bid, type Demand, type DemandInput, type Holding, planDemand } from '../l2/demand.ts'
+import {
+  type Bid, type Demand, type DemandPlan, type Holding, planDemand, startDemands,
+} from '../l2/demand.ts'
 import { groupUnits } from '../l2/plan.ts'
 import type { Nominee, UnitAddress, Wish } from './model.ts'
 
 export interface WishInput {
   /** Members and nodes as everybody sees them: the input of the static plan. */
-  readonly demand: DemandInput
+  readonly demand: DemandPlan
   /** Every address that a Service of ours holds, oldest Service first. */
   readonly holdings: readonly Holding[]
   /** Last known owner by address text: ServiceL2Status, or the state directory. */
@@ -19,11 +21,12 @@ export interface WishInput {
 
 /** One wish a unit, in order of the oldest Service; units that nobody may announce are included. */
 export function wishesOf(input: WishInput): readonly Wish[] {
+  const wideDemand = startDemands({ ...input.demand, everywhere: true })
   return groupUnits(input.holdings).flatMap((unit) => {
     const key = unit[0]?.text
     if (key === undefined) return []
     const nominees = nomineesOf(input.demand, unit)
-    const wide = input.isMixed ? nomineesOf({ ...input.demand, everywhere: true }, unit) : undefined
+    const wide = input.isMixed ? nomineesOf(wideDemand, unit) : undefined
     const addresses = addressesOf(unit)
     const hint = addresses.map(({ text }) => input.hints.get(text)).find((name) => name !== undefined)
     return [{ key, addresses, nominees, wideNominees: wide, hint }]
@@ -40,7 +43,7 @@ function addressesOf(unit: readonly Holding[]): readonly UnitAddress[] {
  * Nodes that can announce every address that anybody can announce, as far as one node can: demands
  * are met oldest first, as in the static plan; one that no remaining node meets is left out.
  */
-function nomineesOf(demand: DemandInput, unit: readonly Holding[]): readonly Nominee[] {
+function nomineesOf(demand: DemandPlan, unit: readonly Holding[]): readonly Nominee[] {
   const met: Demand[] = []
   let left: readonly Bid[] = []
   for (const holding of unit) {

@@ -12,6 +12,7 @@ import type { Writer } from '../kube/writer.ts'
 import { isUsable } from '../l2/eligible.ts'
 import { encodeLinks } from '../l2/facts.ts'
 import type { Links } from '../l2/linux/links.ts'
+import { readGateways } from '../l2/linux/routes.ts'
 import type { Announcement, Member } from '../l2/model.ts'
 import { type AnnouncementPlan, planAnnouncements } from '../l2/plan.ts'
 import type { Log } from '../log.ts'
@@ -20,8 +21,11 @@ import { type Change, compareAnnouncements } from '../plan/change.ts'
 import { planFailures } from '../plan/failure.ts'
 import { type HeldPlan, planHeld } from '../plan/held.ts'
 import { type ServiceRow, heldRows } from '../plan/report.ts'
+import { voicesOf } from '../plan/voices.ts'
 import { planWithdrawal } from '../plan/withdrawal.ts'
+import type { Ring } from '../ring.ts'
 import type { Spoken, Statuses } from './statuses.ts'
+import { legsOf, worldOf } from './world.ts'
 
 export interface ShareParts {
   readonly options: SpeakerOptions
@@ -35,6 +39,8 @@ export interface ShareParts {
   readonly announcer: Announcer
   readonly links: Links
   readonly wall: () => Date
+  /** undefined until this node's address is known. */
+  ring: Ring | undefined
   /** undefined until it has been read. */
   owner: PodIdentity | undefined
   /** undefined until the owner is known. */
@@ -48,7 +54,9 @@ export interface ShareView {
 
 export interface Share {
   turn(): void
-  /** Withdraws everything, says so, and announces nothing any more. */
+  /** Hands everything over; settles when nothing is answered for any more, or time is up. */
+  drain(): Promise<void>
+  /** Says that everything is withdrawn, and announces nothing any more. */
   stop(): void
   /** A whole turn has been performed. */
   isSettled(): boolean
@@ -58,6 +66,7 @@ export interface Share {
 interface Memory {
   isSettled: boolean
   isStopped: boolean
+  isDraining: boolean
   /** Addresses told of that the interfaces keep silent: `namespace/name address`. */
   failures: ReadonlySet<string>
   announcements: readonly Announcement[]
@@ -65,9 +74,13 @@ interface Memory {
   plan: AnnouncementPlan
 }
 
+/** What a hand-over of everything may take; after this the others notice by themselves. */
+const drainMs = 2_000
+const drainLookMs = 10
+
 export function createShare(parts: ShareParts): Share {
   const memory: Memory = {
-    isSettled: false, isStopped: false, failures: new Set(), announcements: [],
+    isSettled: false, isStopped: false, isDraining: false, failures: new Set(), announcements: [],
     held: { holdings: [], unheld: [] },
     plan: { placed: [], silent: [] },
   }
@@ -75,9 +88,16 @@ export function createShare(parts: ShareParts): Share {
     turn: () => {
       if (!memory.isStopped) turn(parts, memory)
     },
+    drain: async () => {
+      memory.isDraining = true
+      turn(parts, memory)
+      const endMs = performance.now() + drainMs
+      while (parts.announcer.rights().length > 0 && performance.now() < endMs) {
+        await new Promise((resolve) => setTimeout(resolve, drainLookMs))
+      }
+    },
     stop: () => {
       memory.isStopped = true
-      parts.announcer.announce([])
       const changes = compareAnnouncements(memory.announcements, [])
       logChanges(parts.log, changes.map((change) => ({ ...change, reason: 'stopping' })))
       parts.metrics.setAnnounced([])
@@ -105,33 +125,70 @@ function turn(parts: ShareParts, memory: Memory): void {
   }
   const services = [...feed.services.values()].map((live) => live.intent)
   const held = planHeld(config, services.toSorted(compareKeys), parts.options.loadBalancerClass)
-  const plan = planAnnouncements({
+  memory.held = held
+  setWorld(parts, memory, config)
+  memory.plan = planAnnouncements({
     config,
     nodes: feed.nodes(),
     members: membersOf(parts),
     endpoints: feed.endpoints(),
     holdings: held.holdings,
+    owners: ownersOf(parts),
     placement: parts.options.placement,
     everywhere: parts.options.announceEverywhere,
     ignoreExcludeLabel: parts.options.ignoreExcludeLabel,
   })
-  const { nodeName } = parts.options
-  const announcements = plan.placed
-    .filter((placed) => placed.node === nodeName)
-    .map(({ address, text, interfaces, services: names }) => ({ address, text, interfaces, services: names }))
-  announcer.announce(announcements)
-  memory.held = held
-  memory.plan = plan
+  const announcements = voicesOf(announcer.rights(), held.holdings, current)
   publish(parts, memory, announcements)
   memory.announcements = announcements
   memory.isSettled = true
+}
+
+/** Nothing is placed before the ring is there: who else lives is not known until then. */
+function setWorld(parts: ShareParts, memory: Memory, config: Config): void {
+  const { feed, options, links, announcer, ring } = parts
+  if (ring === undefined) return
+  const current = links.current()
+  const deaf = new Set(announcer.failures().keys())
+  ring.setLegs(legsOf(current, deaf, namedInterfaces(config)))
+  ring.setPeers(feed.speakerAddresses())
+  announcer.setWorld(worldOf({
+    self: options.nodeName, placement: options.placement, config, nodes: feed.nodes(),
+    endpoints: feed.endpoints(), holdings: memory.held.holdings, links: current, deaf,
+    members: ring.members(), expected: [...feed.speakers()].toSorted(),
+    restarted: feed.otherRevisions(options.nodeName), gateways: readGateways(),
+    hints: hintsOf(parts, memory), isDraining: memory.isDraining,
+    announceEverywhere: options.announceEverywhere, ignoreExcludeLabel: options.ignoreExcludeLabel,
+  }))
+}
+
+/** Who announced each address last, as the API server remembers. */
+function hintsOf({ feed }: ShareParts, { held }: Memory): ReadonlyMap<string, string> {
+  const nodes = new Map<string, string>()
+  for (const { service, node, isFilled } of feed.l2Statuses.values()) {
+    if (isFilled) nodes.set(service, node)
+  }
+  return new Map(held.holdings.flatMap(({ service, text }) => {
+    const node = nodes.get(service.key)
+    return node === undefined ? [] : [[text, node] as const]
+  }))
+}
+
+/** Who announces each address now, as far as this node knows. */
+function ownersOf({ announcer }: ShareParts): ReadonlyMap<string, string> {
+  const owners = new Map<string, string>()
+  for (const { owner, wish } of announcer.ownership.units.values()) {
+    if (owner === undefined) continue
+    for (const { text } of wish?.addresses ?? []) owners.set(text, owner)
+  }
+  return owners
 }
 
 function compareKeys(a: { key: string }, b: { key: string }): number {
   return a.key < b.key ? -1 : a.key > b.key ? 1 : 0
 }
 
-/** Live speakers, this one always: every speaker must come to the same result. */
+/** Live speakers, with the interfaces they tell the API server of: what silence is explained with. */
 function membersOf({ feed, options, links, announcer }: ShareParts): readonly Member[] {
   const members = readMembers(feed.speakers(), feed.states)
   return withOwnLinks(members, options.nodeName, links.current(), new Set(announcer.failures().keys()))
