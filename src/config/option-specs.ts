@@ -109,6 +109,22 @@ export const specs: Readonly<Record<string, OptionSpec>> = {
     type: 'string', value: 'SELECTOR', env: 'METALLB_ML_LABELS', commands: roles,
     about: 'labels of the speakers\' Pods (default app=metallb,component=speaker)',
   },
+  'ml-bindaddr': {
+    type: 'string', value: 'ADDRESS', env: 'METALLB_ML_BIND_ADDR', commands: ['speaker'],
+    about: 'own address, which the other speakers dial (default: no membership)',
+  },
+  'ml-bindport': {
+    type: 'string', value: 'PORT', env: 'METALLB_ML_BIND_PORT', commands: ['speaker'],
+    about: 'TCP and UDP port of membership, the same on all nodes (default 7946)',
+  },
+  'ml-secret-key-path': {
+    type: 'string', value: 'DIR', env: 'METALLB_ML_SECRET_KEY_PATH', commands: ['speaker'],
+    about: 'folder whose file "secretkey" encrypts membership (default: plain text)',
+  },
+  'ml-wan-config': {
+    type: 'boolean', commands: ['speaker'],
+    about: 'slower membership timers, for nodes that are far apart',
+  },
   port: {
     type: 'string', value: 'PORT', commands: roles,
     about: 'MetalLB\'s name of --http-port',
@@ -118,11 +134,8 @@ export const specs: Readonly<Record<string, OptionSpec>> = {
     boolean: ['disable-cert-rotation', 'webhook-http2'],
   }),
   ...silent(['speaker'], {
-    string: [
-      'host', 'ml-bindaddr', 'ml-bindport', 'ml-secret-key-path', 'bgp-debounce-timeout',
-      'frrk8s-namespace',
-    ],
-    boolean: ['ml-wan-config', 'frrk8s-secret-passthrough'],
+    string: ['host', 'bgp-debounce-timeout', 'frrk8s-namespace'],
+    boolean: ['frrk8s-secret-passthrough'],
   }),
   ...silent(roles, {
     string: [

@@ -75,6 +75,45 @@ test('parseCommand: a dash is standard input, -o a short option', () => {
   })
 })
 
+const memberships: readonly (readonly [it: string, argv: readonly string[], want: unknown])[] = [
+  ['none without an address', [], undefined],
+  ['MetalLB\'s defaults', ['--ml-bindaddr', '192.0.2.1'], {
+    bindAddress: { family: 'ipv4', bits: 0xc0000201n }, bindPort: 7946, secretKeyPath: undefined,
+    profile: 'lan',
+  }],
+  ['every option', [
+    '-ml-bindaddr=2001:db8::1', '-ml-bindport=7000', '-ml-secret-key-path=keys', '-ml-wan-config',
+  ], {
+    bindAddress: { family: 'ipv6', bits: (0x20010db8n << 96n) + 1n }, bindPort: 7000, secretKeyPath: 'keys',
+    profile: 'wan',
+  }],
+]
+for (const [it, argv, want] of memberships) {
+  test(`parseCommand: membership of a speaker: ${it}`, () => {
+    const command = parseCommand(['speaker', '--node-name', 'n', ...argv], {})
+    assert.equal(command.kind === 'speaker' ? command.options.membership : command, want)
+  })
+}
+
+test('parseCommand: membership of a speaker comes from the environment of MetalLB\'s manifests', () => {
+  const env = {
+    METALLB_NODE_NAME: 'n', METALLB_ML_BIND_ADDR: '192.0.2.1', METALLB_ML_BIND_PORT: '7947',
+    METALLB_ML_SECRET_KEY_PATH: '/etc/ml_secret_key',
+  }
+  const command = parseCommand(['speaker'], env)
+  assert.equal(command.kind === 'speaker' ? command.options.membership : command, {
+    bindAddress: { family: 'ipv4', bits: 0xc0000201n }, bindPort: 7947,
+    secretKeyPath: '/etc/ml_secret_key', profile: 'lan',
+  })
+})
+
+for (const address of ['host', '0.0.0.0', '192.0.2.1:7946']) {
+  test(`parseCommand: a speaker cannot be reached at ${address}`, () => {
+    const command = parseCommand(['speaker', '--node-name', 'n', '--ml-bindaddr', address], {})
+    assert.match(command.kind === 'usage' ? command.message : '', /of --ml-bindaddr: want an address/)
+  })
+}
+
 test('helpText: every option of a command, with its environment variable', () => {
   const text = helpText('standalone')
   for (const word of ['--state-dir DIR', '--http-port PORT', '[METALLB_NODE_NAME]', '--no-forward']) {

@@ -1,4 +1,6 @@
 /** Options of the two roles in a cluster: MetalLB's flags where they mean the same. */
+import { parseAddress } from '../net/address.ts'
+import type { Address } from '../net/model.ts'
 import { specs } from './option-specs.ts'
 import {
   choose, isUsage, type LogLevel, parsePort, type Usage, usage, type Values,
@@ -36,6 +38,17 @@ export interface ControllerOptions extends RoleOptions {
 
 export interface SpeakerOptions extends RoleOptions {
   readonly nodeName: string
+  /** undefined = none: every node is taken to run a speaker that lives, as by MetalLB. */
+  readonly membership: MembershipChoice | undefined
+}
+
+/** How a speaker meets the others. */
+export interface MembershipChoice {
+  readonly bindAddress: Address
+  readonly bindPort: number
+  /** Folder with the file `secretkey`; undefined = plain text. */
+  readonly secretKeyPath: string | undefined
+  readonly profile: 'lan' | 'wan'
 }
 
 export type RoleCommand =
@@ -86,5 +99,21 @@ export function buildRole(
   }
   const nodeName = text('node-name')
   if (nodeName === '') return usage('Missing --node-name (or METALLB_NODE_NAME): the name of this Node')
-  return { kind: 'speaker', options: { ...shared, nodeName } }
+  const membership = chooseMembership(text, values['ml-wan-config'] === true ? 'wan' : 'lan')
+  if (isUsage(membership)) return membership
+  return { kind: 'speaker', options: { ...shared, nodeName, membership } }
+}
+
+function chooseMembership(
+  text: (key: string) => string, profile: MembershipChoice['profile'],
+): MembershipChoice | undefined | Usage {
+  const bindText = text('ml-bindaddr')
+  const bindPort = parsePort('ml-bindport', text('ml-bindport') || '7946')
+  if (isUsage(bindPort)) return bindPort
+  if (bindText === '') return undefined
+  const bindAddress = parseAddress(bindText)
+  if (bindAddress === undefined || bindAddress.bits === 0n) {
+    return usage(`Bad value "${bindText}" of --ml-bindaddr: want an address of this node`)
+  }
+  return { bindAddress, bindPort, secretKeyPath: text('ml-secret-key-path') || undefined, profile }
 }

@@ -13,7 +13,9 @@ export interface Broadcast {
 
 /** Mutable, owned by one ring. */
 export interface Queue {
+  /** In the order of service. */
   entries: Broadcast[]
+  readonly byKey: Map<string, Broadcast>
   ids: number
 }
 
@@ -21,7 +23,7 @@ export interface Queue {
 export const maxBroadcasts = 4_096
 
 export function createQueue(): Queue {
-  return { entries: [], ids: 0 }
+  return { entries: [], byKey: new Map(), ids: 0 }
 }
 
 /** Adds a broadcast; true when it replaced our leave, or pushed it out. */
@@ -29,12 +31,28 @@ export function enqueue(
   queue: Queue, broadcast: { readonly key: string; readonly message: Bytes; readonly isLeave?: boolean },
 ): boolean {
   const { key, message, isLeave = false } = broadcast
-  const replaced = queue.entries.find((entry) => entry.key === key)
-  queue.entries = queue.entries.filter((entry) => entry !== replaced)
-  queue.entries.push({ key, message, isLeave, id: ++queue.ids, transmits: 0 })
-  queue.entries.sort(compare)
-  const dropped = queue.entries.length > maxBroadcasts ? queue.entries.pop() : undefined
+  const { entries, byKey } = queue
+  const replaced = byKey.get(key)
+  if (replaced !== undefined) entries.splice(placeOf(entries, replaced), 1)
+  const entry = { key, message, isLeave, id: ++queue.ids, transmits: 0 }
+  entries.splice(placeOf(entries, entry), 0, entry)
+  byKey.set(key, entry)
+  const dropped = entries.length > maxBroadcasts ? entries.pop() : undefined
+  if (dropped !== undefined) byKey.delete(dropped.key)
   return replaced?.isLeave === true || dropped?.isLeave === true
+}
+
+/** The index of the first entry that is not served before `entry`. */
+function placeOf(entries: readonly Broadcast[], entry: Broadcast): number {
+  let low = 0
+  let high = entries.length
+  while (low < high) {
+    const middle = (low + high) >> 1
+    const found = entries[middle]
+    if (found !== undefined && compare(found, entry) < 0) low = middle + 1
+    else high = middle
+  }
+  return low
 }
 
 function compare(a: Broadcast, b: Broadcast): number {
@@ -71,7 +89,10 @@ export function takeBroadcasts(queue: Queue, take: Take): Taken {
     messages.push(entry.message)
     entry.transmits++
     if (entry.transmits < take.limit) kept.push(entry)
-    else finishedLeave ||= entry.isLeave
+    else {
+      queue.byKey.delete(entry.key)
+      finishedLeave ||= entry.isLeave
+    }
   }
   if (messages.length > 0) queue.entries = kept.sort(compare)
   return { messages, finishedLeave }

@@ -73,9 +73,13 @@ function algorithmOf({ length }: Bytes): 'aes-128-gcm' | 'aes-192-gcm' | 'aes-25
   }
 }
 
-/** PKCS #7, which version 0 adds. */
+/**
+ * PKCS #7, which version 0 adds; every byte of it is checked, since the version byte is not
+ * authenticated and a packet of version 1 must not be shortened by changing it.
+ */
 function unpad(plain: Bytes): Bytes | undefined {
   const count = plain.at(-1) ?? 0
-  const isSound = count >= 1 && count <= 16 && plain.length >= count
+  const isSound = count >= 1 && count <= 16 && plain.length >= count &&
+    plain.subarray(-count).every((byte) => byte === count)
   return isSound ? plain.subarray(0, plain.length - count) : undefined
 }

@@ -1,16 +1,18 @@
 /** Performs what the ring decides: sockets, encryption, timers, and counts. */
 import { formatAddress } from '../../net/address.ts'
 import type { Address, Millis } from '../../net/model.ts'
-import { membersOf, step } from '../engine.ts'
-import type { Drop, Effect, Event, Member, MemberChange } from '../model.ts'
-import { createRing } from '../ring.ts'
+import { membersOf } from '../engine.ts'
+import type { Drop, Effect, Member, MemberChange } from '../model.ts'
+import { createRing, type Ring } from '../ring.ts'
 import type { Settings } from '../settings.ts'
 import { type Bytes, copyBytes } from '../wire/bytes.ts'
 import { codes } from '../wire/message.ts'
 import { createCipher, sealBytes } from './cipher.ts'
-import { openDatagrams } from './datagrams.ts'
-import { createAddressBook, fromAddressBytes, toAddressBytes } from './endpoint.ts'
-import { openLegs } from './legs.ts'
+import { type Datagrams, openDatagrams } from './datagrams.ts'
+import { type AddressBook, createAddressBook, fromAddressBytes, toAddressBytes } from './endpoint.ts'
+import { createEnvelope, type Envelope } from './envelope.ts'
+import { type Legs, openLegs } from './legs.ts'
+import { createRunner, type Runner } from './runner.ts'
 import { openStreams, type Streams } from './streams.ts'
 
 export interface MembershipOptions {
@@ -75,97 +77,115 @@ export interface Membership extends AsyncDisposable {
 /** What MetalLB grants a leave. */
 const leaveMs = 1_000
 
+/** Totals that grow, and what the parts share. */
+interface Parts {
+  readonly options: MembershipOptions
+  readonly ring: Ring
+  readonly envelope: Envelope
+  readonly book: AddressBook
+  readonly counts: {
+    packetsSent: number; packetsReceived: number; streamsOpened: number; streamsAccepted: number
+  }
+  readonly drops: Map<Drop, number>
+  countDrop(reason: Drop): void
+}
+
+function createParts(options: MembershipOptions): Parts {
+  const { settings, key, port, seed } = options
+  const envelope = createEnvelope(settings, key === undefined ? undefined : createCipher(key))
+  const drops = new Map<Drop, number>()
+  return {
+    options, envelope, drops, book: createAddressBook(),
+    ring: createRing({
+      ...options, endpoint: { address: toAddressBytes(options.address), port },
+      sealBytes: envelope.isSealed ? sealBytes : 0, random: { seed },
+    }),
+    counts: { packetsSent: 0, packetsReceived: 0, streamsOpened: 0, streamsAccepted: 0 },
+    countDrop: (reason) => void drops.set(reason, (drops.get(reason) ?? 0) + 1),
+  }
+}
+
 /** Binds UDP and TCP and starts the ring; rejects where that cannot be. */
 export async function openMembership(options: MembershipOptions): Promise<Membership> {
-  const { settings, port, now, onEvent } = options
-  const cipher = options.key === undefined ? undefined : createCipher(options.key)
-  const isSealed = cipher !== undefined && settings.verifiesOutgoing
-  const wantsEncryption = cipher !== undefined && settings.verifiesIncoming
-  const ring = createRing({
-    ...options, endpoint: { address: toAddressBytes(options.address), port },
-    sealBytes: isSealed ? sealBytes : 0, random: { seed: options.seed },
-  })
-  const book = createAddressBook()
-  const counts = { packetsSent: 0, packetsReceived: 0, streamsOpened: 0, streamsAccepted: 0 }
-  const drops = new Map<Drop, number>()
-  const countDrop = (reason: Drop): void => void drops.set(reason, (drops.get(reason) ?? 0) + 1)
+  const parts = createParts(options)
+  const { ring, counts, countDrop } = parts
   const left = Promise.withResolvers<void>()
-  let timer: NodeJS.Timeout | undefined
-  let armedMs = Number.POSITIVE_INFINITY
-  let isOpen = true
-
-  const arm = (atMs: Millis): void => {
-    if (atMs === armedMs || !isOpen) return
-    armedMs = atMs
-    clearTimeout(timer)
-    // After the timer, sockets are read once more: what arrived while we were late counts first.
-    timer = setTimeout(() => setImmediate(() => {
-      armedMs = Number.POSITIVE_INFINITY
-      take({ kind: 'wake' })
-    }), Math.max(0, Math.ceil(atMs - now())))
-  }
-  const take = (event: Event): void => {
-    if (!isOpen) return
-    for (const effect of step(ring, event, now())) perform(effect)
-  }
-  const seal = (plain: Bytes): Bytes => isSealed && cipher !== undefined ? cipher.seal(plain) : plain
-  /** The plaintext of a datagram; undefined where it is not for us. */
-  const unseal = (packet: Bytes): Bytes | undefined => {
-    counts.packetsReceived++
-    const plain = cipher?.open(packet)
-    if (plain !== undefined) return plain
-    if (!wantsEncryption && packet[0] !== codes.label) return packet
-    countDrop(packet[0] === codes.label ? 'label' : 'undecryptable')
-    return undefined
-  }
-  const hear = (plain: Bytes, from: string, local: Address): void => onEvent({
-    kind: 'message', payload: copyBytes(plain.subarray(1)), from: fromAddressBytes(book.bytesOf(from)),
-    local, isReliable: false, receivedMs: now(),
+  const runner = createRunner(ring, options.now, (effect) => {
+    if (effect.kind === 'leftRing') left.resolve()
+    else perform(parts, effect, { datagrams, streams })
   })
-  const perform = (effect: Effect): void => {
-    switch (effect.kind) {
-      case 'sendPacket':
-        counts.packetsSent++
-        datagrams.send(seal(effect.packet), book.textOf(effect.to.address), effect.to.port)
-        return
-      case 'openStream':
-        counts.streamsOpened++
-        streams.open(effect.stream, book.textOf(effect.to.address), effect.to.port)
-        return
-      case 'sendStream': return streams.send(effect.stream, effect.content)
-      case 'closeStream': return streams.close(effect.stream)
-      case 'member':
-      case 'remoteState':
-        return onEvent(effect)
-      case 'message': {
-        const from = fromAddressBytes(effect.from.address)
-        return onEvent({ ...effect, from, local: options.address, receivedMs: now() })
-      }
-      case 'leftRing': return left.resolve()
-      case 'drop': return countDrop(effect.reason)
-      case 'wake': return arm(effect.atMs)
-    }
-  }
-
-  const datagrams = await openDatagrams({
-    address: formatAddress(options.address), port,
-    onPacket: (packet, from, fromPort) => {
-      const plain = unseal(packet)
-      if (plain === undefined || !isOpen) return
-      // Beats are many: they need nothing of the ring.
-      if (plain[0] === codes.user) return hear(plain, from, options.address)
-      take({ kind: 'packet', packet: plain, from: { address: book.bytesOf(from), port: fromPort } })
+  const datagrams = await bindDatagrams(parts, runner)
+  const streams = await listen(parts, runner).catch(async (error: unknown) => {
+    await datagrams.close()
+    throw error
+  })
+  const legs = openLegs({
+    main: options.address, datagrams, port: options.port, drop: countDrop,
+    onPacket: (packet, from, local) => {
+      const plain = unseal(parts, packet)
+      if (plain === undefined) return
+      // Gossip belongs to the address that the ring knows.
+      if (plain[0] === codes.user) hear(parts, plain, from, local)
+      else countDrop('wrongSocket')
     },
-    onSendFailure: (to, toPort) =>
-      take({ kind: 'sendFailed', to: { address: book.bytesOf(to), port: toPort } }),
+  })
+  const close = async (): Promise<void> => {
+    runner.take({ kind: 'leave', timeoutMs: leaveMs })
+    await left.promise
+    runner.stop()
+    await Promise.all([legs.end(), datagrams.close(), streams.end()])
+  }
+  let closing: Promise<void> | undefined
+  runner.take({ kind: 'start' })
+  return {
+    ...orders(runner, options.port),
+    members: () => membersOf(ring),
+    health: () => ring.health,
+    counts: () => ({ ...counts, drops: parts.drops }),
+    setLegs: legs.set,
+    sendFrom: (local, to, payload) => closing === undefined && sendFrom(parts, legs, { local, to, payload }),
+    [Symbol.asyncDispose]: () => (closing ??= close()),
+  }
+}
+
+type Orders = Pick<Membership, 'setPeers' | 'setMeta' | 'setUserState' | 'send' | 'broadcast'>
+
+function orders({ take }: Runner, port: number): Orders {
+  return {
+    setPeers: (addresses) => {
+      const peers = addresses.map((address) => ({ address: toAddressBytes(address), port }))
+      take({ kind: 'peers', peers })
+    },
+    setMeta: (meta) => take({ kind: 'meta', meta }),
+    setUserState: (userState) => take({ kind: 'userState', userState }),
+    send: (to, payload, by) => take({ kind: 'send', to, payload, isReliable: by === 'stream' }),
+    broadcast: (key, payload) => take({ kind: 'broadcast', key, payload }),
+  }
+}
+
+function bindDatagrams(parts: Parts, { take }: Runner): Promise<Datagrams> {
+  const { options, book, countDrop } = parts
+  return openDatagrams({
+    address: formatAddress(options.address), port: options.port,
+    onPacket: (packet, from, port) => {
+      const plain = unseal(parts, packet)
+      if (plain === undefined) return
+      // Beats are many, and need nothing of the ring.
+      if (plain[0] === codes.user) return hear(parts, plain, from, options.address)
+      take({ kind: 'packet', packet: plain, from: { address: book.bytesOf(from), port } })
+    },
+    onSendFailure: (to, port) => take({ kind: 'sendFailed', to: { address: book.bytesOf(to), port } }),
     onError: () => countDrop('sendFailed'),
   })
-  const streams: Streams = await openStreams({
-    address: formatAddress(options.address), port, cipher, isSealed, wantsEncryption,
+}
+
+function listen({ options, envelope, book, counts, countDrop }: Parts, { take }: Runner): Promise<Streams> {
+  return openStreams({
+    ...envelope, address: formatAddress(options.address), port: options.port,
     on: {
-      accepted: (stream, from, fromPort) => {
+      accepted: (stream, from, port) => {
         counts.streamsAccepted++
-        take({ kind: 'streamAccepted', stream, from: { address: book.bytesOf(from), port: fromPort } })
+        take({ kind: 'streamAccepted', stream, from: { address: book.bytesOf(from), port } })
       },
       opened: (stream) => take({ kind: 'streamOpened', stream }),
       bytes: (stream, bytes) => take({ kind: 'streamBytes', stream, bytes }),
@@ -173,51 +193,69 @@ export async function openMembership(options: MembershipOptions): Promise<Member
       failed: (stream) => take({ kind: 'streamFailed', stream }),
       drop: countDrop,
     },
-  }).catch(async (error: unknown) => {
-    await datagrams.close()
-    throw error
   })
-  const legs = openLegs({ main: options.address, datagrams, port, drop: countDrop,
-    onPacket: (packet, from, local) => {
-      const plain = unseal(packet)
-      if (plain === undefined || !isOpen) return
-      // Gossip belongs to the address that the ring knows.
-      if (plain[0] === codes.user) hear(plain, from, local)
-      else countDrop('wrongSocket')
-    } })
-  let closing: Promise<void> | undefined
-  const close = async (): Promise<void> => {
-    take({ kind: 'leave', timeoutMs: leaveMs })
-    await left.promise
-    isOpen = false
-    clearTimeout(timer)
-    await legs.end()
-    await datagrams.close()
-    await streams.end()
-  }
-  take({ kind: 'start' })
-  return {
-    members: () => membersOf(ring),
-    health: () => ring.health,
-    counts: () => ({ ...counts, drops }),
-    setPeers: (addresses) =>
-      take({ kind: 'peers', peers: addresses.map((address) => ({ address: toAddressBytes(address), port })) }),
-    setMeta: (meta) => take({ kind: 'meta', meta }),
-    setUserState: (userState) => take({ kind: 'userState', userState }),
-    send: (to, payload, by) => take({ kind: 'send', to, payload, isReliable: by === 'stream' }),
-    broadcast: (key, payload) => take({ kind: 'broadcast', key, payload }),
-    setLegs: legs.set,
-    sendFrom: (local, to, payload) => {
-      const leg = isOpen ? legs.find(local) : undefined
-      if (leg === undefined) return false
-      const plain = new Uint8Array(payload.length + 1)
-      plain[0] = codes.user
-      plain.set(payload, 1)
-      const packet = seal(plain)
-      for (const address of to) leg.send(packet, formatAddress(address), port)
-      counts.packetsSent += to.length
-      return true
-    },
-    [Symbol.asyncDispose]: () => (closing ??= close()),
+}
+
+/** The plaintext of a datagram; undefined, and counted, where it is not for us. */
+function unseal({ envelope, counts, countDrop }: Parts, packet: Bytes): Bytes | undefined {
+  counts.packetsReceived++
+  const plain = envelope.open(packet)
+  if (typeof plain !== 'string') return plain
+  countDrop(plain)
+  return undefined
+}
+
+/** A datagram that is one user message. */
+function hear({ options, book }: Parts, plain: Bytes, from: string, local: Address): void {
+  options.onEvent({
+    kind: 'message', payload: copyBytes(plain.subarray(1)), from: fromAddressBytes(book.bytesOf(from)),
+    local, isReliable: false, receivedMs: options.now(),
+  })
+}
+
+function sendFrom(
+  { envelope, counts, options }: Parts, legs: Legs,
+  { local, to, payload }: { local: Address; to: readonly Address[]; payload: Bytes },
+): boolean {
+  const leg = legs.find(local)
+  if (leg === undefined) return false
+  const plain = new Uint8Array(payload.length + 1)
+  plain[0] = codes.user
+  plain.set(payload, 1)
+  const packet = envelope.seal(plain)
+  for (const address of to) leg.send(packet, formatAddress(address), options.port)
+  counts.packetsSent += to.length
+  return true
+}
+
+interface Sockets {
+  readonly datagrams: Datagrams
+  readonly streams: Streams
+}
+
+type Performed = Exclude<Effect, { readonly kind: 'wake' | 'leftRing' }>
+
+function perform(parts: Parts, effect: Performed, { datagrams, streams }: Sockets): void {
+  const { options, envelope, book, counts, countDrop } = parts
+  switch (effect.kind) {
+    case 'sendPacket':
+      counts.packetsSent++
+      datagrams.send(envelope.seal(effect.packet), book.textOf(effect.to.address), effect.to.port)
+      return
+    case 'openStream':
+      counts.streamsOpened++
+      streams.open(effect.stream, book.textOf(effect.to.address), effect.to.port)
+      return
+    case 'sendStream': return streams.send(effect.stream, effect.content)
+    case 'closeStream': return streams.close(effect.stream)
+    case 'drop': return countDrop(effect.reason)
+    case 'member':
+    case 'remoteState':
+      return options.onEvent(effect)
+    case 'message':
+      return options.onEvent({
+        ...effect, from: fromAddressBytes(effect.from.address), local: options.address,
+        receivedMs: options.now(),
+      })
   }
 }

@@ -1,5 +1,5 @@
 /** TCP connections of one member: a listener, and streams by number. */
-import { connect, createServer, type Socket } from 'node:net'
+import { connect, createServer, type Server, type Socket } from 'node:net'
 import type { ShellDrop } from '../model.ts'
 import type { Bytes } from '../wire/bytes.ts'
 import { createUnframer, sealFrame, type StreamRules } from './frames.ts'
@@ -37,46 +37,54 @@ const maxHeldBytes = 32 * 1_024 * 1_024
 /** A connection that lingers longer after its close is cut. */
 const lingerMs = 10_000
 
+/** Mutable, owned by one listener. */
+interface Open {
+  readonly options: StreamOptions
+  readonly sockets: Map<number, Socket>
+  /** Closed ones too, until they are gone. */
+  readonly all: Set<Socket>
+  heldBytes: number
+}
+
 /** Listens; rejects where the port is taken. */
 export async function openStreams(options: StreamOptions): Promise<Streams> {
-  const { address, port, on } = options
-  const sockets = new Map<number, Socket>()
-  let accepted = -1
-  let heldBytes = 0
-  const watch = (stream: number, socket: Socket): void => {
-    sockets.set(stream, socket)
-    const unframer = createUnframer(options)
-    let own = 0
-    const hold = (bytes: number): void => {
-      heldBytes += bytes - own
-      own = bytes
-    }
-    const cut = (reason: ShellDrop): void => {
-      on.drop(reason)
-      socket.destroy()
-    }
-    socket.setNoDelay(true)
-    socket.on('data', (bytes) => {
-      if (!sockets.has(stream)) return
-      const content = unframer.push(bytes)
-      hold(unframer.heldBytes())
-      if (heldBytes > maxHeldBytes) cut('overload')
-      else if (typeof content === 'string') cut(content)
-      else if (content !== undefined) on.bytes(stream, content)
-    })
-    let hasFailed = false
-    socket.on('error', () => (hasFailed = true))
-    socket.on('end', () => on.closed(stream))
-    socket.on('close', () => {
-      hold(0)
-      const isOurs = sockets.delete(stream)
-      if (isOurs) (hasFailed ? on.failed : on.closed)(stream)
-    })
+  const { address, on, cipher, isSealed } = options
+  const open: Open = { options, sockets: new Map(), all: new Set(), heldBytes: 0 }
+  const { sockets } = open
+  const server = await listen(open)
+  const seal = (content: Bytes): Bytes =>
+    isSealed && cipher !== undefined ? sealFrame(cipher, content) : content
+  return {
+    open: (stream, to, port) => {
+      // From the address that the ring knows: others compare it.
+      const socket = connect({ host: to, port, localAddress: address })
+      watch(open, stream, socket)
+      socket.once('connect', () => on.opened(stream))
+    },
+    send: (stream, content) => void sockets.get(stream)?.write(seal(content)),
+    close: (stream) => {
+      const socket = sockets.get(stream)
+      if (socket === undefined) return
+      sockets.delete(stream)
+      if (socket.connecting) return void socket.destroy()
+      socket.end()
+      socket.setTimeout(lingerMs, () => socket.destroy())
+    },
+    end: () => {
+      sockets.clear()
+      for (const socket of open.all) socket.destroy()
+      return new Promise((resolve) => server.close(() => resolve()))
+    },
   }
+}
+
+async function listen(open: Open): Promise<Server> {
+  const { address, port, on } = open.options
+  let accepted = -1
   const server = createServer((socket) => {
     accepted += 2
     const stream = accepted
-    watch(stream, socket)
+    watch(open, stream, socket)
     on.accepted(stream, socket.remoteAddress ?? '', socket.remotePort ?? 0)
   })
   server.maxConnections = maxConnections
@@ -91,28 +99,41 @@ export async function openStreams(options: StreamOptions): Promise<Streams> {
     throw new Error(`Cannot listen on TCP ${address} port ${port}`, { cause })
   })
   server.on('error', () => on.drop('streamFailed'))
-  const seal = (content: Bytes): Bytes =>
-    options.isSealed && options.cipher !== undefined ? sealFrame(options.cipher, content) : content
-  return {
-    open: (stream, to, toPort) => {
-      // From the address that the ring knows: others compare it.
-      const socket = connect({ host: to, port: toPort, localAddress: address })
-      watch(stream, socket)
-      socket.once('connect', () => on.opened(stream))
-    },
-    send: (stream, content) => void sockets.get(stream)?.write(seal(content)),
-    close: (stream) => {
-      const socket = sockets.get(stream)
-      if (socket === undefined) return
-      sockets.delete(stream)
-      if (socket.connecting) return void socket.destroy()
-      socket.end()
-      socket.setTimeout(lingerMs, () => socket.destroy())
-    },
-    end: () => {
-      for (const socket of sockets.values()) socket.destroy()
-      sockets.clear()
-      return new Promise((resolve) => server.close(() => resolve()))
-    },
+  return server
+}
+
+/** Follows one connection until it is closed by either side. */
+function watch(open: Open, stream: number, socket: Socket): void {
+  const { options: { on }, sockets } = open
+  sockets.set(stream, socket)
+  open.all.add(socket)
+  const unframer = createUnframer(open.options)
+  let ownBytes = 0
+  const hold = (bytes: number): void => {
+    open.heldBytes += bytes - ownBytes
+    ownBytes = bytes
   }
+  const cut = (reason: ShellDrop): void => {
+    on.drop(reason)
+    socket.destroy()
+  }
+  socket.setNoDelay(true)
+  socket.on('data', (bytes) => {
+    if (!sockets.has(stream)) return
+    const content = unframer.push(bytes)
+    hold(unframer.heldBytes())
+    if (open.heldBytes > maxHeldBytes) cut('overload')
+    else if (typeof content === 'string') cut(content)
+    else if (content !== undefined) on.bytes(stream, content)
+  })
+  let hasFailed = false
+  socket.on('error', () => (hasFailed = true))
+  socket.on('end', () => on.closed(stream))
+  socket.on('close', () => {
+    hold(0)
+    open.all.delete(socket)
+    if (!sockets.delete(stream)) return
+    if (hasFailed) on.failed(stream)
+    else on.closed(stream)
+  })
 }

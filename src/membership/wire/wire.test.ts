@@ -62,7 +62,8 @@ const accepted: Readonly<Record<string, readonly [hex: string, message: Message]
   'signed numbers': ['0b81a55365714e6fd300000000000000ff', { kind: 'nack', seqNo: 255 }],
   'text as str8': ['0d81a54572726f72d904626f6f6d', { kind: 'error', text: 'boom' }],
   'text as bin8': ['0d81a54572726f72c404626f6f6d', { kind: 'error', text: 'boom' }],
-  'bytes as an array': ['0281a75061796c6f6164920102', { kind: 'ack', seqNo: 0, payload: Uint8Array.of(1, 2) }],
+  'bytes as an array':
+    ['0281a75061796c6f6164920102', { kind: 'ack', seqNo: 0, payload: Uint8Array.of(1, 2) }],
   'map16, unknown fields of every kind, and what follows the map': [
     '0bde0006a161cb0000000000000000a162d60000000000a163c7010000a16481a165ca00000000a16692c201' +
       'a55365714e6f07ffff', { kind: 'nack', seqNo: 7 }],
