@@ -2,14 +2,15 @@
 import { test } from 'uvu'
 import * as assert from 'uvu/assert'
 import { openAnnouncer } from './announcer.ts'
-import { systemClock } from './clock.ts'
 import { address } from './config/builders.ts'
 import { announcedElsewhere, announcedHere, conformanceCases } from './l2/conformance.ts'
 import { arpProbeFrame, ownerMac, solicitationFrame } from './l2/golden.ts'
+import { bootMs } from './l2/linux/libc.ts'
 import { openPackets } from './l2/linux/packets.ts'
-import { enterNamespace, ip, need, openPair, until } from './l2/linux/pair.ts'
+import { enterNamespace, ip, linkNamed, need, openPair, until } from './l2/linux/pair.ts'
 import { createLog } from './log.ts'
 import { createMetrics } from './metrics.ts'
+import { aloneWorld } from './standalone/alone.ts'
 
 const check = enterNamespace(import.meta.url, test)
 
@@ -22,13 +23,20 @@ check('the socket responder does with golden frames what every responder must', 
   await until('the MAC is changed', () => need(pair.links, 'near').mac === ownerMac)
   const metrics = createMetrics()
   const quiet = createLog({ level: 'none', write: () => undefined, wall: () => new Date() })
-  await using announcer = openAnnouncer({ clock: systemClock(), log: quiet, metrics, openPackets })
-  announcer.setLinks([need(pair.links, 'near')])
+  await using announcer = openAnnouncer({
+    clock: { now: bootMs, wall: () => new Date() }, log: quiet, metrics, node: 'n',
+    openPackets: (onFrame, onRead) => openPackets(onFrame, { onRead }),
+  })
+  ip('link', 'add', 'other', 'up', 'type', 'veth', 'peer', 'name', 'beyond')
+  ip('link', 'set', 'beyond', 'up')
+  await until('the other is up', () => linkNamed(pair.links, 'other')?.hasCarrier === true)
+  const links = [need(pair.links, 'near'), need(pair.links, 'other')]
+  announcer.setLinks(links)
   const announce = (text: string, name: string) =>
     ({ address: address(text), text, interfaces: [name], services: ['default/web'] })
-  announcer.announce([
+  announcer.setWorld(aloneWorld('n', [
     ...announcedHere.map((text) => announce(text, 'near')), announce(announcedElsewhere, 'other'),
-  ])
+  ], links))
   const repliesTo = (text: string): number => metrics.countsOf(text).replies
   for (const { it, frame, want } of conformanceCases) {
     const drops = { ...metrics.drops() }

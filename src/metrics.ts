@@ -38,6 +38,10 @@ export interface Metrics {
   setAnnounced(announced: readonly AnnouncedGauge[]): void
   /** Services that are announced nowhere, by the reason of their condition. */
   setSilent(reasons: ReadonlyMap<string, number>): void
+  /** This node became the owner of a unit. */
+  countMove(cause: string): void
+  /** Asked at each scrape. */
+  watchRing(read: () => RingNumbers): void
   countsOf(ip: string): AddressCounts
   drops(): Readonly<Record<string, number>>
   /** The last sentence given to `countSendFailure`. */
@@ -71,7 +75,10 @@ export function createMetrics(): Metrics {
     ['service', 'protocol', 'node', 'ip'])
   const silent = gauge('arpeggio_services_not_announced', 'Services announced nowhere, by reason',
     ['reason'])
+  const moves = counter('arpeggio_ownership_claims_total', 'Addresses this node became the owner of',
+    ['cause'])
   const pools = createPoolGauges(gauge)
+  const ring = createRingGauges(gauge)
   const counts = new Map<string, { requests: number; replies: number; gratuitous: number }>()
   const dropCounts: Record<string, number> = {}
   let lastFailure: string | undefined
@@ -82,7 +89,12 @@ export function createMetrics(): Metrics {
   }
   return {
     contentType: registry.contentType,
-    text: () => registry.metrics(),
+    text: () => {
+      ring.update()
+      return registry.metrics()
+    },
+    countMove: (cause) => moves.inc({ cause }),
+    watchRing: ring.watch,
     countRequest: (ip) => (requests.inc({ ip }), void countsFor(ip).requests++),
     countReply: (ip) => (replies.inc({ ip }), void countsFor(ip).replies++),
     countGratuitous: (ip) => (gratuitous.inc({ ip }), void countsFor(ip).gratuitous++),
@@ -137,5 +149,48 @@ function createPoolGauges(gauge: MakeGauge): Metrics['setPools'] {
       ipv6[0].set({ pool }, toGauge(ipv6Total))
       ipv6[1].set({ pool }, toGauge(ipv6Used))
     }
+  }
+}
+
+/** What is counted of the ring of speakers. */
+export interface RingNumbers {
+  /** By state: alive, suspect, dead, left. */
+  readonly members: Readonly<Record<string, number>>
+  /** Lifeguard's score: 0 is well. */
+  readonly health: number
+  readonly packetsSent: number
+  readonly packetsReceived: number
+  readonly drops: ReadonlyMap<string, number>
+}
+
+function createRingGauges(
+  gauge: MakeGauge,
+): { watch(read: () => RingNumbers): void; update(): void } {
+  let read: (() => RingNumbers) | undefined
+  let show: ((numbers: RingNumbers) => void) | undefined
+  const open = (): (numbers: RingNumbers) => void => {
+    const members = gauge('arpeggio_memberlist_members', 'Members of the ring, by state', ['state'])
+    const health = gauge('arpeggio_memberlist_health_score', 'Awareness of trouble; 0 is well', [])
+    const sent = gauge('arpeggio_memberlist_packets_sent_total', 'Datagrams sent', [])
+    const received = gauge('arpeggio_memberlist_packets_received_total', 'Datagrams received', [])
+    const drops = gauge('arpeggio_memberlist_drops_total', 'What was not taken, by reason', ['reason'])
+    return (numbers) => {
+      members.reset()
+      for (const [state, count] of Object.entries(numbers.members)) members.set({ state }, count)
+      health.set(numbers.health)
+      sent.set(numbers.packetsSent)
+      received.set(numbers.packetsReceived)
+      for (const [reason, count] of numbers.drops) drops.set({ reason }, count)
+    }
+  }
+  return {
+    // Only where there is a ring: a controller has none.
+    watch: (now) => {
+      read = now
+      show ??= open()
+    },
+    update: () => {
+      if (read !== undefined) show?.(read())
+    },
   }
 }

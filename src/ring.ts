@@ -11,7 +11,7 @@ import {
 } from './membership/net/membership.ts'
 import { fromAddressBytes } from './membership/net/endpoint.ts'
 import type { Settings } from './membership/settings.ts'
-import { formatAddress } from './net/address.ts'
+import type { RingNumbers } from './metrics.ts'
 import type { Address } from './net/model.ts'
 
 /** A member of the ring as of now. */
@@ -31,7 +31,7 @@ export interface RingOptions {
   readonly address: Address
   readonly port: number
   readonly settings: Settings
-  readonly key: Uint8Array<ArrayBuffer> | undefined
+  readonly key: Uint8Array | undefined
   readonly clock: Clock
   readonly onMessages: (messages: readonly ReceivedMessage[]) => void
   /** Members came, went or have other interfaces. */
@@ -125,6 +125,14 @@ export async function openRing(options: RingOptions): Promise<Ring> {
   }
 }
 
+/** What is counted of a ring. */
+export function ringNumbers(ring: Ring): RingNumbers {
+  const members: Record<string, number> = { alive: 0, suspect: 0, dead: 0, left: 0 }
+  for (const { state } of ring.members()) members[state] = (members[state] ?? 0) + 1
+  const { packetsSent, packetsReceived, drops } = ring.counts()
+  return { members, health: ring.health(), packetsSent, packetsReceived, drops }
+}
+
 /** A copy with a buffer of its own, as the membership wants it. */
 function bytesOf(bytes: Uint8Array): Uint8Array<ArrayBuffer> {
   return Uint8Array.from(bytes)
@@ -158,9 +166,4 @@ function pathsOf(
     const remote = there.find(({ family }) => family === local.family)
     return remote === undefined ? [] : [{ local, remote }]
   })
-}
-
-/** For people: `name at address`. */
-export function describeMember({ name, address }: RingMember): string {
-  return `${name} at ${formatAddress(address)}`
 }

@@ -38,6 +38,8 @@ export interface Feed extends Disposable {
   speakers(): ReadonlySet<string>
   /** Addresses of their Pods. */
   speakerAddresses(): readonly Address[]
+  /** Of the speaker's Pod on that node. */
+  speakerAddressOf(node: string): Address | undefined
   /** Nodes whose speaker is of another revision than that of `node`. */
   otherRevisions(node: string): ReadonlySet<string>
   /** Settles when Services have been listed anew. */
@@ -118,6 +120,7 @@ export function openFeed(options: FeedOptions): Feed {
     endpoints: () => merged.current(),
     speakers: () => new Set(alivePods().map((pod) => pod.node)),
     speakerAddresses: () => alivePods().flatMap(({ ip }) => parseAddress(ip) ?? []),
+    speakerAddressOf: (node) => parseAddress(alivePods().find((pod) => pod.node === node)?.ip ?? ''),
     otherRevisions: (node) => {
       const own = alivePods().find((pod) => pod.node === node)?.revision
       const others = alivePods().filter(({ revision }) => own !== undefined && revision !== own)

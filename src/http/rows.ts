@@ -2,7 +2,8 @@
 import { isUsable } from '../l2/eligible.ts'
 import type { Announcement, LinkState } from '../l2/model.ts'
 import { formatAddress } from '../net/address.ts'
-import type { AnnouncementStatus, LinkStatus, StatusDocument } from './status.ts'
+import type { RingMember } from '../ring.ts'
+import type { AnnouncementStatus, LinkStatus, MemberStatus, StatusDocument } from './status.ts'
 
 /** Totals of an address, and of what could not be sent. */
 export interface Counts {
@@ -54,4 +55,9 @@ export function linkStatus(link: LinkState): LinkStatus {
       `${formatAddress(address)}/${prefix.length}`
     ),
   }
+}
+
+/** A member as gossip has it. */
+export function memberStatus({ name, address, state, legs }: RingMember): MemberStatus {
+  return { name, address: formatAddress(address), state, capable: legs !== undefined }
 }

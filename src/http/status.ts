@@ -4,6 +4,7 @@ import { formatServiceTable } from '../cli/plan.ts'
 import { formatTable } from '../cli/table.ts'
 import type { Problem } from '../config/model.ts'
 import type { HostFinding } from '../finding.ts'
+import type { OwnershipView } from '../ownership/view.ts'
 import type { ServiceRow } from '../plan/report.ts'
 
 export interface AnnouncementStatus {
@@ -30,6 +31,16 @@ export interface LinkStatus {
   readonly addresses: readonly string[]
 }
 
+/** A member of the ring of nodes. */
+export interface MemberStatus {
+  readonly name: string
+  readonly address: string
+  /** `alive`, `suspect`, `dead` or `left`, as gossip has it. */
+  readonly state: string
+  /** It takes part in ownership: false for a speaker of MetalLB. */
+  readonly capable: boolean
+}
+
 export interface StatusDocument {
   readonly program: 'arpeggio'
   readonly version: string
@@ -50,6 +61,9 @@ export interface StatusDocument {
   /** Frames not answered, by reason, since the start. */
   readonly drops: Readonly<Record<string, number>>
   readonly responder: string
+  /** Who owns what, since when and why, what is heard, and past moves; absent where nothing is announced. */
+  readonly ownership?: OwnershipView
+  readonly members?: readonly MemberStatus[]
   readonly forwarding: {
     readonly state: 'on' | 'off' | 'failed'
     readonly findings: readonly HostFinding[]

@@ -1,13 +1,13 @@
 /** Assembles the speaker role: follows the cluster, announces this node's share, until told to stop. */
 import { openAnnouncer } from '../announcer.ts'
 import { describeError } from '../cli/input.ts'
-import { systemClock } from '../clock.ts'
+import { type Clock, systemClock } from '../clock.ts'
 import { openFeed } from '../cluster/feed.ts'
 import { createIntake } from '../cluster/intake.ts'
 import { openSite } from '../cluster/site.ts'
 import { readPod } from '../cluster/state.ts'
 import type { SpeakerOptions } from '../config/role-options.ts'
-import { announcementStatus, announcerFindings, linkStatus } from '../http/rows.ts'
+import { announcementStatus, announcerFindings, linkStatus, memberStatus } from '../http/rows.ts'
 import type { StatusDocument } from '../http/status.ts'
 import { logOwned } from '../journal.ts'
 import { openAccess } from '../kube/access.ts'
@@ -17,11 +17,18 @@ import { whenAnswered } from '../kube/patience.ts'
 import { createWriter } from '../kube/writer.ts'
 import { openIcmp6 } from '../l2/linux/icmp6.ts'
 import { openLinks } from '../l2/linux/links.ts'
+import { bootMs } from '../l2/linux/libc.ts'
 import { openPackets } from '../l2/linux/packets.ts'
 import type { Log } from '../log.ts'
 import { createLoop } from '../loop.ts'
 import { createMetrics } from '../metrics.ts'
+import type { Address } from '../net/model.ts'
+import { ringNumbers } from '../ring.ts'
 import { version } from '../version.ts'
+import { exportClaims } from '../ownership/ownership.ts'
+import { view as viewOwnership } from '../ownership/view.ts'
+import { openSpeakerRing } from './membership.ts'
+import { createNews } from './news.ts'
 import { createShare, type ShareParts } from './share.ts'
 import { createStatuses } from './statuses.ts'
 
@@ -30,6 +37,9 @@ const rest = 3
 const component = 'metallb-speaker'
 const width = 4
 const minuteMs = 60_000
+const addressLookMs = 50
+/** How old the claims may be that a member gets in an exchange of states. */
+const claimsEveryMs = 1_000
 
 /** Serves until `stopped` settles. Throws an Error that says what could not be opened. */
 export async function runSpeaker(
@@ -49,8 +59,17 @@ export async function runSpeaker(
   const writer = closing.use(createWriter({ api, log, width }))
   const recorder = createRecorder({ writer, component, instance: node, wall: clock.wall })
   const icmp6 = closing.use(await openIcmp6())
+  // Deadlines count suspended time.
+  const bootClock: Clock = { now: bootMs, wall: clock.wall }
   const announcer = closing.use(openAnnouncer({
-    clock, log: baseLog, metrics, openPackets: (onFrame) => openPackets(onFrame, icmp6),
+    clock: bootClock, log: baseLog, metrics, node,
+    openPackets: (onFrame, onRead) => openPackets(onFrame, { icmp6, onRead }),
+    members: {
+      tell: (to, ifindex, bytes) => parts.ring?.tell(to, ifindex, bytes),
+      gossip: (bytes) => parts.ring?.gossip(bytes),
+    },
+    onNote: (note) => news(note),
+    onRights: () => loop.mark(),
   }))
   const links = closing.use(await openLinks())
   const intake = createIntake({ namespace, log, metrics, wall: clock.wall })
@@ -60,8 +79,9 @@ export async function runSpeaker(
   }))
   const parts: ShareParts = {
     options, namespace, log, metrics, feed, intake, writer, recorder, announcer, links, wall: clock.wall,
-    owner: undefined, statuses: undefined,
+    ring: undefined, owner: undefined, statuses: undefined,
   }
+  const news = createNews({ log, metrics, node, recorder, services: () => feed.services })
   const share = createShare(parts)
   const loop = createLoop(
     async () => share.turn(),
@@ -71,7 +91,7 @@ export async function runSpeaker(
   links.onChange(() => loop.mark())
   closing.use(await openSite({
     options, log, metrics,
-    notReady: () => share.isSettled() ? undefined : `not synced yet: ${feed.missing().join(', ')}`,
+    notReady: () => notReady(parts, share.isSettled()),
     status: () => statusOf(parts, share.view(), startedAt),
   }))
   log.info('speaker started', { node, version, namespace })
@@ -85,9 +105,57 @@ export async function runSpeaker(
     writer, namespace, node, owner: parts.owner, again: () => loop.mark(),
   })
   loop.mark()
+  await openMembers(parts, { clock: bootClock, stopped, mark: () => loop.mark(), closing })
   await stopped
+  await share.drain()
   share.stop()
   log.info('speaker stopped', { node })
+}
+
+interface Meeting {
+  readonly clock: Clock
+  readonly stopped: Promise<unknown>
+  readonly mark: () => void
+  readonly closing: AsyncDisposableStack
+}
+
+/** Joins the others, as soon as it is known at which address they reach this node. */
+async function openMembers(
+  parts: ShareParts, { clock, stopped, mark, closing }: Meeting,
+): Promise<void> {
+  const { options, log, announcer, feed } = parts
+  const { membership: choice, nodeName } = options
+  const findAddress = (): Address | undefined =>
+    choice?.bindAddress ?? feed.speakerAddressOf(nodeName)
+  let isStopped = false
+  void stopped.then(() => void (isStopped = true))
+  let address = findAddress()
+  if (address === undefined) log.info('waiting for the address of this speaker\'s Pod', { node: nodeName })
+  while (address === undefined && !isStopped) {
+    await Promise.race([stopped, new Promise((resolve) => setTimeout(resolve, addressLookMs))])
+    address = findAddress()
+  }
+  if (address === undefined) return
+  const ring = await openSpeakerRing({
+    node: nodeName, address, choice, clock, log, stopped,
+    onMessages: announcer.hear, onChange: mark,
+    onMember: (change, name) => log.info('memberlist event', { event: change, node: name }),
+  })
+  if (ring === undefined) return
+  closing.use(ring)
+  parts.ring = ring
+  parts.metrics.watchRing(() => ringNumbers(ring))
+  const timer = setInterval(() => {
+    ring.setClaims(exportClaims(announcer.ownership, clock.now()))
+  }, claimsEveryMs)
+  closing.defer(() => clearInterval(timer))
+  mark()
+}
+
+function notReady(parts: ShareParts, isSettled: boolean): string | undefined {
+  const { feed, ring } = parts
+  if (!isSettled) return `not synced yet: ${feed.missing().join(', ')}`
+  return ring === undefined ? 'not in the ring of speakers yet' : undefined
 }
 
 function statusOf(
@@ -109,6 +177,8 @@ function statusOf(
     links: links.current().map(linkStatus),
     drops: metrics.drops(),
     responder: 'socket',
+    ownership: viewOwnership(announcer.ownership, bootMs()),
+    members: parts.ring?.members().map(memberStatus) ?? [],
     forwarding: { state: 'off', findings: [] },
     findings: [
       ...feed.troubles().map((message) => ({ reason: 'watchFailed', message })),

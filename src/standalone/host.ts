@@ -16,6 +16,7 @@ import type { Address } from '../net/model.ts'
 import { type Decision, decide } from '../plan/decision.ts'
 import { reportRows, type ServiceRow } from '../plan/report.ts'
 import { compareAnnouncements, compareRows } from '../plan/change.ts'
+import { aloneWorld } from './alone.ts'
 import { findEmptied, sameSources } from './intake.ts'
 import { logChanges } from '../journal.ts'
 import { type Ledger, sameLedger, type State, writeLastGood, writeLedger } from './state.ts'
@@ -253,9 +254,9 @@ async function apply(
     services.map((service) => ({ service, node, ip: text }))
   ))
   // Withdrawals, then rules, then news: whoever hears an announcement may connect at once.
-  announcer.announce(announcements.filter(({ text }) => before.has(text)))
+  announcer.setWorld(aloneWorld(node, announcements.filter(({ text }) => before.has(text)), links))
   await forwarding.apply({ world, addressesByService, links })
-  announcer.announce(announcements)
+  announcer.setWorld(aloneWorld(node, announcements, links))
   // Status and log never run ahead of the wire.
   logChanges(log, compareRows(memory.rows, rows))
   logChanges(log, compareAnnouncements(memory.announcements, announcements))

@@ -10,10 +10,12 @@ import { openListener } from '../http/listen.ts'
 import type { StatusDocument } from '../http/status.ts'
 import { openIcmp6 } from '../l2/linux/icmp6.ts'
 import { openLinks } from '../l2/linux/links.ts'
+import { bootMs } from '../l2/linux/libc.ts'
 import { openPackets } from '../l2/linux/packets.ts'
 import type { Log } from '../log.ts'
 import { createMetrics } from '../metrics.ts'
 import { version } from '../version.ts'
+import { aloneWorld } from './alone.ts'
 import { createHost, type HostParts } from './host.ts'
 import { logOwned } from '../journal.ts'
 import { lockState } from './lock.ts'
@@ -41,7 +43,8 @@ export async function runStandalone(
   }))
   const icmp6 = closing.use(await openIcmp6())
   const announcer = closing.use(openAnnouncer({
-    clock, log, metrics, openPackets: (onFrame) => openPackets(onFrame, icmp6),
+    clock: { now: bootMs, wall: clock.wall }, log, metrics, node,
+    openPackets: (onFrame, onRead) => openPackets(onFrame, { icmp6, onRead }),
   }))
   const parts = { options, node, state, announcer, forwarding, clock, log, metrics }
   const host = createHost(parts)
@@ -73,7 +76,7 @@ export async function runStandalone(
   closing.defer(() => void process.off('SIGHUP', host.reload))
   await stopped
   await host.close()
-  announcer.announce([])
+  announcer.setWorld(aloneWorld(node, [], []))
   log.info('standalone stopped', { node })
 }
 
