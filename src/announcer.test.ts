@@ -10,7 +10,7 @@ import { openPackets } from './l2/linux/packets.ts'
 import { enterNamespace, ip, linkNamed, need, openPair, until } from './l2/linux/pair.ts'
 import { createLog } from './log.ts'
 import { createMetrics } from './metrics.ts'
-import { aloneWorld } from './standalone/alone.ts'
+import { aloneWorld } from './ownership/alone.ts'
 
 const check = enterNamespace(import.meta.url, test)
 

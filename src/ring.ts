@@ -1,4 +1,4 @@
-/** The members as ownership needs them: by name, with their interfaces, their messages named and authentic. */
+/** The members as ownership needs them: by name, with interfaces, and their messages with a sender. */
 import type { MemberPort } from './announcer.ts'
 import type { Clock } from './clock.ts'
 import { decodeEnvelope, encodeEnvelope } from './ownership/envelope.ts'

@@ -16,7 +16,7 @@ const imports: Readonly<Record<string, Readonly<Record<string, string>>>> = {
   'l2': { net: 'addresses are announced', config: 'advertisements select nodes and Services' },
   'plan': {
     net: 'addresses are printed', config: 'the world is its input', ipam: 'one half of a decision',
-    l2: 'the other half',
+    l2: 'the other half', ownership: 'rights are shown as announcements',
   },
   'ownership': {
     net: 'addresses are owned', l2: 'frames are built and read, and its election reused',
@@ -41,7 +41,7 @@ const imports: Readonly<Record<string, Readonly<Record<string, string>>>> = {
     'log.ts': 'it tells what it waits for',
   },
   'cluster': {
-    config: 'live objects become a Config', l2: 'nodes tell of their interfaces',
+    net: 'Pods have addresses', config: 'live objects become a Config', l2: 'nodes tell of their interfaces',
     kube: 'it follows and writes objects', http: 'it serves status', cli: 'errors are described alike',
     'log.ts': 'it tells', 'metrics.ts': 'it counts',
   },
@@ -54,7 +54,8 @@ const imports: Readonly<Record<string, Readonly<Record<string, string>>>> = {
     'version.ts': 'status names it',
   },
   'speaker': {
-    config: 'objects become a world', l2: 'it places', 'l2/linux': 'it opens links and sockets',
+    net: 'Pods have addresses', ownership: 'it decides who announces', 'ring.ts': 'members are met',
+    membership: 'settings and secret are read', config: 'objects become a world', l2: 'it places', 'l2/linux': 'it opens links and sockets',
     plan: 'changes are compared', kube: 'it follows and writes objects', cluster: 'what both roles do',
     http: 'it serves status', cli: 'errors are described alike', 'journal.ts': 'changes are logged',
     'announcer.ts': 'it announces', 'clock.ts': 'now', 'log.ts': 'it tells', 'loop.ts': 'it turns',
@@ -66,9 +67,15 @@ const imports: Readonly<Record<string, Readonly<Record<string, string>>>> = {
   'finding.ts': {},
   'loop.ts': {},
   'version.ts': {},
-  'metrics.ts': { l2: 'drops are labels', membership: 'members are counted by state' },
+  'metrics.ts': { l2: 'drops are labels' },
+  'ring.ts': {
+    net: 'members have addresses', ownership: 'its messages are carried', 'announcer.ts': 'it carries them for it',
+    membership: 'how it is set up', 'membership/net': 'it opens it', 'clock.ts': 'now',
+    'metrics.ts': 'it is counted',
+  },
   'announcer.ts': {
-    net: 'instants are Millis', l2: 'it feeds the engine and the responder', 'clock.ts': 'now',
+    net: 'instants are Millis', l2: 'interfaces are given', ownership: 'it performs its decisions',
+    'clock.ts': 'now',
     'log.ts': 'sockets that fail are told', 'metrics.ts': 'frames are counted',
     config: 'its test announces addresses', 'l2/linux': 'its test runs on a real wire',
   },
@@ -79,10 +86,11 @@ const imports: Readonly<Record<string, Readonly<Record<string, string>>>> = {
   'http': {
     config: 'problems are shown', plan: 'rows are shown', cli: 'text for curl is the same table',
     'finding.ts': 'findings are shown', l2: 'announcements are shown', net: 'addresses are printed',
+    ownership: 'owners are shown', 'ring.ts': 'members are shown',
   },
   'standalone': {
     net: 'addresses are printed', config: 'files become a world', ipam: 'the ledger is kept',
-    l2: 'links are filtered', plan: 'it decides', 'l2/linux': 'it opens links and sockets',
+    l2: 'links are filtered', plan: 'it decides', ownership: 'it owns what it announces', 'l2/linux': 'it opens links and sockets',
     forward: 'it applies rules', cli: 'input files are read alike', http: 'it serves status',
     'finding.ts': 'it has some',
     'journal.ts': 'changes are logged',

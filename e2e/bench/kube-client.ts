@@ -178,7 +178,8 @@ async function trials(addresses: readonly string[]): Promise<readonly Born[]> {
     born.push({ address, createdAtMs, assignedAtMs: seen.get(address) ?? Number.NaN })
     await sleep(settleMs)
     await call('DELETE', `${services}/${name}`)
-    await call('DELETE', `${slices}/${name}-x`).catch(() => '') // the API server's own controller may be faster
+    // The API server's own controller may be faster.
+    await call('DELETE', `${slices}/${name}-x`).catch(() => '')
   }
   return born
 }

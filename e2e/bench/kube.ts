@@ -8,7 +8,7 @@ import { type Host, type Lab, openLab } from '../lab/lab.ts'
 import type { FirstReply, FirstReplyTask } from './first-reply.ts'
 import type { Access, Born, Task } from './kube-client.ts'
 import { readCpuSeconds, readUse } from './memory.ts'
-import { formatNumber, formatRatio, median, printTable } from './table.ts'
+import { formatNumber, formatRatio, formatSpread, median, printTable } from './table.ts'
 
 const root = join(import.meta.dirname, '../..')
 const nodes = ['a', 'b', 'c']
@@ -184,7 +184,7 @@ async function measureTrials(rig: Rig, what: string, third: number): Promise<rea
   const toReply = born.map(({ address, createdAtMs }) =>
     (replies.get(address) ?? Number.NaN) - createdAtMs)
   const text = (values: readonly number[]): string =>
-    `${formatNumber(median(values))} (${formatNumber(Math.min(...values))}-${formatNumber(Math.max(...values))})`
+    `${formatNumber(median(values))} (${formatSpread(values)})`
   return [what, text(toAddress), text(toReply), what === 'idle' ? '27 / 27' : '4200 / 4 of 9 none in 3 s']
 }
 

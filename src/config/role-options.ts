@@ -20,7 +20,7 @@ export interface RoleOptions {
   readonly probePort: number | undefined
   readonly logLevel: LogLevel
   readonly loadBalancerClass: string
-  readonly placement: 'hash'
+  readonly placement: 'sticky' | 'hash'
   readonly announceEverywhere: boolean
   readonly ignoreExcludeLabel: boolean
   /** Label selector of the speakers' Pods. */
@@ -70,7 +70,7 @@ export function buildRole(
   }
   const logLevel = choose('log-level', text('log-level') || 'info', levels)
   if (isUsage(logLevel)) return logLevel
-  const placement = choose('placement', text('placement') || 'hash', ['hash'] as const)
+  const placement = choose('placement', text('placement') || 'sticky', ['sticky', 'hash'] as const)
   if (isUsage(placement)) return placement
   const httpPort = parsePort('http-port', text('http-port') || text('port') || '7472')
   if (isUsage(httpPort)) return httpPort

@@ -66,7 +66,8 @@ function readSettings({ choice, log }: SpeakerRingOptions): Settings {
     return chosen // the file is optional
   }
   const { settings, problems, warnings } = parseSettings(text)
-  for (const problem of problems) log.error('memberlist configuration refused', { path: settingsPath, error: problem })
-  for (const warning of warnings) log.warn('memberlist configuration', { path: settingsPath, error: warning })
+  const path = settingsPath
+  for (const error of problems) log.error('memberlist configuration refused', { path, error })
+  for (const error of warnings) log.warn('memberlist configuration warning', { path, error })
   return settings ?? chosen
 }

@@ -5,8 +5,8 @@ import type { LinkState } from '../model.ts'
 import { encodeNeighbour, groupMac, isMulticast, type Neighbour } from '../ndp.ts'
 import { arpFilter, encodeFilter, neighbourFilter } from './filter.ts'
 import {
-  bindSocket, closeFd, describeErrno, errnos, flagDontWait, flagTrunc, openSocket, receive, receivedWallMs, send,
-  setOption,
+  bindSocket, closeFd, describeErrno, errnos, flagDontWait, flagTrunc, openSocket, receive,
+  receivedWallMs, send, setOption,
 } from './libc.ts'
 import type { Icmp6 } from './icmp6.ts'
 import { openPoller } from './poller.ts'

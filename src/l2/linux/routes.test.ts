@@ -6,6 +6,7 @@ import { parseGateways } from './routes.ts'
 
 const head = 'Iface\tDestination\tGateway \tFlags\tRefCnt\tUse\tMetric\tMask\t\tMTU\tWindow\tIRTT\n'
 const none = '0'.repeat(32)
+const rest = '00000400 00000001 00000000'
 
 const rows: { it: string; ipv4?: string; ipv6?: string; want: readonly string[] }[] = [
   { it: 'nothing', want: [] },
@@ -15,8 +16,8 @@ const rows: { it: string; ipv4?: string; ipv6?: string; want: readonly string[] 
   { it: 'a default route without router', want: [],
     ipv4: `${head}tun0\t00000000\t00000000\t0001\t0\t0\t0\t00000000\t0\t0\t0\n` },
   { it: 'two, of IPv6', want: ['eth0 fe80::1,2001:db8::1'],
-    ipv6: `${none} 00 ${none} 00 fe800000000000000000000000000001 00000400 00000001 00000000 00000003     eth0\n` +
-      `${none} 00 ${none} 00 20010db8000000000000000000000001 00000400 00000001 00000000 00000003     eth0\n` +
+    ipv6: `${none} 00 ${none} 00 fe800000000000000000000000000001 ${rest} 00000003     eth0\n` +
+      `${none} 00 ${none} 00 20010db8000000000000000000000001 ${rest} 00000003     eth0\n` +
       `${none} 00 ${none} 00 ${none} ffffffff 00000001 00000000 00200200       lo\n` },
   { it: 'cut lines', want: [], ipv4: `${head}eth0\t00000000\t0102`, ipv6: `${none} 00 ${none} 00 fe80` },
 ]

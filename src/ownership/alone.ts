@@ -1,6 +1,6 @@
 /** The world of ownership for a host that shares its addresses with nobody. */
 import type { Announcement, LinkState } from '../l2/model.ts'
-import type { World } from '../ownership/model.ts'
+import type { World } from './model.ts'
 
 /** Each announcement is a unit of its own that only this host may own: nothing is ever contested. */
 export function aloneWorld(
