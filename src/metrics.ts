@@ -23,6 +23,19 @@ export interface AddressCounts {
   readonly gratuitous: number
 }
 
+/** What a membership tells of itself; read when somebody asks for metrics. */
+export interface MembershipSource {
+  members(): readonly { readonly state: string }[]
+  health(): number
+  counts(): {
+    readonly packetsSent: number
+    readonly packetsReceived: number
+    readonly streamsOpened: number
+    readonly streamsAccepted: number
+    readonly drops: ReadonlyMap<string, number>
+  }
+}
+
 export interface Metrics {
   readonly contentType: string
   text(): Promise<string>
@@ -38,6 +51,8 @@ export interface Metrics {
   setAnnounced(announced: readonly AnnouncedGauge[]): void
   /** Services that are announced nowhere, by the reason of their condition. */
   setSilent(reasons: ReadonlyMap<string, number>): void
+  /** Shows a membership's totals from now on; once. */
+  watchMembership(source: MembershipSource): void
   countsOf(ip: string): AddressCounts
   drops(): Readonly<Record<string, number>>
   /** The last sentence given to `countSendFailure`. */
@@ -111,10 +126,53 @@ export function createMetrics(): Metrics {
       silent.reset()
       for (const [reason, count] of reasons) silent.set({ reason }, count)
     },
+    watchMembership: (source) => registerMembership(registry, source),
     countsOf: (ip) => counts.get(ip) ?? { requests: 0, replies: 0, gratuitous: 0 },
     drops: () => dropCounts,
     lastSendFailure: () => lastFailure,
   }
+}
+
+/** Totals are kept by their owner, and copied when they are collected. */
+function registerMembership(registry: Registry, source: MembershipSource): void {
+  const registers = [registry]
+  const name = (rest: string): string => `arpeggio_memberlist_${rest}`
+  new Gauge({
+    name: name('health_score'), help: '0 is well; each point slows failure detection', registers,
+    collect() {
+      this.set(source.health())
+    },
+  })
+  new Gauge({
+    name: name('members'), help: 'Nodes known, by state', labelNames: ['state'], registers,
+    collect() {
+      this.reset()
+      for (const state of ['alive', 'suspect', 'dead', 'left']) this.set({ state }, 0)
+      for (const { state } of source.members()) this.inc({ state })
+    },
+  })
+  const totals = {
+    packets_sent_total: ['Datagrams sent', 'packetsSent'],
+    packets_received_total: ['Datagrams received, good or bad', 'packetsReceived'],
+    streams_opened_total: ['TCP streams opened', 'streamsOpened'],
+    streams_accepted_total: ['TCP streams accepted', 'streamsAccepted'],
+  } as const
+  for (const [rest, [help, key]] of Object.entries(totals)) {
+    new Counter({
+      name: name(rest), help, registers,
+      collect() {
+        this.reset()
+        this.inc(source.counts()[key])
+      },
+    })
+  }
+  new Counter({
+    name: name('dropped_total'), help: 'What came to nothing, by reason', labelNames: ['reason'], registers,
+    collect() {
+      this.reset()
+      for (const [reason, count] of source.counts().drops) this.inc({ reason }, count)
+    },
+  })
 }
 
 type MakeGauge = <T extends string>(name: string, help: string, labelNames: T[]) => Gauge<T>

@@ -62,7 +62,7 @@ const imports: Readonly<Record<string, Readonly<Record<string, string>>>> = {
   'finding.ts': {},
   'loop.ts': {},
   'version.ts': {},
-  'metrics.ts': { l2: 'drops are labels', membership: 'members are counted by state' },
+  'metrics.ts': { l2: 'drops are labels' },
   'announcer.ts': {
     net: 'instants are Millis', l2: 'it feeds the engine and the responder', 'clock.ts': 'now',
     'log.ts': 'sockets that fail are told', 'metrics.ts': 'frames are counted',
