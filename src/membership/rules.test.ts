@@ -116,9 +116,12 @@ test('three confirmations end a suspicion early, doubles do not count', () => {
   hear(ring, suspect('b', 'c'))
   const due = (): number | undefined => ring.byName.get('b')?.suspicion?.dueMs
   assert.is(due(), 24_010)
+  const { ids } = ring.queue
   hear(ring, suspect('b', 'c'))
   assert.is(due(), 24_010)
+  assert.is(ring.queue.ids, ids, 'what is no news is not passed on')
   hear(ring, suspect('b', 'd'))
+  assert.is(ring.queue.ids, ids + 1)
   assert.is(due(), 11_391)
   hear(ring, suspect('b', 'e'))
   assert.is(due(), 4_010)
@@ -177,6 +180,7 @@ test('an exchange answers with our list first, then takes theirs: their dead are
   assert.equal(names, ['a', 'd'])
   assert.equal(membersOf(ring).map(({ name, state }) => `${name} ${state}`),
     ['a alive', 'b alive', 'd suspect'])
+  assert.equal([...ring.byName.get('d')?.suspicion?.from ?? []], ['a'], 'the suspicion is our own')
 })
 
 const streams: readonly (readonly [it: string, content: Bytes, want: string])[] = [
