@@ -23,6 +23,19 @@ export interface AddressCounts {
   readonly gratuitous: number
 }
 
+/** What a membership tells of itself; read when somebody asks for metrics. */
+export interface MembershipSource {
+  members(): readonly { readonly state: string }[]
+  health(): number
+  counts(): {
+    readonly packetsSent: number
+    readonly packetsReceived: number
+    readonly streamsOpened: number
+    readonly streamsAccepted: number
+    readonly drops: ReadonlyMap<string, number>
+  }
+}
+
 export interface Metrics {
   readonly contentType: string
   text(): Promise<string>
@@ -40,8 +53,8 @@ export interface Metrics {
   setSilent(reasons: ReadonlyMap<string, number>): void
   /** This node became the owner of a unit. */
   countMove(cause: string): void
-  /** Asked at each scrape. */
-  watchRing(read: () => RingNumbers): void
+  /** Shows a membership's totals from now on; once. */
+  watchMembership(source: MembershipSource): void
   countsOf(ip: string): AddressCounts
   drops(): Readonly<Record<string, number>>
   /** The last sentence given to `countSendFailure`. */
@@ -78,7 +91,6 @@ export function createMetrics(): Metrics {
   const moves = counter('arpeggio_ownership_claims_total', 'Addresses this node became the owner of',
     ['cause'])
   const pools = createPoolGauges(gauge)
-  const ring = createRingGauges(gauge)
   const counts = new Map<string, { requests: number; replies: number; gratuitous: number }>()
   const dropCounts: Record<string, number> = {}
   let lastFailure: string | undefined
@@ -89,12 +101,8 @@ export function createMetrics(): Metrics {
   }
   return {
     contentType: registry.contentType,
-    text: () => {
-      ring.update()
-      return registry.metrics()
-    },
+    text: () => registry.metrics(),
     countMove: (cause) => moves.inc({ cause }),
-    watchRing: ring.watch,
     countRequest: (ip) => (requests.inc({ ip }), void countsFor(ip).requests++),
     countReply: (ip) => (replies.inc({ ip }), void countsFor(ip).replies++),
     countGratuitous: (ip) => (gratuitous.inc({ ip }), void countsFor(ip).gratuitous++),
@@ -123,10 +131,53 @@ export function createMetrics(): Metrics {
       silent.reset()
       for (const [reason, count] of reasons) silent.set({ reason }, count)
     },
+    watchMembership: (source) => registerMembership(registry, source),
     countsOf: (ip) => counts.get(ip) ?? { requests: 0, replies: 0, gratuitous: 0 },
     drops: () => dropCounts,
     lastSendFailure: () => lastFailure,
   }
+}
+
+/** Totals are kept by their owner, and copied when they are collected. */
+function registerMembership(registry: Registry, source: MembershipSource): void {
+  const registers = [registry]
+  const name = (rest: string): string => `arpeggio_memberlist_${rest}`
+  new Gauge({
+    name: name('health_score'), help: '0 is well; each point slows failure detection', registers,
+    collect() {
+      this.set(source.health())
+    },
+  })
+  new Gauge({
+    name: name('members'), help: 'Nodes known, by state', labelNames: ['state'], registers,
+    collect() {
+      this.reset()
+      for (const state of ['alive', 'suspect', 'dead', 'left']) this.set({ state }, 0)
+      for (const { state } of source.members()) this.inc({ state })
+    },
+  })
+  const totals = {
+    packets_sent_total: ['Datagrams sent', 'packetsSent'],
+    packets_received_total: ['Datagrams received, good or bad', 'packetsReceived'],
+    streams_opened_total: ['TCP streams opened', 'streamsOpened'],
+    streams_accepted_total: ['TCP streams accepted', 'streamsAccepted'],
+  } as const
+  for (const [rest, [help, key]] of Object.entries(totals)) {
+    new Counter({
+      name: name(rest), help, registers,
+      collect() {
+        this.reset()
+        this.inc(source.counts()[key])
+      },
+    })
+  }
+  new Counter({
+    name: name('dropped_total'), help: 'What came to nothing, by reason', labelNames: ['reason'], registers,
+    collect() {
+      this.reset()
+      for (const [reason, count] of source.counts().drops) this.inc({ reason }, count)
+    },
+  })
 }
 
 type MakeGauge = <T extends string>(name: string, help: string, labelNames: T[]) => Gauge<T>
@@ -149,48 +200,5 @@ function createPoolGauges(gauge: MakeGauge): Metrics['setPools'] {
       ipv6[0].set({ pool }, toGauge(ipv6Total))
       ipv6[1].set({ pool }, toGauge(ipv6Used))
     }
-  }
-}
-
-/** What is counted of the ring of speakers. */
-export interface RingNumbers {
-  /** By state: alive, suspect, dead, left. */
-  readonly members: Readonly<Record<string, number>>
-  /** Lifeguard's score: 0 is well. */
-  readonly health: number
-  readonly packetsSent: number
-  readonly packetsReceived: number
-  readonly drops: ReadonlyMap<string, number>
-}
-
-function createRingGauges(
-  gauge: MakeGauge,
-): { watch(read: () => RingNumbers): void; update(): void } {
-  let read: (() => RingNumbers) | undefined
-  let show: ((numbers: RingNumbers) => void) | undefined
-  const open = (): (numbers: RingNumbers) => void => {
-    const members = gauge('arpeggio_memberlist_members', 'Members of the ring, by state', ['state'])
-    const health = gauge('arpeggio_memberlist_health_score', 'Awareness of trouble; 0 is well', [])
-    const sent = gauge('arpeggio_memberlist_packets_sent_total', 'Datagrams sent', [])
-    const received = gauge('arpeggio_memberlist_packets_received_total', 'Datagrams received', [])
-    const drops = gauge('arpeggio_memberlist_drops_total', 'What was not taken, by reason', ['reason'])
-    return (numbers) => {
-      members.reset()
-      for (const [state, count] of Object.entries(numbers.members)) members.set({ state }, count)
-      health.set(numbers.health)
-      sent.set(numbers.packetsSent)
-      received.set(numbers.packetsReceived)
-      for (const [reason, count] of numbers.drops) drops.set({ reason }, count)
-    }
-  }
-  return {
-    // Only where there is a ring: a controller has none.
-    watch: (now) => {
-      read = now
-      show ??= open()
-    },
-    update: () => {
-      if (read !== undefined) show?.(read())
-    },
   }
 }

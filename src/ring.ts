@@ -11,7 +11,6 @@ import {
 } from './membership/net/membership.ts'
 import { fromAddressBytes } from './membership/net/endpoint.ts'
 import type { Settings } from './membership/settings.ts'
-import type { RingNumbers } from './metrics.ts'
 import type { Address } from './net/model.ts'
 
 /** A member of the ring as of now. */
@@ -39,9 +38,6 @@ export interface RingOptions {
   readonly onMember: (change: string, name: string) => void
 }
 
-/** Counters of the ring, for metrics and status. */
-export type RingCounts = ReturnType<Membership['counts']>
-
 export interface Ring extends MemberPort, AsyncDisposable {
   members(): readonly RingMember[]
   /** Own interfaces: told to the others, and listened on. */
@@ -50,8 +46,8 @@ export interface Ring extends MemberPort, AsyncDisposable {
   setPeers(addresses: readonly Address[]): void
   /** What exchanges of states carry from us. */
   setClaims(bytes: Uint8Array): void
-  health(): number
-  counts(): RingCounts
+  /** For metrics. */
+  readonly membership: Membership
 }
 
 /** Binds the membership's port; rejects where that cannot be. */
@@ -119,18 +115,9 @@ export async function openRing(options: RingOptions): Promise<Ring> {
       const payload = bytesOf(encodeEnvelope({ from: name, isGossip: true, bytes }))
       membership.broadcast(`arpeggio ${gossiped++}`, payload)
     },
-    health: () => membership.health(),
-    counts: () => membership.counts(),
+    membership,
     [Symbol.asyncDispose]: () => membership[Symbol.asyncDispose](),
   }
-}
-
-/** What is counted of a ring. */
-export function ringNumbers(ring: Ring): RingNumbers {
-  const members: Record<string, number> = { alive: 0, suspect: 0, dead: 0, left: 0 }
-  for (const { state } of ring.members()) members[state] = (members[state] ?? 0) + 1
-  const { packetsSent, packetsReceived, drops } = ring.counts()
-  return { members, health: ring.health(), packetsSent, packetsReceived, drops }
 }
 
 /** A copy with a buffer of its own, as the membership wants it. */

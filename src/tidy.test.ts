@@ -55,7 +55,8 @@ const imports: Readonly<Record<string, Readonly<Record<string, string>>>> = {
   },
   'speaker': {
     net: 'Pods have addresses', ownership: 'it decides who announces', 'ring.ts': 'members are met',
-    membership: 'settings and secret are read', config: 'objects become a world', l2: 'it places', 'l2/linux': 'it opens links and sockets',
+    'membership/net': 'its files are read', config: 'objects become a world', l2: 'it places',
+    'l2/linux': 'it opens links and sockets',
     plan: 'changes are compared', kube: 'it follows and writes objects', cluster: 'what both roles do',
     http: 'it serves status', cli: 'errors are described alike', 'journal.ts': 'changes are logged',
     'announcer.ts': 'it announces', 'clock.ts': 'now', 'log.ts': 'it tells', 'loop.ts': 'it turns',
@@ -69,9 +70,9 @@ const imports: Readonly<Record<string, Readonly<Record<string, string>>>> = {
   'version.ts': {},
   'metrics.ts': { l2: 'drops are labels' },
   'ring.ts': {
-    net: 'members have addresses', ownership: 'its messages are carried', 'announcer.ts': 'it carries them for it',
-    membership: 'how it is set up', 'membership/net': 'it opens it', 'clock.ts': 'now',
-    'metrics.ts': 'it is counted',
+    net: 'members have addresses', ownership: 'its messages are carried',
+    'announcer.ts': 'it carries them for it', membership: 'how it is set up',
+    'membership/net': 'it opens it', 'clock.ts': 'now',
   },
   'announcer.ts': {
     net: 'instants are Millis', l2: 'interfaces are given', ownership: 'it performs its decisions',

@@ -85,7 +85,6 @@ export function openFeed(options: FeedOptions): Feed {
   const pods = follow(podResource(namespace, options.speakerLabels ?? defaultSpeakerLabels))
   const states = follow(stateResource(namespace))
   const l2Statuses = follow(l2StatusResource(namespace))
-  const alivePods = (): readonly LivePod[] => [...pods.items.values()].filter((pod) => pod.isAlive)
   return {
     get isSynced() {
       return [...opened.values()].every((reflector) => reflector.isSynced)
@@ -118,17 +117,28 @@ export function openFeed(options: FeedOptions): Feed {
     lastGood: () => textOfMap(maps.items.get(`${namespace}/${lastGoodName}`)),
     nodes: () => sorted(nodes.items),
     endpoints: () => merged.current(),
-    speakers: () => new Set(alivePods().map((pod) => pod.node)),
-    speakerAddresses: () => alivePods().flatMap(({ ip }) => parseAddress(ip) ?? []),
-    speakerAddressOf: (node) => parseAddress(alivePods().find((pod) => pod.node === node)?.ip ?? ''),
-    otherRevisions: (node) => {
-      const own = alivePods().find((pod) => pod.node === node)?.revision
-      const others = alivePods().filter(({ revision }) => own !== undefined && revision !== own)
-      return new Set(others.map((pod) => pod.node))
-    },
+    ...describeSpeakers(pods),
     refreshServices: () => services.refresh(),
     [Symbol.dispose]: () => {
       for (const reflector of opened.values()) reflector[Symbol.dispose]()
+    },
+  }
+}
+
+/** Pods of speakers, seen as what they say of nodes. */
+function describeSpeakers(
+  pods: Reflector<LivePod>,
+): Pick<Feed, 'speakers' | 'speakerAddresses' | 'speakerAddressOf' | 'otherRevisions'> {
+  const alive = (): readonly LivePod[] => [...pods.items.values()].filter((pod) => pod.isAlive)
+  const on = (node: string): LivePod | undefined => alive().find((pod) => pod.node === node)
+  return {
+    speakers: () => new Set(alive().map((pod) => pod.node)),
+    speakerAddresses: () => alive().flatMap(({ ip }) => parseAddress(ip) ?? []),
+    speakerAddressOf: (node) => parseAddress(on(node)?.ip ?? ''),
+    otherRevisions: (node) => {
+      const own = on(node)?.revision
+      const others = alive().filter(({ revision }) => own !== undefined && revision !== own)
+      return new Set(others.map((pod) => pod.node))
     },
   }
 }

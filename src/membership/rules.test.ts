@@ -76,7 +76,8 @@ const beliefs: readonly (readonly [it: string, messages: readonly Message[], wan
     'b suspect 1, joined, suspected'],
   ['a higher one does', [alive('b', 2), suspect('b', 'c'), alive('b', 2, { incarnation: 2 })],
     'b alive 2, joined, suspected, cleared'],
-  ['an old suspicion is ignored', [alive('b', 2, { incarnation: 2 }), suspect('b', 'c')], 'b alive 2, joined'],
+  ['an old suspicion is ignored',
+    [alive('b', 2, { incarnation: 2 }), suspect('b', 'c')], 'b alive 2, joined'],
   ['nobody knows whom', [suspect('b', 'c'), dead('b', 'c')], ''],
   ['a death', [alive('b', 2), dead('b', 'c')], 'b dead 1, joined, left'],
   ['the dead stay dead, also for those who leave',
@@ -115,9 +116,12 @@ test('three confirmations end a suspicion early, doubles do not count', () => {
   hear(ring, suspect('b', 'c'))
   const due = (): number | undefined => ring.byName.get('b')?.suspicion?.dueMs
   assert.is(due(), 24_010)
+  const { ids } = ring.queue
   hear(ring, suspect('b', 'c'))
   assert.is(due(), 24_010)
+  assert.is(ring.queue.ids, ids, 'what is no news is not passed on')
   hear(ring, suspect('b', 'd'))
+  assert.is(ring.queue.ids, ids + 1)
   assert.is(due(), 11_391)
   hear(ring, suspect('b', 'e'))
   assert.is(due(), 4_010)
@@ -143,7 +147,7 @@ test('an indirect ping is relayed: its ack goes back under the asker\'s number, 
   hear(ring, asked)
   assert.is(sent(step(ring, { kind: 'wake' }, 510)).find((row) => row.startsWith('9')), '9 nack')
   for (let i = 0; i < maxRelays; i++) hear(ring, asked, 600)
-  assert.ok(hear(ring, asked, 600).some((effect) => effect.kind === 'drop' && effect.reason === 'tooManyRelays'))
+  assert.equal(drops(hear(ring, asked, 600)), ['tooManyRelays'])
 })
 
 const drops = (effects: readonly Effect[]): readonly string[] =>
@@ -176,6 +180,7 @@ test('an exchange answers with our list first, then takes theirs: their dead are
   assert.equal(names, ['a', 'd'])
   assert.equal(membersOf(ring).map(({ name, state }) => `${name} ${state}`),
     ['a alive', 'b alive', 'd suspect'])
+  assert.equal([...ring.byName.get('d')?.suspicion?.from ?? []], ['a'], 'the suspicion is our own')
 })
 
 const streams: readonly (readonly [it: string, content: Bytes, want: string])[] = [

@@ -60,7 +60,8 @@ for (const text of ['', '[]', 'null', '{"a":']) {
 }
 
 test('the WAN profile is slower', () => {
-  assert.equal([wanSettings.probeIntervalMs, wanSettings.suspicionMult, wanSettings.gossipNodes], [5_000, 6, 4])
+  const { probeIntervalMs, suspicionMult, gossipNodes } = wanSettings
+  assert.equal([probeIntervalMs, suspicionMult, gossipNodes], [5_000, 6, 4])
 })
 
 // Source: the table of MetalLB's settings, and memberlist's own tests.

@@ -23,7 +23,6 @@ import type { Log } from '../log.ts'
 import { createLoop } from '../loop.ts'
 import { createMetrics } from '../metrics.ts'
 import type { Address } from '../net/model.ts'
-import { ringNumbers } from '../ring.ts'
 import { version } from '../version.ts'
 import { exportClaims } from '../ownership/ownership.ts'
 import { view as viewOwnership } from '../ownership/view.ts'
@@ -144,7 +143,7 @@ async function openMembers(
   if (ring === undefined) return
   closing.use(ring)
   parts.ring = ring
-  parts.metrics.watchRing(() => ringNumbers(ring))
+  parts.metrics.watchMembership(ring.membership)
   const timer = setInterval(() => {
     ring.setClaims(exportClaims(announcer.ownership, clock.now()))
   }, claimsEveryMs)

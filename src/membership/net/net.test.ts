@@ -1,17 +1,21 @@
 /** Sealed packets and frames as the peer makes them, and two members on real sockets of this host. */
-import { connect } from 'node:net'
 import { createSocket } from 'node:dgram'
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
+import { connect } from 'node:net'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
 import { test } from 'uvu'
 import * as assert from 'uvu/assert'
 import { fromHex, toHex } from '../../l2/bytes.ts'
 import { parseAddress } from '../../net/address.ts'
 import type { Address } from '../../net/model.ts'
-import { lanSettings, type Settings } from '../settings.ts'
+import { lanSettings, type Settings, wanSettings } from '../settings.ts'
 import { fromByteString, toByteString } from '../wire/bytes.ts'
 import { golden } from '../wire/golden.ts'
 import { createCipher } from './cipher.ts'
 import { fromAddressBytes, toAddressBytes } from './endpoint.ts'
 import { createEnvelope } from './envelope.ts'
+import { readMembershipFiles } from './files.ts'
 import { createUnframer, sealFrame } from './frames.ts'
 import { type Membership, type MembershipEvent, openMembership } from './membership.ts'
 
@@ -49,7 +53,8 @@ test('no two seals are alike, and what is changed or cut does not open', () => {
   assert.is(other.open(bytes), undefined)
 })
 
-const envelopes: readonly (readonly [it: string, flags: Partial<Settings>, packet: string, want: string])[] = [
+type Sealing = readonly [it: string, flags: Partial<Settings>, packet: string, want: string]
+const envelopes: readonly Sealing[] = [
   ['sealed', {}, golden.encV1Ping, golden.ping],
   ['plain where encryption is wanted', {}, golden.ping, 'undecryptable'],
   ['plain where it is not yet', { verifiesIncoming: false }, golden.ping, golden.ping],
@@ -203,6 +208,22 @@ test('an address that is taken is refused in words', async () => {
   })
   assert.match(await again.then(() => 'open', String), /Cannot bind UDP 127\.\S+ port 7946/)
   await a.membership[Symbol.asyncDispose]()
+})
+
+test('the secret is read as it is; a bad configuration file leaves the profile in force', async () => {
+  const folder = mkdtempSync(join(tmpdir(), 'arpeggio-membership-'))
+  const read = (profile: 'lan' | 'wan'): ReturnType<typeof readMembershipFiles> =>
+    readMembershipFiles({ secretKeyPath: folder, profile, configPath: join(folder, 'config.json') })
+  assert.match(await read('lan').then(() => 'read', String), /Cannot read the secret of membership/)
+  writeFileSync(join(folder, 'secretkey'), 'short')
+  const { key: derived, ...none } = await read('wan')
+  assert.is(toHex(derived ?? new Uint8Array()).slice(0, 20), '73686f7274e3b0c44298')
+  assert.equal(none, { settings: wanSettings, problems: [], warnings: [] })
+  writeFileSync(join(folder, 'config.json'), '{"ProbeInterval":"fast"}')
+  const bad = await read('lan')
+  assert.equal(bad.settings, lanSettings)
+  assert.ok(bad.problems.includes('"ProbeInterval" cannot be "fast"'))
+  rmSync(folder, { recursive: true })
 })
 
 test('addresses survive the way to bytes and back; mapped ones are IPv4', () => {

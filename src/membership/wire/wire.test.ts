@@ -195,7 +195,8 @@ const nodes = [
   { name: 'node-b', state: 'suspect', incarnation: 2, address: at(2) },
 ] as const
 const listed = nodes.map((node) => ({ ...node, port: 7946, meta: undefined, versions: ourVersions }))
-const streams: readonly (readonly [it: string, hex: string, message: StreamMessage, isCompressed: boolean])[] = [
+type Streamed = readonly [it: string, hex: string, message: StreamMessage, isCompressed: boolean]
+const streams: readonly Streamed[] = [
   ['an exchange', golden.pushpullPlain,
     { kind: 'pushPull', isJoin: true, nodes: listed, userState: text('') }, false],
   ['an exchange, compressed', golden.pushpullCompressed,
