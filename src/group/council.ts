@@ -325,11 +325,13 @@ function propose(c: Council, now: Millis): void {
   const names = heard(c, now).filter((name) => c.others.get(name)?.word?.vote === options.self)
   if (stored === undefined && names.length + 1 < options.expected && now < options.now + patienceMs) return
   const known = names.flatMap((name) => knownShare(c, name, now) ?? [])
-  if (stored === undefined && known.length < names.length) return
-  const from = JSON.stringify([stored?.version, [c.own, ...known].map(({ share, digest }) => [share.host, digest])])
+  const shares = [c.own, ...known].filter(({ digest }) => digest !== '')
+  // A group begins when everybody has said what it brings.
+  if (stored === undefined && shares.length < names.length + 1) return
+  const from = JSON.stringify([stored?.version, shares.map(({ share, digest }) => [share.host, digest])])
   if (from === c.proposedFrom) return
   c.proposedFrom = from
-  const next = options.propose(stored, [c.own, ...known].map(({ share }) => share))
+  const next = options.propose(stored, shares.map(({ share }) => share))
   if (stored !== undefined && isSame(stored, next)) return
   const version = { term: c.ownTerm, n: (stored?.version ?? noVersion).n + 1 }
   store(c, { ...next, group: stored?.group ?? options.freshGroup, version, by: options.self })
@@ -338,6 +340,7 @@ function propose(c: Council, now: Millis): void {
 /** The share behind the digest that the host tells; asked for where it is not here. */
 function knownShare(c: Council, name: string, now: Millis): KnownShare | undefined {
   const other = otherOf(c, name)
+  if (other.word?.digest === '') return undefined
   if (other.known !== undefined && other.known.digest === other.word?.digest) return other.known
   if (now - other.askedMs >= againMs) {
     other.askedMs = now

@@ -83,7 +83,7 @@ export interface Word {
   readonly agreed: Version
 }
 
-/** A share with the name of its state. */
+/** A share with the name of its state; '' = its host has not read any good input yet. */
 export interface KnownShare {
   readonly digest: string
   readonly share: Share

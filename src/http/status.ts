@@ -41,6 +41,22 @@ export interface MemberStatus {
   readonly capable: boolean
 }
 
+/** Hosts without a cluster that share their addresses. */
+export interface GroupStatus {
+  /** null = the group has not come into being. */
+  readonly id: string | null
+  /** Of the ledger in force: `term.number`. */
+  readonly version: string | null
+  /** Names of the hosts in the ledger. */
+  readonly members: readonly string[]
+  /** How many hosts count, and how many of them are heard, this one included. */
+  readonly size: number
+  readonly heard: number
+  readonly allocator: string | null
+  /** Why nothing new is assigned: `minority`, `noAllocator` or `foreignGroup`. */
+  readonly standstill: string | null
+}
+
 export interface StatusDocument {
   readonly program: 'arpeggio'
   readonly version: string
@@ -64,6 +80,7 @@ export interface StatusDocument {
   /** Who owns what, since when and why, what is heard, and past moves; absent where nothing is announced. */
   readonly ownership?: OwnershipView
   readonly members?: readonly MemberStatus[]
+  readonly group?: GroupStatus
   readonly forwarding: {
     readonly state: 'on' | 'off' | 'failed'
     readonly findings: readonly HostFinding[]

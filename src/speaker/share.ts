@@ -23,6 +23,7 @@ import { type HeldPlan, planHeld } from '../plan/held.ts'
 import { type ServiceRow, heldRows } from '../plan/report.ts'
 import { voicesOf } from '../plan/voices.ts'
 import { planWithdrawal } from '../plan/withdrawal.ts'
+import { ownersByAddress } from '../ownership/view.ts'
 import type { Ring } from '../ring.ts'
 import type { Spoken, Statuses } from './statuses.ts'
 import { legsOf, worldOf } from './world.ts'
@@ -133,7 +134,7 @@ function turn(parts: ShareParts, memory: Memory): void {
     members: membersOf(parts),
     endpoints: feed.endpoints(),
     holdings: held.holdings,
-    owners: ownersOf(parts),
+    owners: ownersByAddress(announcer.ownership),
     placement: parts.options.placement,
     everywhere: parts.options.announceEverywhere,
     ignoreExcludeLabel: parts.options.ignoreExcludeLabel,
@@ -172,16 +173,6 @@ function hintsOf({ feed }: ShareParts, { held }: Memory): ReadonlyMap<string, st
     const node = nodes.get(service.key)
     return node === undefined ? [] : [[text, node] as const]
   }))
-}
-
-/** Who announces each address now, as far as this node knows. */
-function ownersOf({ announcer }: ShareParts): ReadonlyMap<string, string> {
-  const owners = new Map<string, string>()
-  for (const { owner, wish } of announcer.ownership.units.values()) {
-    if (owner === undefined) continue
-    for (const { text } of wish?.addresses ?? []) owners.set(text, owner)
-  }
-  return owners
 }
 
 function compareKeys(a: { key: string }, b: { key: string }): number {

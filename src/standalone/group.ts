@@ -162,7 +162,7 @@ function pack(value: unknown): Uint8Array {
 
 /** undefined = broken, or larger than anybody of ours sends. */
 function unpack(bytes: Uint8Array): unknown {
-  if (bytes.length > maxPackedBytes) return undefined
+  if (bytes.length > 2 * maxPackedBytes) return undefined
   try {
     return parseJson(inflateRawSync(bytes, { maxOutputLength: maxUnpackedBytes }).toString())
   } catch {
