@@ -145,7 +145,8 @@ async function killOwner(stage: Stage): Promise<string> {
   stage.owner = next
   const status = await programs.get(next)?.status()
   const move = status?.ownership?.moves.findLast(({ unit }) => unit === address)
-  return `DARK ${seen.darkMs} ms; ${address} moved from ${owner} to ${next}: ${move?.cause}\n${describe(seen)}`
+  const moved = `${address} moved from ${owner} to ${next}: ${move?.cause}`
+  return `DARK ${seen.darkMs} ms; ${moved}\n${describe(seen)}`
 }
 
 async function bringBack(stage: Stage): Promise<string> {

@@ -1,8 +1,10 @@
 /** Whole groups on a virtual clock: who allocates, what spreads, and what a minority may not. */
 import { test } from 'uvu'
 import * as assert from 'uvu/assert'
-import { type Council, type CouncilView, createCouncil, isElected, step, viewCouncil } from './council.ts'
+import { step } from './council.ts'
 import type { Agreement, Effect, Event, GroupLedger, KnownShare, Share } from './model.ts'
+import { type Council, createCouncil } from './state.ts'
+import { type CouncilView, isElected, viewCouncil } from './vote.ts'
 
 const delayMs = 5
 const diskMs = 3
@@ -124,6 +126,13 @@ function run(net: Net, ms: number): void {
   net.nowMs = endMs
 }
 
+/** A host's input is edited. */
+function bring(net: Net, name: string, keys: readonly string[]): void {
+  const station = stationOf(net, name)
+  const event: Event = { kind: 'own', own: shareOf(name, keys) }
+  for (const effect of step(station.council, event, net.nowMs)) perform(net, station, effect)
+}
+
 function kill(net: Net, name: string): void {
   const station = stationOf(net, name)
   station.isUp = false
@@ -190,8 +199,7 @@ test('the allocator dies: another one takes the task, and what was given stays',
   run(net, 10_000)
   const [next = ''] = allocators(net)
   assert.ok(next !== first && next !== 'none', next)
-  const event: Event = { kind: 'own', own: shareOf(next, ['x', 'y', 'z', 'new']) }
-  for (const effect of step(stationOf(net, next).council, event, net.nowMs)) perform(net, stationOf(net, next), effect)
+  bring(net, next, ['x', 'y', 'z', 'new'])
   run(net, 3_000)
   for (const name of three.filter((each) => each !== first)) {
     assert.equal(services(net, name), { ...before, new: ['192.0.2.4'] })
@@ -223,10 +231,7 @@ test('a split: the side with more than half allocates, the other stands still, a
   run(net, 10_000)
   for (const name of few) {
     assert.is(view(net, name).allocator, undefined)
-    const event: Event = { kind: 'own', own: shareOf(name, ['late']) }
-    for (const effect of step(stationOf(net, name).council, event, net.nowMs)) {
-      perform(net, stationOf(net, name), effect)
-    }
+    bring(net, name, ['late'])
   }
   run(net, 5_000)
   for (const { name } of net.stations) assert.equal(services(net, name), {})
