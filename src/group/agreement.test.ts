@@ -93,7 +93,8 @@ test('copies that differ: both places are named; new ones wait, agreed ones stay
   const [problem] = fresh.problems
   assert.equal([problem?.reason, problem?.file, problem?.document, problem?.object],
     ['DuplicateName', 'b:conf/all.yaml', 1, 'Service/web'])
-  assert.match(problem?.message ?? '', /host "a" \(a:conf\/all\.yaml, document 2\) and host "b" \(b:conf.*neither/)
+  const places = /host "a" \(a:conf\/all\.yaml, document 2\) and host "b" \(b:conf.*neither/
+  assert.match(problem?.message ?? '', places)
   assert.equal(fresh.services, {})
 
   const agreed = settle(undefined, share('a', [lan, service('web')]), share('b', [service('web')]))
