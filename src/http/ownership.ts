@@ -76,7 +76,7 @@ function memberTable({ members = [], node }: OwnershipStatus, { members: known }
   const rows = members.map(({ name, address, state, capable }) => {
     const member = byName.get(name)
     const beat = member?.beatAgoMs
-    const heard = name === node ? 'this host' : beat === undefined ? '-' : `${formatAge(beat)} ago`
+    const heard = name === node ? 'this host' : beat === undefined ? '' : `${formatAge(beat)} ago`
     return [name, address, state, capable ? 'beats' : 'gossip only', String(member?.owned ?? 0), heard]
   })
   const header = ['MEMBER', 'ADDRESS', 'STATE', 'SPEAKS', 'OWNS', 'LAST BEAT HERE']
@@ -85,8 +85,8 @@ function memberTable({ members = [], node }: OwnershipStatus, { members: known }
 
 function unitTable({ units }: OwnershipView): Table {
   const rows = units.map((unit) => [
-    unit.addresses.join(' '), unit.owner ?? 'nobody', formatAge(unit.sinceMs), unit.why ?? '-',
-    unit.interfaces.join(' ') || '-', remarkOf(unit),
+    unit.addresses.join(' '), unit.owner ?? 'nobody', formatAge(unit.sinceMs), unit.why ?? '',
+    unit.interfaces.join(' '), remarkOf(unit),
   ])
   const header = ['ADDRESSES', 'OWNER', 'FOR', 'WHY', 'ANSWERED HERE ON', 'REMARK']
   return { title: 'Owners', header, rows, rest: '' }
@@ -96,7 +96,7 @@ function remarkOf({ silence, conflict, claim, isOurs }: UnitView): string {
   if (conflict !== undefined) return `inConflict: ${conflict.mac} answers for ${conflict.text}`
   if (silence !== undefined) return `silent: ${silence}`
   if (claim !== undefined) return `claim: ${claim}`
-  return isOurs ? 'answers' : '-'
+  return isOurs ? 'answers' : ''
 }
 
 function legTable({ legs }: OwnershipView): Table {
@@ -117,7 +117,7 @@ function moveTable({ moves }: OwnershipView): Table {
     const other = kind === 'claimed' ? from : to
     const what = kind === 'claimed' ? 'came' : 'went'
     const where = other === undefined ? '' : kind === 'claimed' ? ` from ${other}` : ` to ${other}`
-    const dark = darkMs === undefined ? '-' : formatAge(darkMs)
+    const dark = darkMs === undefined ? '' : formatAge(darkMs)
     return [`${formatAge(agoMs)} ago`, unit, `${what}${where}`, cause, dark]
   })
   const older = moves.length - rows.length
