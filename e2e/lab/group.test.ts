@@ -185,7 +185,8 @@ test('everything is killed and started: addresses and owners are as before', asy
   assert.equal(heldIn(await program('b').status()), held)
   // A host that starts late gets what it had within the first minute.
   for (const [i, address] of Object.values(held).entries()) {
-    await until(`${owners[i]} has ${address} again`, async () => await owner(address) === owners[i], slowCapMs)
+    const isBack = async (): Promise<boolean> => await owner(address) === owners[i]
+    await until(`${owners[i]} has ${address} again`, isBack, slowCapMs)
   }
 })
 

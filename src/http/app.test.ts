@@ -155,7 +155,8 @@ test('the page shows the same tables', async () => {
   for (const title of ['Ownership', 'Members', 'Owners', 'Hearing', 'Moves']) {
     assert.ok(text.includes(`<h2>${title}</h2>`), title)
   }
-  for (const words of ['nobody allocates', 'came from other', '307 ms', 'deaf: silent here', 'Last beat here']) {
+  for (const words of ['nobody allocates', 'came from other', '307 ms', 'deaf: silent here',
+    'Last beat here']) {
     assert.ok(text.includes(words), words)
   }
 })
