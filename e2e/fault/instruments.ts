@@ -7,7 +7,7 @@ import { type ArpFrame, openReader } from './pcap.ts'
 import { longestGap } from './voices.ts'
 
 /** Of every question: the third host of design §5, "Words". */
-const askEveryMs = 5
+const pace = 5
 const callEveryMs = 10
 
 /** One new TCP connection. */
@@ -30,8 +30,10 @@ export function wallMs(): number {
 
 export interface Measured {
   readonly lab: Lab
-  /** Asked for in turn, one every 5 ms. */
+  /** Asked for in turn, one at a time. */
   readonly addresses: readonly string[]
+  /** Between two questions, of whatever address. */
+  readonly askEveryMs?: number
   /** Connections go to its port 80. */
   readonly called: string
 }
@@ -39,7 +41,8 @@ export interface Measured {
 let captures = 0
 
 /** Starts all three; they measure when the promise fulfils. Hosts `asker` and `caller` must exist. */
-export async function openInstruments({ lab, addresses, called }: Measured): Promise<Instruments> {
+export async function openInstruments(measured: Measured): Promise<Instruments> {
+  const { lab, addresses, called, askEveryMs = pace } = measured
   const program = (name: string): readonly string[] =>
     [process.execPath, join(import.meta.dirname, `${name}.ts`)]
   captures += 1
@@ -49,7 +52,9 @@ export async function openInstruments({ lab, addresses, called }: Measured): Pro
     '-B', '8192', '-Z', 'root', '-w', file, 'arp',
   ])
   await wire.line(/listening on/)
-  const asker = lab.host('asker').spawn([...program('asker'), askerAddress, String(askEveryMs), ...addresses])
+  const asker = lab.host('asker').spawn([
+    ...program('asker'), askerAddress, String(askEveryMs), ...addresses,
+  ])
   const caller = lab.host('caller').spawn([...program('caller'), called, '80', String(callEveryMs)])
   await Promise.all([asker, caller].map((child) => until('an instrument is ready', () => {
     if (!child.isRunning()) throw new Error(`An instrument ended early: ${child.lines.join('\n')}`)

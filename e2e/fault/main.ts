@@ -3,11 +3,11 @@ import { mkdirSync, writeFileSync } from 'node:fs'
 import { arch, cpus, release, tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { formatNumber, median, printTable } from '../bench/table.ts'
-import { runTrial } from '../bench/trial.ts'
+import { runTrial, type Watch } from '../bench/trial.ts'
 import { findAssets } from '../kube/assets.ts'
 import { serverPrograms } from '../kube/server.ts'
 import { doubtOf, measureTwoAnswerers } from './check.ts'
-import { crowd } from './crowd.ts'
+import { crowd, openCrowd } from './crowd.ts'
 import { type Fault, type Outcome, strikeOnce } from './fault.ts'
 import { faults } from './faults.ts'
 import { wallMs } from './instruments.ts'
@@ -20,8 +20,11 @@ interface Choice {
   readonly repeats: number
 }
 
+/** What a row of the table names. */
+type Named = Omit<Fault, 'strike'>
+
 interface Row {
-  readonly fault: Fault
+  readonly fault: Named
   readonly outcomes: readonly Outcome[]
   readonly voids: number
   /** Trials that are shown although the machine was elsewhere in all their repeats. */
@@ -48,13 +51,15 @@ function parseArguments(words: readonly string[]): Choice | string {
 }
 
 /** All trials of one fault; an error of one is printed and counted, and does not end the others. */
-async function tryFault(fault: Fault, stage: Stage, { trials, repeats }: Choice): Promise<Row> {
+async function tryFault(
+  fault: Named, stage: Stage, { trials, repeats }: Choice, strike: (watch: Watch) => Promise<Outcome>,
+): Promise<Row> {
   const outcomes: Outcome[] = []
   let [voids, shownVoids, errors] = [0, 0, 0]
   for (let n = 1; n <= trials; n += 1) {
     const begunMs = wallMs()
     try {
-      const trial = await runTrial((watch) => strikeOnce(fault, stage, watch), repeats)
+      const trial = await runTrial(strike, repeats)
       voids += trial.voids
       if (trial.isVoid) shownVoids += 1
       outcomes.push(trial.result)
@@ -70,7 +75,7 @@ async function tryFault(fault: Fault, stage: Stage, { trials, repeats }: Choice)
   return { fault, outcomes, voids, shownVoids, errors }
 }
 
-function tell(fault: Fault, n: number, outcome: Outcome, isVoid: boolean): void {
+function tell(fault: Named, n: number, outcome: Outcome, isVoid: boolean): void {
   const { darkMs, muteMs, overlapMs, moves, failures, frames, owners, broken } = outcome
   console.log(
     `${fault.name} ${n}: dark ${darkMs.toFixed(0)} mute ${muteMs.toFixed(0)} overlap ${overlapMs.toFixed(1)} ` +
@@ -82,7 +87,7 @@ function tell(fault: Fault, n: number, outcome: Outcome, isVoid: boolean): void 
 const kept = join(tmpdir(), `arpeggio-fault-${process.pid}`)
 
 /** What a trial left, for whoever looks into it: frames and logs, by time. */
-function keep(fault: Fault, n: number, stage: Stage, sinceMs: number): void {
+function keep(fault: Named, n: number, stage: Stage, sinceMs: number): void {
   mkdirSync(kept, { recursive: true })
   const frames = stage.instruments.frames(sinceMs, wallMs()).map((frame) => ({
     atMs: frame.atMs,
@@ -123,30 +128,25 @@ const head = [
 ]
 
 async function tryAll(choice: Choice, assets: string): Promise<readonly (readonly string[])[]> {
-  const chosen = faults.filter(({ name }) => choice.names.length === 0 || choice.names.includes(name))
+  const isChosen = ({ name }: Named): boolean => choice.names.length === 0 || choice.names.includes(name)
   const rows: (readonly string[])[] = []
-  if (chosen.length > 0) {
-    await using stage = await openStage(assets)
-    const seen = await measureTwoAnswerers(stage)
-    const doubt = doubtOf(seen)
-    console.log(`two answerers on purpose: overlap ${seen.overlapMs.toFixed(0)} ms seen`)
-    if (doubt !== undefined) throw new Error(`Cannot trust the instrument: ${doubt}`)
-    let segment: 'control' | 'lan' = 'lan'
-    for (const fault of chosen.toSorted((a, b) => Number(a.gossip === 'control') - Number(b.gossip === 'control'))) {
+  await using stage = await openStage(assets)
+  const seen = await measureTwoAnswerers(stage)
+  const doubt = doubtOf(seen)
+  console.log(`two answerers on purpose: overlap ${seen.overlapMs.toFixed(0)} ms seen`)
+  if (doubt !== undefined) throw new Error(`Cannot trust the instrument: ${doubt}`)
+  for (const segment of ['lan', 'control'] as const) {
+    const chosen = faults.filter((fault) => isChosen(fault) && (fault.gossip ?? 'lan') === segment)
+    if (segment === 'control' && chosen.length > 0) await stage.gossipOn(segment)
+    for (const fault of chosen) {
       const lack = fault.lack?.()
-      if (lack !== undefined) {
-        console.log(`${fault.name}: left out: ${lack}`)
-        continue
-      }
-      const wanted = fault.gossip ?? 'lan'
-      if (wanted !== segment) await stage.gossipOn(segment = wanted)
-      rows.push(rowOf(await tryFault(fault, stage, choice)))
+      if (lack !== undefined) console.log(`${fault.name}: left out: ${lack}`)
+      else rows.push(rowOf(await tryFault(fault, stage, choice, (watch) => strikeOnce(fault, stage, watch))))
     }
   }
-  if (choice.names.length === 0 || choice.names.includes(crowd.name)) {
-    rows.push(rowOf({ ...await crowd.run(assets, choice), fault: crowd }))
-  }
-  return rows
+  if (!isChosen(crowd)) return rows
+  await using hundred = await openCrowd(stage)
+  return [...rows, rowOf(await tryFault(crowd, stage, choice, hundred.strike))]
 }
 
 const choice = parseArguments(process.argv.slice(2))
