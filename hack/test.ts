@@ -32,6 +32,9 @@ const swarms = [/^src\/sim\/.*swarm.*\.test\.ts$/]
 const unitCapMs = 60_000
 const swarmCapMs = 600_000
 const privilegedCapMs = 240_000
+/** Many trials on one stage. */
+const slow = [/^e2e\/fault\/fault\.test\.ts$/]
+const slowCapMs = 480_000
 /** Time to clean up that a suite gets after SIGTERM. */
 const graceMs = 5_000
 
@@ -113,6 +116,7 @@ function findSuites(choice: readonly string[]): { unit: Suite[]; alone: Suite[] 
   const isAlone = (name: string): boolean => privileged.some((pattern) => pattern.test(name))
   const isSwarm = (name: string): boolean => swarms.some((pattern) => pattern.test(name))
   const capOf = (name: string): number =>
+    slow.some((pattern) => pattern.test(name)) ? slowCapMs :
     isAlone(name) ? privilegedCapMs : isSwarm(name) ? swarmCapMs : unitCapMs
   const suite = (runtime: Suite['runtime'], name: string, command: readonly string[]): Suite =>
     ({ runtime, name, command, capMs: capOf(name) })

@@ -9,7 +9,9 @@ const answerers = ['client', 'stranger'] as const
 /** Two kernels have one address for two seconds. */
 export async function measureTwoAnswerers({ rig, host }: Stage): Promise<Verdict> {
   const set = async (verb: 'add' | 'del'): Promise<void> => {
-    for (const name of answerers) await host(name).execOk(['ip', 'address', verb, `${spare}/32`, 'dev', 'eth0'])
+    for (const name of answerers) {
+      await host(name).execOk(['ip', 'address', verb, `${spare}/32`, 'dev', 'eth0'])
+    }
   }
   await using instruments = await openInstruments({ lab: rig.lab, addresses: [spare], called: spare })
   const fromMs = wallMs()
@@ -23,5 +25,6 @@ export async function measureTwoAnswerers({ rig, host }: Stage): Promise<Verdict
 
 /** Why the instrument cannot be trusted; undefined = it sees two answerers. */
 export function doubtOf({ overlapMs }: Verdict): string | undefined {
-  return overlapMs > answerMs / 2 ? undefined : `of two answerers for ${answerMs} ms it saw ${overlapMs.toFixed(0)} ms`
+  if (overlapMs > answerMs / 2) return undefined
+  return `of two answerers for ${answerMs} ms it saw ${overlapMs.toFixed(0)} ms`
 }

@@ -20,8 +20,9 @@ const capMs = 15_000
 const restMs = 1_500
 
 export const crowd: Omit<Fault, 'strike'> = {
-  name: 'crowd', about: 'SIGKILL of a node with 100 of 1,001 addresses; mute = until the last of them is announced',
-  peer: '', bounds: { moves: [1, 1], overlapMs: 0 },
+  name: 'crowd', peer: '',
+  about: 'SIGKILL of a node with 100 of 1,001 addresses; mute = until the last of them is announced',
+  bounds: { moves: [1, 1], overlapMs: 0 },
 }
 
 export interface Crowd extends AsyncDisposable {
@@ -36,7 +37,9 @@ export async function openCrowd(stage: Stage): Promise<Crowd> {
     ...nodes.map((name) => node(name, { 'kubernetes.io/hostname': name })),
     pool('few', [`${few[0]}-${few.at(-1)}`], { autoAssign: false }),
     pool('many', ['2001:db8:1::1:0/112'], { autoAssign: false }),
-    advertisement('many', { ipAddressPools: ['many'], nodeSelectors: selectors(nodes.filter((name) => name !== victim)) }),
+    advertisement('many', {
+      ipAddressPools: ['many'], nodeSelectors: selectors(nodes.filter((name) => name !== victim)),
+    }),
     advertisement('few', { ipAddressPools: ['few'], nodeSelectors: selectors([victim]) }),
   )
   const endpoints = nodes.map((name) => ({ node: name }))

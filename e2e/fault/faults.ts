@@ -3,7 +3,8 @@ import { writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import type { Bounds, Fault, Struck } from './fault.ts'
 import {
-  blockGossip, clockFile, clockLack, cutLinks, freeze, type Hurt, loseFrames, loseUplink, split, starve, steppedClock,
+  blockGossip, clockFile, clockLack, cutLinks, freeze, type Hurt, loseFrames, loseUplink, split, starve,
+  steppedClock,
 } from './hurt.ts'
 import { wallMs } from './instruments.ts'
 import { lasting, nodes, type Stage, vip } from './stage.ts'
@@ -83,9 +84,21 @@ const losses: readonly Fault[] = [
   },
 ]
 
+/** Gossip and beats are cut for so long; shorter than deaths take, or longer. */
+export function blockFor(ms: number): Fault {
+  return {
+    name: 'gossip-block', about: `port 7946 is blocked for ${ms / 1_000} s, the segment is whole`,
+    peer: '3 answerers for 18.2 s', bounds: stays,
+    strike: async (stage) => {
+      await endure(blockGossip(stage), ms, 2 * restMs)
+    },
+  }
+}
+
 const quiet: readonly Fault[] = [
   {
-    name: 'return', about: 'the node of the last owner comes back', peer: 'takes the address back', bounds: stays,
+    name: 'return', about: 'the node of the last owner comes back', peer: 'takes the address back',
+    bounds: stays,
     prepare: async (stage, owner) => {
       const killedMs = wallMs()
       await stage.stop(owner, 'SIGKILL')
@@ -97,13 +110,7 @@ const quiet: readonly Fault[] = [
       await lasting(2 * restMs)
     },
   },
-  {
-    name: 'gossip-block', about: 'port 7946 is blocked for 15 s, the segment is whole',
-    peer: '3 answerers for 18.2 s', bounds: stays,
-    strike: async (stage) => {
-      await endure(blockGossip(stage), 15_000, 2 * restMs)
-    },
-  },
+  blockFor(15_000),
   {
     name: 'api-down', about: 'the API server is gone for 8 s', peer: '', bounds: stays,
     strike: async (stage) => {
@@ -161,6 +168,9 @@ const planned: readonly Fault[] = [
   },
 ]
 
+/** The last defence is long enough ago for another (RFC 5227, DEFEND_INTERVAL). */
+const undisputed = (): Promise<void> => lasting(10_500)
+
 const shared: readonly Fault[] = [
   {
     name: 'split', about: 'the owner and a silent host are cut off for 8 s, then healed', peer: '',
@@ -194,6 +204,7 @@ const shared: readonly Fault[] = [
     name: 'foreign', about: 'a foreign host takes the address for 4 s', peer: '',
     // Until its first frame, and one defence in 10 s (RFC 5227 section 2.4).
     bounds: { moves: [0, 0], overlapMs: handedMs },
+    prepare: undisputed,
     strike: async (stage) => {
       const stranger = stage.host('stranger')
       await stranger.execOk(['ip', 'address', 'add', `${vip}/32`, 'dev', 'eth0'])
@@ -208,6 +219,7 @@ const shared: readonly Fault[] = [
   {
     name: 'stray', about: 'a foreign host announces the address once', peer: '',
     bounds: { moves: [0, 0], overlapMs: handedMs },
+    prepare: undisputed,
     strike: async (stage) => {
       const shouter = join(import.meta.dirname, 'shouter.ts')
       await stage.host('stranger').execOk([process.execPath, shouter, vip], { capMs: 20_000 })

@@ -141,7 +141,8 @@ const fakeLibraries = ['x86_64', 'aarch64'].map((arch) =>
 
 /** Why no process can be given a wall clock of its own here; undefined = it can. */
 export function clockLack(): string | undefined {
-  return fakeLibraries.some((path) => existsSync(path)) ? undefined : 'faketime is missing (apt-get install faketime)'
+  const isThere = fakeLibraries.some((path) => existsSync(path))
+  return isThere ? undefined : 'faketime is missing (apt-get install faketime)'
 }
 
 /** What steps the clock of the one process that follows it: `+5m`. */

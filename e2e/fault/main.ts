@@ -78,8 +78,8 @@ async function tryFault(
 function tell(fault: Named, n: number, outcome: Outcome, isVoid: boolean): void {
   const { darkMs, muteMs, overlapMs, moves, failures, frames, owners, broken } = outcome
   console.log(
-    `${fault.name} ${n}: dark ${darkMs.toFixed(0)} mute ${muteMs.toFixed(0)} overlap ${overlapMs.toFixed(1)} ` +
-    `moves ${moves} (${owners.join('>')}) failed ${failures} frames ${frames}` +
+    `${fault.name} ${n}: dark ${darkMs.toFixed(0)} mute ${muteMs.toFixed(0)} ` +
+    `overlap ${overlapMs.toFixed(1)} moves ${moves} (${owners.join('>')}) failed ${failures} frames ${frames}` +
     `${isVoid ? ' VOID' : ''}${broken.length === 0 ? '' : ` BROKEN: ${broken.join('; ')}`}`,
   )
 }
@@ -92,7 +92,8 @@ function keep(fault: Named, n: number, stage: Stage, sinceMs: number): void {
   const frames = stage.instruments.frames(sinceMs, wallMs()).map((frame) => ({
     atMs: frame.atMs,
     text: `${new Date(frame.atMs).toISOString()} ${stage.nodeOf(frame.source)} ` +
-      `${frame.isReply ? 'says' : 'asks'} ${frame.sender} at ${stage.nodeOf(frame.senderMac)} to ${frame.target}`,
+      `${frame.isReply ? 'says' : 'asks'} ${frame.sender} at ${stage.nodeOf(frame.senderMac)} ` +
+      `to ${frame.target}`,
   }))
   const lines = nodes.flatMap((node) => stage.log(node, sinceMs).map((line) => ({
     atMs: Date.parse(String(line['ts'])), text: `${String(line['ts'])} LOG ${node} ${JSON.stringify(line)}`,
@@ -124,7 +125,8 @@ function rowOf({ fault, outcomes, voids, shownVoids, errors }: Row): readonly st
 }
 
 const head = [
-  'fault', 'trials', 'void', 'dark ms', 'failed', 'mute ms', 'overlap ms', 'moves', 'frames', 'verdict', 'MetalLB',
+  'fault', 'trials', 'void', 'dark ms', 'failed', 'mute ms', 'overlap ms', 'moves', 'frames', 'verdict',
+  'MetalLB',
 ]
 
 async function tryAll(choice: Choice, assets: string): Promise<readonly (readonly string[])[]> {
@@ -160,7 +162,9 @@ if (typeof choice === 'string') {
   console.log(`Node.js ${process.version}, Linux ${release()} ${arch()}, ${cpus().length} processors`)
   const rows = await tryAll(choice, assets.folder)
   printTable('Faults: least / median / most. Dark = no new TCP connection, mute = no voice', [head, ...rows])
-  for (const { name, about } of [...faults, crowd]) if (rows.some(([row]) => row === name)) console.log(`${name}: ${about}`)
+  for (const { name, about } of [...faults, crowd]) {
+    if (rows.some(([row]) => row === name)) console.log(`${name}: ${about}`)
+  }
   console.log(`\nDone in ${((performance.now() - begun) / 1_000).toFixed(0)} s`)
   if (rows.some((row) => row[9] !== 'held')) process.exitCode = 1
 }

@@ -113,7 +113,8 @@ function describeStage(rig: Rig, instruments: Instruments): Omit<Stage, typeof S
     speakers.delete(node)
     await role?.child.stop(signal)
   }
-  const seen: Stage['seen'] = async (node) => readSeen(node, await roleOf(speakers, node).page('/status?format=json'))
+  const seen: Stage['seen'] = async (node) =>
+    readSeen(node, await roleOf(speakers, node).page('/status?format=json'))
   const nodeOf = (mac: string): string =>
     [...nodes, 'client', 'stranger'].find((name) => rig.lab.host(name).mac('eth0') === mac) ?? mac
   return {
