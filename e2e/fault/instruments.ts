@@ -64,7 +64,7 @@ export async function openInstruments(measured: Measured): Promise<Instruments> 
   const frames: ArpFrame[] = []
   return {
     frames: (fromMs, toMs) => {
-      frames.push(...reader.read())
+      for (const frame of reader.read()) frames.push(frame)
       return frames.filter(({ atMs }) => atMs >= fromMs && atMs <= toMs)
     },
     calls: (fromMs, toMs) => callsOf(caller, fromMs, toMs),
