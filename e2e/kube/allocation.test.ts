@@ -243,6 +243,21 @@ check('whoever waits gets what is released: by deletion, and by another type', a
   await rig.kubectl('delete', 'service', 'first', 'third')
 })
 
+check('a pool for namespaces with a label is used once the namespace has it', async () => {
+  await rig.apply(pool('team', ['192.168.1.225/32'], {
+    serviceAllocation: { priority: 1, namespaceSelectors: [{ matchLabels: { team: 'blue' } }] },
+  }))
+  await rig.apply(service('blue', {}, { 'metallb.io/address-pool': 'team' }))
+  await rig.serviceWhen('blue', 'is refused', (now) => conditionOf(now) === 'False poolNotForService')
+  await rig.kubectl('label', 'namespace', 'default', 'team=blue')
+  await rig.serviceWhen('blue', 'is served', hasAddresses('192.168.1.225'))
+  await rig.kubectl('label', 'namespace', 'default', 'team-')
+  await rig.serviceWhen('blue', 'loses it', (now) =>
+    ingressOf(now).length === 0 && conditionOf(now) === 'False poolNotForService')
+  assert.equal((await eventsWith('blue', 'ClearAssignment')).length, 1)
+  await rig.kubectl('delete', 'service', 'blue')
+})
+
 check('a change of the requested address moves the Service, with its events', async () => {
   await rig.apply(service('mover', {}, ask('192.168.1.246')))
   await rig.serviceWhen('mover', 'has one', hasAddresses('192.168.1.246'))

@@ -119,7 +119,7 @@ export async function runController(
   const parts = createParts({
     options, namespace, log, metrics, feed, writer, leader, identity, ownWriter, wall: clock.wall,
   })
-  const { state, allocation } = parts
+  const { state, allocation, conditions } = parts
   const loop = createLoop(
     async () => turn(parts, memory, () => loop.mark()),
     (error) => log.error('turn failed', { error: describeError(error) }),
@@ -127,7 +127,9 @@ export async function runController(
   )
   const takeOffice = async (): Promise<void> => {
     memory.isFresh = false
+    memory.savedGood = undefined
     allocation.forget()
+    conditions.forget()
     writer.clear()
     if (!leader.isLeading()) return
     await feed.refreshServices()
