@@ -8,7 +8,9 @@ import { setTimeout as sleep } from 'node:timers/promises'
 /** What happens to a request in place of being passed on. */
 export type Fault =
   /** The server is never asked. */
-  | { readonly kind: 'answer'; readonly status: number; readonly retryAfter?: number; readonly body?: unknown }
+  | {
+    readonly kind: 'answer'; readonly status: number; readonly retryAfter?: number; readonly body?: unknown
+  }
   /** The server is asked and does it; its answer is lost with the connection. */
   | { readonly kind: 'lose' }
   /** No answer, and the connection stays open. */

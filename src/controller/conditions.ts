@@ -32,6 +32,8 @@ export interface ConditionsTurn {
 export interface Conditions {
   /** Queues what is due; returns the instant of the next that is not yet, if any. */
   turn(turn: ConditionsTurn): Millis | undefined
+  /** Leading ended: what was queued has not been written. */
+  forget(): void
 }
 
 interface Pending {
@@ -42,7 +44,7 @@ interface Pending {
 
 export function createConditions(options: ConditionsOptions): Conditions {
   const pending = new Map<string, Pending>()
-  return { turn: (turn) => takeTurn(options, pending, turn) }
+  return { turn: (turn) => takeTurn(options, pending, turn), forget: () => pending.clear() }
 }
 
 function takeTurn(
