@@ -145,7 +145,7 @@ async function serve(state: State, from: IncomingMessage, to: ServerResponse): P
     return answer(to, fault)
   }
   if (fault?.kind === 'delay') await sleep(fault.ms)
-  const reply = await ask(state.options, from, body)
+  const reply = await ask(state.options, from, to, body)
   if (fault?.kind === 'lose') {
     await readAll(reply)
     note(0)
@@ -153,8 +153,6 @@ async function serve(state: State, from: IncomingMessage, to: ServerResponse): P
     return
   }
   note(reply.statusCode ?? 0)
-  // A client that goes ends the watch behind it too.
-  to.on('close', () => reply.destroy())
   to.writeHead(reply.statusCode ?? 502, reply.headers)
   to.flushHeaders()
   await pass(reply, to, fault, () => from.socket.destroy())
@@ -172,7 +170,7 @@ function answer(to: ServerResponse, fault: Extract<Fault, { kind: 'answer' }>): 
 }
 
 function ask(
-  { target, certificate }: ProxyOptions, from: IncomingMessage, body: Buffer,
+  { target, certificate }: ProxyOptions, from: IncomingMessage, to: ServerResponse, body: Buffer,
 ): Promise<IncomingMessage> {
   const { host: _, connection: __, ...headers } = from.headers
   return new Promise((resolve, reject) => {
@@ -180,7 +178,8 @@ function ask(
       method: from.method ?? 'GET', headers, ca: certificate,
     }, resolve)
     asked.on('error', reject)
-    from.socket.on('close', () => asked.destroy())
+    // A client that goes ends the watch behind it too.
+    to.on('close', () => asked.destroy())
     asked.end(body)
   })
 }
