@@ -126,6 +126,7 @@ const reasons: Readonly<Record<string, readonly string[]>> = {
   'src/ipam/model.ts': ['Refusal', 'Release', 'Ignored'],
   'src/l2/model.ts': ['Silence', 'Drop'],
   'src/plan/held.ts': ['Unheld'],
+  'src/plan/withdrawal.ts': ['Withdrawal'],
 }
 
 interface File {

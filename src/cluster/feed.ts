@@ -23,6 +23,8 @@ export interface Feed extends Disposable {
   readonly pools: ReadonlyMap<string, ConfigObject>
   readonly states: ReadonlyMap<string, LiveState>
   readonly l2Statuses: ReadonlyMap<string, LiveL2Status>
+  /** False: their kind is not installed, so nobody can write one. */
+  readonly hasL2Statuses: boolean
   /** Objects that the configuration is read from, sorted by kind and name. */
   configObjects(): readonly Fields[]
   /** The text of the ConfigMap that keeps the last good configuration. */
@@ -94,6 +96,9 @@ export function openFeed(options: FeedOptions): Feed {
     },
     get l2Statuses() {
       return l2Statuses.items
+    },
+    get hasL2Statuses() {
+      return l2Statuses.isServed
     },
     configObjects: () => [
       ...configs.flatMap(({ items }) => sorted(items).map(({ object }) => object)),

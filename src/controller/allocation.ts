@@ -97,14 +97,21 @@ function turn(options: AllocationOptions, memory: Memory, snapshot: Snapshot): D
     ignoreExcludeLabel: options.ignoreExcludeLabel,
   })
   const held = new Map<string, Held>()
+  const judged = new Set<string>()
   for (const verdict of decision.verdicts) {
     const live = services.get(verdict.service)
+    judged.add(verdict.service)
     if (live === undefined) continue
     if (verdict.kind === 'assigned' || verdict.kind === 'kept') {
       held.set(verdict.service, { uid: live.uid, addresses: verdict.addresses })
     }
     queueStatus(options, memory, verdict, live)
     tell(options, memory, verdict, live)
+  }
+  for (const [key, live] of services) {
+    // Its type changed while nobody looked: the server has emptied the status, not the annotation.
+    const isLeftOver = live.pool !== undefined && !judged.has(key)
+    if (isLeftOver) queueStatus(options, memory, leftOver(key), live)
   }
   for (const map of [memory.told, memory.wishes, memory.spent]) {
     for (const key of map.keys()) if (!services.has(key)) map.delete(key)
@@ -119,6 +126,10 @@ function turn(options: AllocationOptions, memory: Memory, snapshot: Snapshot): D
   logChanges(log, compareRows(memory.rows, rows).filter(({ kind }) => kind !== 'silent'))
   memory.rows = rows
   return decision
+}
+
+function leftOver(service: string): Verdict {
+  return { kind: 'released', service, reason: 'notLoadBalancer', dropped: [] }
 }
 
 function worldOf({ config, services, nodes, endpoints }: Snapshot): World {

@@ -17,21 +17,22 @@ const words = (input: Partial<Parameters<typeof planCondition>[0]>): string => {
 const cases: { it: string; input: Partial<Parameters<typeof planCondition>[0]>; want: string }[] = [
   { it: 'announced, and its speaker says so',
     input: { row: row({ announcements: onA }), confirmations: [{ node: 'a', interfaces: ['eth0'] }] },
-    want: 'True Announced 192.0.2.1 is announced from node "a" on eth0' },
+    want: 'True announced 192.0.2.1 is announced from node "a" on eth0' },
   { it: 'chosen, but the speaker does not say so', input: { row: row({ announcements: onA }) },
-    want: 'False SpeakerAbsent 192.0.2.1 is not announced: node "a": no speaker runs on it, or it does ' +
-      'not answer' },
+    want: 'False speakerAbsent 192.0.2.1 is not announced: node "a": no speaker runs on it, or it does ' +
+      'not answer (speakerAbsent)' },
   { it: 'silent, with a reason for each node', input: { row: row({ silent: [
     { address: '192.0.2.1', node: 'a', reason: 'noPrefix' },
     { address: '192.0.2.1', node: 'b', reason: 'nodeExcluded' },
     { address: '192.0.2.1', node: 'c', reason: 'noPrefix' },
   ] }) },
-    want: 'False NoPrefix 192.0.2.1 is not announced: nodes "a", "c": none of its interfaces has a ' +
-      'connected prefix that covers the address; node "b": the label ' +
-      'node.kubernetes.io/exclude-from-external-load-balancers excludes it' },
+    want: 'False noPrefix 192.0.2.1 is not announced: nodes "a", "c": none of its interfaces has a ' +
+      'connected prefix that covers the address (noPrefix); node "b": the label ' +
+      'node.kubernetes.io/exclude-from-external-load-balancers excludes it (nodeExcluded)' },
   { it: 'silent everywhere for one reason',
     input: { row: row({ silent: [{ address: '192.0.2.1', node: null, reason: 'noEndpoints' }] }) },
-    want: 'False NoEndpoints 192.0.2.1 is not announced: no endpoint of the Service can serve' },
+    want: 'False noEndpoints 192.0.2.1 is not announced: no endpoint of the Service can serve ' +
+      '(noEndpoints)' },
   { it: 'half of a pair',
     input: {
       row: row({
@@ -40,20 +41,28 @@ const cases: { it: string; input: Partial<Parameters<typeof planCondition>[0]>; 
       }),
       confirmations: [{ node: 'a', interfaces: [] }],
     },
-    want: 'False NoL2Advertisement 192.0.2.1 is announced from node "a"; 2001:db8::1 is not announced: no ' +
-      'L2Advertisement selects its pool' },
+    want: 'False noL2Advertisement 192.0.2.1 is announced from node "a"; 2001:db8::1 is not announced: no ' +
+      'L2Advertisement selects its pool (noL2Advertisement)' },
   { it: 'refused',
     input: { row: row({ verdict: 'refused', reason: 'noPool', message: 'no pool is configured' }) },
-    want: 'False NoPool no address: no pool is configured' },
+    want: 'False noPool no address: no pool is configured' },
   { it: 'refused beside a bad edit',
     input: { row: row({ verdict: 'refused', reason: 'noPool', message: 'no pool' }), isStale: true },
-    want: 'False ConfigurationStale no address: no pool; the configuration in the cluster is refused (see ' +
-      'configurationstates), so an older one is in force' },
+    want: 'False configurationStale no address: no pool; the configuration in the cluster is refused (see ' +
+      'configurationstates) and not in force' },
+  { it: 'a bad edit is not why no endpoint serves', input: { isStale: true, row: row({
+    silent: [{ address: '192.0.2.1', node: null, reason: 'noEndpoints' }],
+  }) },
+    want: 'False noEndpoints 192.0.2.1 is not announced: no endpoint of the Service can serve ' +
+      '(noEndpoints)' },
+  { it: 'where speakers cannot say so, the plan is believed',
+    input: { row: row({ announcements: onA }), confirmations: undefined },
+    want: 'True announced 192.0.2.1 is announced from node "a" on eth0' },
   { it: 'a bad edit does not concern what is announced',
     input: {
       row: row({ announcements: onA }), confirmations: [{ node: 'a', interfaces: [] }], isStale: true,
     },
-    want: 'True Announced 192.0.2.1 is announced from node "a"' },
+    want: 'True announced 192.0.2.1 is announced from node "a"' },
   { it: 'of another class', want: '', input: { row: row({ verdict: 'ignored', reason: 'otherClass' }) } },
   { it: 'no LoadBalancer any more', want: '',
     input: { row: row({ verdict: 'released', reason: 'notLoadBalancer' }) } },

@@ -1,6 +1,6 @@
 /** Decides what the condition `arpeggio.io/Announced` of a Service says. */
 import type { ServiceRow, SilenceRow } from '../plan/report.ts'
-import { conditionReason, describeSilence } from '../plan/why.ts'
+import { describeSilence, isConfigured, mainReason } from '../plan/why.ts'
 
 export interface ConditionText {
   readonly status: 'True' | 'False'
@@ -17,7 +17,8 @@ export interface Confirmation {
 
 export interface ConditionInput {
   readonly row: ServiceRow
-  readonly confirmations: readonly Confirmation[]
+  /** undefined = speakers cannot say so here (their resource is not installed): they are believed. */
+  readonly confirmations: readonly Confirmation[] | undefined
   /** The configuration in the cluster is refused; an older one, or none, is in force. */
   readonly isStale: boolean
 }
@@ -29,28 +30,30 @@ export function planCondition({ row, confirmations, isStale }: ConditionInput): 
     case 'ignored':
       return undefined
     case 'refused':
-      return isStale
-        ? stale(`no address: ${row.message}`)
-        : { status: 'False', reason: conditionReason(row.reason), message: `no address: ${row.message}` }
+      return notAnnounced(row.reason, `no address: ${row.message}`, isStale)
     case 'assigned':
     case 'kept': {
       const silent = silentRows(row, confirmations)
       const message = [...new Set([...announcedTexts(row, confirmations), ...silentTexts(silent)])].join('; ')
-      const [first] = silent
-      if (first === undefined) return { status: 'True', reason: 'Announced', message }
-      return isStale ? stale(message) : { status: 'False', reason: conditionReason(first.reason), message }
+      const reason = mainReason(silent)
+      if (reason === undefined) return { status: 'True', reason: 'announced', message }
+      return notAnnounced(reason, message, isStale)
     }
   }
 }
 
-function stale(message: string): ConditionText {
-  const why = 'the configuration in the cluster is refused (see configurationstates), so an older ' +
-    'one is in force'
-  return { status: 'False', reason: conditionReason('configurationStale'), message: `${message}; ${why}` }
+/** Where a refused configuration may be the cause, that is the reason; the message has both. */
+function notAnnounced(reason: string, message: string, isStale: boolean): ConditionText {
+  if (!isStale || !isConfigured(reason)) return { status: 'False', reason, message }
+  const why = 'the configuration in the cluster is refused (see configurationstates) and not in force'
+  return { status: 'False', reason: 'configurationStale', message: `${message}; ${why}` }
 }
 
 /** Planned silence, and addresses whose chosen node does not say that it announces. */
-function silentRows(row: ServiceRow, confirmations: readonly Confirmation[]): readonly SilenceRow[] {
+function silentRows(
+  row: ServiceRow, confirmations: ConditionInput['confirmations'],
+): readonly SilenceRow[] {
+  if (confirmations === undefined) return row.silent
   const confirmed = new Set(confirmations.map(({ node }) => node))
   const missing = row.announcements.filter(({ node }) => !confirmed.has(node))
   return [
@@ -59,9 +62,13 @@ function silentRows(row: ServiceRow, confirmations: readonly Confirmation[]): re
   ]
 }
 
-function announcedTexts(row: ServiceRow, confirmations: readonly Confirmation[]): readonly string[] {
-  return row.announcements.flatMap(({ address, node }) => {
-    const confirmation = confirmations.find((one) => one.node === node)
+function announcedTexts(
+  row: ServiceRow, confirmations: ConditionInput['confirmations'],
+): readonly string[] {
+  return row.announcements.flatMap(({ address, node, interfaces }) => {
+    const confirmation = confirmations === undefined
+      ? { interfaces: interfaces.filter((name) => name !== '*') }
+      : confirmations.find((one) => one.node === node)
     if (confirmation === undefined) return []
     const on = confirmation.interfaces.length === 0 ? '' : ` on ${confirmation.interfaces.join(', ')}`
     return [`${address} is announced from node "${node}"${on}`]

@@ -24,7 +24,8 @@ export interface ConditionsOptions {
 export interface ConditionsTurn {
   readonly rows: readonly ServiceRow[]
   readonly services: ReadonlyMap<string, LiveService>
-  readonly statuses: Iterable<LiveL2Status>
+  /** undefined = the cluster has no such kind: nobody can confirm anything. */
+  readonly statuses: Iterable<LiveL2Status> | undefined
   readonly isStale: boolean
   readonly now: Millis
 }
@@ -50,17 +51,17 @@ export function createConditions(options: ConditionsOptions): Conditions {
 function takeTurn(
   options: ConditionsOptions, pending: Map<string, Pending>, turn: ConditionsTurn,
 ): Millis | undefined {
-  const { rows, services, isStale, now } = turn
-  const confirmations = confirmationsOf(turn.statuses)
+  const { services, isStale, now } = turn
+  const rows = new Map(turn.rows.map((row) => [`${row.namespace}/${row.name}`, row]))
+  const confirmed = turn.statuses === undefined ? undefined : confirmationsOf(turn.statuses)
   const reasons = new Map<string, number>()
-  const seen = new Set<string>()
   let nextMs: Millis | undefined
-  for (const row of rows) {
-    const key = `${row.namespace}/${row.name}`
-    const live = services.get(key)
-    if (live === undefined) continue
-    seen.add(key)
-    const wanted = planCondition({ row, confirmations: confirmations.get(key) ?? [], isStale })
+  for (const [key, live] of services) {
+    const row = rows.get(key)
+    // Without a row it is no LoadBalancer any more: what we said of it goes.
+    const wanted = row === undefined
+      ? undefined
+      : planCondition({ row, confirmations: confirmed && (confirmed.get(key) ?? []), isStale })
     if (wanted?.status === 'False') reasons.set(wanted.reason, (reasons.get(wanted.reason) ?? 0) + 1)
     if (isWritten(live, wanted)) {
       pending.delete(key)
@@ -70,7 +71,7 @@ function takeTurn(
     if (dueMs > now) nextMs = Math.min(nextMs ?? dueMs, dueMs)
     else queue(options, pending, live, wanted)
   }
-  for (const key of pending.keys()) if (!seen.has(key)) pending.delete(key)
+  for (const key of pending.keys()) if (!services.has(key)) pending.delete(key)
   options.metrics.setSilent(reasons)
   return nextMs
 }

@@ -17,6 +17,7 @@ import { readVersion } from '../kube/server.ts'
 import type { Log } from '../log.ts'
 import { createLoop } from '../loop.ts'
 import { createMetrics, type Metrics } from '../metrics.ts'
+import { type ServiceRow, unreadRows } from '../plan/report.ts'
 import { poolUsage } from '../ipam/usage.ts'
 import { version } from '../version.ts'
 import { type Allocation, createAllocation, type Snapshot } from './allocation.ts'
@@ -172,7 +173,7 @@ async function knowsIPMode(api: Api): Promise<boolean> {
 }
 
 function turn(parts: Parts, memory: Memory, again: () => void): void {
-  const { feed, intake, leader, namespace, writer, allocation, conditions } = parts
+  const { feed, intake, leader, namespace, writer, allocation } = parts
   if (!feed.isSynced) return
   intake.take(feed.configObjects(), feed.lastGood())
   // Several replicas would each take it for its own Pod's, forever.
@@ -183,7 +184,10 @@ function turn(parts: Parts, memory: Memory, again: () => void): void {
   }
   if (!leader.isLeading() || !memory.isFresh) return
   const { config } = intake
-  if (config === undefined) return
+  if (config === undefined) {
+    tellConditions(parts, memory, unreadRows(feed.services, parts.options.loadBalancerClass), again)
+    return
+  }
   saveGood(parts, memory)
   const snapshot: Snapshot = {
     config, services: feed.services, nodes: feed.nodes(), endpoints: feed.endpoints(),
@@ -191,9 +195,16 @@ function turn(parts: Parts, memory: Memory, again: () => void): void {
   }
   const decision = allocation.turn(snapshot)
   syncPools(writer, feed.pools, poolUsage(config, decision.verdicts), namespace)
+  tellConditions(parts, memory, allocation.rows, again)
+}
+
+function tellConditions(
+  { conditions, feed, intake }: Parts, memory: Memory, rows: readonly ServiceRow[], again: () => void,
+): void {
   const now = performance.now()
   const nextMs = conditions.turn({
-    rows: allocation.rows, services: feed.services, statuses: feed.l2Statuses.values(),
+    rows, services: feed.services,
+    statuses: feed.hasL2Statuses ? feed.l2Statuses.values() : undefined,
     isStale: intake.problems.length > 0, now,
   })
   clearTimeout(memory.timer)

@@ -28,6 +28,8 @@ export interface Reflector<T> extends Disposable {
   readonly items: ReadonlyMap<string, T>
   /** The first list is complete, or the server does not know the kind. */
   readonly isSynced: boolean
+  /** False: the server does not know the kind (no such CRD). */
+  readonly isServed: boolean
   /** Why there is no news at present: `connection refused`; undefined = following. */
   readonly trouble: string | undefined
   /** Lists again, so that everything written before this call is seen; settles when it is. */
@@ -84,6 +86,9 @@ export function openReflector<T>(
     },
     get isSynced() {
       return state.isSynced
+    },
+    get isServed() {
+      return state.deniedAtMs === undefined
     },
     get trouble() {
       return state.trouble

@@ -34,10 +34,12 @@ for (const { it, before, after, want } of cases) {
   test(`compareRows: ${it}`, () => assert.equal(compareRows(before, after), want))
 }
 
-const announcement = (text: string, interfaces: Announcement['interfaces']): Announcement => {
+const announcement = (
+  text: string, interfaces: Announcement['interfaces'], ...services: string[]
+): Announcement => {
   const address = parseAddress(text)
   if (address === undefined) throw new Error(text)
-  return { address, text, interfaces, services: ['default/web'] }
+  return { address, text, interfaces, services: services.length === 0 ? ['default/web'] : services }
 }
 
 test('compareAnnouncements: started, moved to other interfaces, withdrawn', () => {
@@ -50,6 +52,15 @@ test('compareAnnouncements: started, moved to other interfaces, withdrawn', () =
     { kind: 'announced', ip: '192.0.2.2', services, interfaces: ['eth1'] },
     { kind: 'announced', ip: '192.0.2.4', services, interfaces: ['*'] },
     { kind: 'withdrawn', ip: '192.0.2.3', services },
+  ])
+})
+
+test('compareAnnouncements: who comes to a shared address, and who leaves it, is news', () => {
+  const before = [announcement('192.0.2.1', 'all', 'default/dns-tcp', 'default/web')]
+  const after = [announcement('192.0.2.1', 'all', 'default/dns-udp', 'default/web')]
+  assert.equal(compareAnnouncements(before, after), [
+    { kind: 'withdrawn', ip: '192.0.2.1', services: ['default/dns-tcp'] },
+    { kind: 'announced', ip: '192.0.2.1', services: ['default/dns-udp'], interfaces: ['*'] },
   ])
 })
 

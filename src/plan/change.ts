@@ -13,7 +13,9 @@ export type Change =
       readonly reason: string }
   | { readonly kind: 'announced'; readonly ip: string; readonly services: readonly string[]
       readonly interfaces: readonly string[] }
-  | { readonly kind: 'withdrawn'; readonly ip: string; readonly services: readonly string[] }
+  | { readonly kind: 'withdrawn'; readonly ip: string; readonly services: readonly string[]
+      /** Why, where it is known. */
+      readonly reason?: string }
 
 /** Changes of verdicts from `before` to `after`, in the order of `after`, gone Services last. */
 export function compareRows(
@@ -53,7 +55,10 @@ function changesOf(row: ServiceRow, was: ServiceRow | undefined): Change[] {
   return changes
 }
 
-/** Addresses that this node starts or stops announcing. */
+/**
+ * Addresses that this node starts or stops announcing, and for whom: also a Service that comes to
+ * an address that is shared already, or leaves one that others keep.
+ */
 export function compareAnnouncements(
   before: readonly Announcement[], after: readonly Announcement[],
 ): readonly Change[] {
@@ -62,14 +67,21 @@ export function compareAnnouncements(
   for (const { text, services, interfaces } of after) {
     const was = old.get(text)
     old.delete(text)
-    if (was !== undefined && String(was.interfaces) === String(interfaces)) continue
+    const isSame = was !== undefined && String(was.interfaces) === String(interfaces)
+    const news = isSame ? without(services, was.services) : services
+    const gone = was === undefined ? [] : without(was.services, services)
     const names = interfaces === 'all' ? ['*'] : interfaces
-    changes.push({ kind: 'announced', ip: text, services, interfaces: names })
+    if (gone.length > 0) changes.push({ kind: 'withdrawn', ip: text, services: gone })
+    if (news.length > 0) changes.push({ kind: 'announced', ip: text, services: news, interfaces: names })
   }
   for (const { text, services } of old.values()) {
     changes.push({ kind: 'withdrawn', ip: text, services })
   }
   return changes
+}
+
+function without(all: readonly string[], some: readonly string[]): readonly string[] {
+  return all.filter((one) => !some.includes(one))
 }
 
 function keyOf(row: ServiceRow): string {

@@ -1,4 +1,5 @@
 /** Turns a decision into the rows that `plan -o json` and `/status` show: a frozen format. */
+import type { Intent } from '../config/model.ts'
 import type { Verdict } from '../ipam/model.ts'
 import type { Silence } from '../l2/model.ts'
 import type { AnnouncementPlan, Placed, Silent } from '../l2/plan.ts'
@@ -61,6 +62,27 @@ export function heldRows(held: HeldPlan, announcements: AnnouncementPlan): reado
     announcements: announcementRows(placed.get(key) ?? []),
     silent: silenceRows(silent.get(key) ?? []),
   }))
+}
+
+/** Rows where no configuration was ever good: nothing is assigned, nothing taken, nothing announced. */
+export function unreadRows(
+  services: ReadonlyMap<string, { readonly intent: Intent }>, loadBalancerClass: string,
+): readonly ServiceRow[] {
+  const ours = [...services.values()].filter(({ intent }) =>
+    intent.isLoadBalancer && (intent.loadBalancerClass ?? '') === loadBalancerClass
+  )
+  return ours.map(({ intent }) => {
+    const addresses = intent.held.map(formatAddress)
+    const hasNone = addresses.length === 0
+    return {
+      namespace: intent.namespace, name: intent.name,
+      verdict: hasNone ? 'refused' : 'kept',
+      reason: hasNone ? 'configurationStale' : '',
+      message: hasNone ? 'no configuration was ever accepted' : '',
+      pool: null, addresses, announcements: [],
+      silent: addresses.map((address) => ({ address, node: null, reason: 'configurationStale' })),
+    }
+  })
 }
 
 /** Whether a row is bad news: refused, or an address that nobody announces. */

@@ -1,7 +1,7 @@
 /** Sentences about silence: nodes with one reason stand together, many are counted. */
 import { test } from 'uvu'
 import * as assert from 'uvu/assert'
-import { conditionReason, describeSilence, type Reason } from './why.ts'
+import { describeSilence, isConfigured, mainReason, type Reason } from './why.ts'
 
 const noCarrier = (node: string): Reason => ({ node, reason: 'noCarrier' })
 
@@ -13,9 +13,22 @@ test('many nodes with one reason: eight are named, the rest is counted', () => {
 
 test('a speaker with an older configuration is named as such', () => {
   const text = describeSilence('192.0.2.1', [{ node: 'a', reason: 'configurationStale' }])
-  const want = 'its configuration is stale: the present one was refused'
+  const want = 'its configuration is stale: the present one was refused (configurationStale)'
   assert.is(text, `192.0.2.1 is not announced: node "a": ${want}`)
-  assert.is(conditionReason('configurationStale'), 'ConfigurationStale')
+})
+
+test('one word for all nodes: the reason of most, the first among equals', () => {
+  const excluded: Reason = { node: 'x', reason: 'nodeExcluded' }
+  assert.is(mainReason([excluded, noCarrier('a'), noCarrier('b')]), 'noCarrier')
+  assert.is(mainReason([excluded, noCarrier('a')]), 'nodeExcluded')
+  assert.is(mainReason([]), undefined)
+})
+
+test('a refused configuration may be why nothing is advertised, not why no endpoint serves', () => {
+  assert.is(isConfigured('noL2Advertisement'), true)
+  assert.is(isConfigured('noPool'), true)
+  assert.is(isConfigured('noEndpoints'), false)
+  assert.is(isConfigured('portInUse'), false)
 })
 
 test.run()

@@ -1,4 +1,5 @@
 /** Why a Service is announced by nobody, in words: one table for log, events, conditions, metrics. */
+import type { Refusal } from '../ipam/model.ts'
 import type { Silence } from '../l2/model.ts'
 
 /** Each reason as the rest of a sentence that begins with a node, or with "no node announces it". */
@@ -33,8 +34,8 @@ export interface Reason {
 const maxNamed = 8
 
 /**
- * One sentence about one address: `192.0.2.1 is not announced: node "a": …; node "b": …`. Nodes
- * with the same reason are named together.
+ * One sentence about one address: `192.0.2.1 is not announced: node "a": … (noCarrier); node "b": …`.
+ * Nodes with the same reason are named together.
  */
 export function describeSilence(address: string, reasons: readonly Reason[]): string {
   const byReason = new Map<Silence, string[]>()
@@ -43,7 +44,9 @@ export function describeSilence(address: string, reasons: readonly Reason[]): st
     if (node !== null) nodes.push(`"${node}"`)
     byReason.set(reason, nodes)
   }
-  const parts = [...byReason].map(([reason, nodes]) => `${nameNodes(nodes)}${silenceTexts[reason]}`)
+  const parts = [...byReason].map(([reason, nodes]) =>
+    `${nameNodes(nodes)}${silenceTexts[reason]} (${reason})`
+  )
   return `${address} is not announced: ${parts.join('; ')}`
 }
 
@@ -54,7 +57,23 @@ function nameNodes(nodes: readonly string[]): string {
   return `${nodes.length === 1 ? 'node' : 'nodes'} ${named}${more}: `
 }
 
-/** A reason as the API server wants reasons of conditions: `noEndpoints` is `NoEndpoints`. */
-export function conditionReason(reason: string): string {
-  return reason.slice(0, 1).toUpperCase() + reason.slice(1)
+/** The reason of most rows, the first among equals: what one word for all nodes is. */
+export function mainReason(rows: readonly Reason[]): Silence | undefined {
+  const counts = new Map<Silence, number>()
+  for (const { reason } of rows) counts.set(reason, (counts.get(reason) ?? 0) + 1)
+  const [most] = [...counts].toSorted(([, a], [, b]) => b - a)
+  return most?.[0]
+}
+
+/** Reasons that another configuration, perhaps the refused one, would end. */
+const configured: ReadonlySet<Silence | Refusal> = new Set<Silence | Refusal>([
+  'noL2Advertisement', 'noServiceMatch', 'noNodeMatch', 'nodeNotSelected', 'interfaceMissing',
+  'sharedIPWithServiceSelector', 'noPrefix',
+  'noPool', 'noAutoPool', 'poolExhausted', 'unknownPool', 'poolNotForService', 'addressNotInPool',
+  'addressesInTwoPools', 'addressNotInRequestedPool', 'addressExcluded', 'configurationStale',
+])
+
+/** Whether a refused configuration may be why: then the reason to show is that it was refused. */
+export function isConfigured(reason: string): boolean {
+  return [...configured].some((one) => one === reason)
 }

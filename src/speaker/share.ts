@@ -7,8 +7,7 @@ import { type PodIdentity, syncState } from '../cluster/state.ts'
 import type { Config } from '../config/model.ts'
 import type { SpeakerOptions } from '../config/role-options.ts'
 import { logChanges } from '../journal.ts'
-import type { Recorder } from '../kube/events.ts'
-import type { LiveService } from '../kube/live.ts'
+import type { Happening, Recorder } from '../kube/events.ts'
 import type { Writer } from '../kube/writer.ts'
 import { isUsable } from '../l2/eligible.ts'
 import { encodeLinks } from '../l2/facts.ts'
@@ -18,8 +17,10 @@ import { type AnnouncementPlan, planAnnouncements } from '../l2/plan.ts'
 import type { Log } from '../log.ts'
 import type { Metrics } from '../metrics.ts'
 import { type Change, compareAnnouncements } from '../plan/change.ts'
+import { planFailures } from '../plan/failure.ts'
 import { type HeldPlan, planHeld } from '../plan/held.ts'
 import { type ServiceRow, heldRows } from '../plan/report.ts'
+import { planWithdrawal } from '../plan/withdrawal.ts'
 import type { Spoken, Statuses } from './statuses.ts'
 
 export interface ShareParts {
@@ -47,6 +48,8 @@ export interface ShareView {
 
 export interface Share {
   turn(): void
+  /** Withdraws everything, says so, and announces nothing any more. */
+  stop(): void
   /** A whole turn has been performed. */
   isSettled(): boolean
   view(): ShareView
@@ -54,6 +57,9 @@ export interface Share {
 
 interface Memory {
   isSettled: boolean
+  isStopped: boolean
+  /** Addresses told of that the interfaces keep silent: `namespace/name address`. */
+  failures: ReadonlySet<string>
   announcements: readonly Announcement[]
   held: HeldPlan
   plan: AnnouncementPlan
@@ -61,11 +67,22 @@ interface Memory {
 
 export function createShare(parts: ShareParts): Share {
   const memory: Memory = {
-    isSettled: false, announcements: [], held: { holdings: [], unheld: [] },
+    isSettled: false, isStopped: false, failures: new Set(), announcements: [],
+    held: { holdings: [], unheld: [] },
     plan: { placed: [], silent: [] },
   }
   return {
-    turn: () => turn(parts, memory),
+    turn: () => {
+      if (!memory.isStopped) turn(parts, memory)
+    },
+    stop: () => {
+      memory.isStopped = true
+      parts.announcer.announce([])
+      const changes = compareAnnouncements(memory.announcements, [])
+      logChanges(parts.log, changes.map((change) => ({ ...change, reason: 'stopping' })))
+      parts.metrics.setAnnounced([])
+      memory.announcements = []
+    },
     isSettled: () => memory.isSettled,
     view: () => ({
       rows: heldRows(memory.held, memory.plan), announcements: memory.announcements,
@@ -81,7 +98,11 @@ function turn(parts: ShareParts, memory: Memory): void {
   intake.take(feed.configObjects(), feed.lastGood())
   tellState(parts)
   const { config } = intake
-  if (config === undefined) return
+  if (config === undefined) {
+    // Nothing good was ever read: there is nothing to apply, and status says why.
+    memory.isSettled = true
+    return
+  }
   const services = [...feed.services.values()].map((live) => live.intent)
   const held = planHeld(config, services.toSorted(compareKeys), parts.options.loadBalancerClass)
   const plan = planAnnouncements({
@@ -140,39 +161,58 @@ function namedInterfaces(config: Config | undefined): ReadonlySet<string> {
 function publish(parts: ShareParts, memory: Memory, announcements: readonly Announcement[]): void {
   const { log, metrics, feed, statuses, options, links } = parts
   const changes = compareAnnouncements(memory.announcements, announcements)
-  logChanges(log, changes)
+  logChanges(log, changes.flatMap((change) => withReasons(parts, memory, change)))
   metrics.setAnnounced(announcements.flatMap(({ text, services }) =>
     services.map((service) => ({ service, node: options.nodeName, ip: text }))
   ))
+  // One event a Service, however many addresses it has.
+  const news = changes.flatMap((change) => change.kind === 'announced' ? change.services : [])
+  for (const service of new Set(news)) {
+    const message = `announcing from node "${options.nodeName}" with protocol "layer2"`
+    tell(parts, service, { type: 'Normal', reason: 'nodeAssigned', message })
+  }
+  tellFailures(parts, memory)
   const known = new Set(links.current().map(({ name }) => name))
-  for (const change of changes) tellChange(parts, change, known)
   const spoken = new Map<string, Spoken>()
   for (const { services, interfaces } of announcements) {
     const names = interfaces === 'all' ? [] : interfaces.filter((name) => known.has(name)).toSorted()
-    if (interfaces !== 'all' && names.length === 0) continue // announced nowhere: not claimed
     for (const service of services) {
       if (!spoken.has(service)) spoken.set(service, { service, interfaces: names })
     }
   }
-  statuses?.sync(feed.l2Statuses.values(), spoken)
+  if (feed.hasL2Statuses) statuses?.sync(feed.l2Statuses.values(), spoken)
 }
 
-function tellChange(parts: ShareParts, change: Change, known: ReadonlySet<string>): void {
-  if (change.kind !== 'announced') return
-  const { recorder, feed, options } = parts
-  const isNowhere = !change.interfaces.includes('*') &&
-    !change.interfaces.some((name) => known.has(name))
-  for (const key of change.services) {
-    const live: LiveService | undefined = feed.services.get(key)
-    if (live === undefined) continue
-    const subject = { namespace: live.intent.namespace, name: live.intent.name, uid: live.uid }
-    if (isNowhere) {
-      const message = `the interfaces specified by LB IP "${change.ip}" doesn't exist in assigned ` +
-        `node "${options.nodeName}" with protocol "layer2"`
-      recorder.record(subject, { type: 'Warning', reason: 'announceFailed', message })
-    } else {
-      const message = `announcing from node "${options.nodeName}" with protocol "layer2"`
-      recorder.record(subject, { type: 'Normal', reason: 'nodeAssigned', message })
-    }
+/** A withdrawal says why, Service by Service. */
+function withReasons(parts: ShareParts, memory: Memory, change: Change): readonly Change[] {
+  if (change.kind !== 'withdrawn') return [change]
+  const { ip } = change
+  return change.services.map((key) => ({
+    kind: 'withdrawn', ip, services: [key],
+    reason: planWithdrawal({
+      service: parts.feed.services.get(key)?.intent, key, ip, held: memory.held, plan: memory.plan,
+      node: parts.options.nodeName,
+    }),
+  }))
+}
+
+/** An address that no node has the interface for: one of them says so, once. */
+function tellFailures(parts: ShareParts, memory: Memory): void {
+  const { nodeName } = parts.options
+  const failures = planFailures(memory.plan, nodeName)
+  const keys = new Map(failures.map((failure) => [`${failure.service} ${failure.ip}`, failure]))
+  for (const [key, { service, ip }] of keys) {
+    if (memory.failures.has(key)) continue
+    const message = `the interfaces specified by LB IP "${ip}" doesn't exist in assigned ` +
+      `node "${nodeName}" with protocol "layer2"`
+    tell(parts, service, { type: 'Warning', reason: 'announceFailed', message })
   }
+  memory.failures = new Set(keys.keys())
+}
+
+function tell({ recorder, feed }: ShareParts, key: string, happening: Happening): void {
+  const live = feed.services.get(key)
+  if (live === undefined) return
+  const { namespace, name } = live.intent
+  recorder.record({ namespace, name, uid: live.uid }, happening)
 }

@@ -81,11 +81,12 @@ export async function runSpeaker(
   closing.defer(() => clearInterval(timer))
   // Announcing goes before writing: the Pod is only needed as an owner.
   parts.owner = await whenAnswered(log, stopped, () => readPod(api, namespace, options.podName))
-  parts.statuses = createStatuses({ writer, namespace, node, owner: parts.owner })
+  parts.statuses = createStatuses({
+    writer, namespace, node, owner: parts.owner, again: () => loop.mark(),
+  })
   loop.mark()
   await stopped
-  await loop.idle()
-  announcer.announce([])
+  share.stop()
   log.info('speaker stopped', { node })
 }
 

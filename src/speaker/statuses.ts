@@ -12,6 +12,8 @@ export interface StatusesOptions {
   readonly node: string
   /** Our Pod: with it the objects go. */
   readonly owner: PodIdentity | undefined
+  /** Asks for another turn: a write was refused. */
+  readonly again: () => void
 }
 
 /** What one Service's object shall say. */
@@ -60,6 +62,8 @@ export interface Statuses {
 
 /** A step taken is not taken again for so long: the watch has to show its effect first. */
 const patienceMs = 5_000
+/** What was refused is tried again after this time. */
+const retryMs = 1_000
 
 export function createStatuses(options: StatusesOptions): Statuses {
   const takenAtMs = new Map<string, number>()
@@ -74,7 +78,12 @@ export function createStatuses(options: StatusesOptions): Statuses {
       for (const [key, step] of steps) {
         if (takenAtMs.has(key)) continue
         takenAtMs.set(key, now)
-        queue(options, step, key, () => void takenAtMs.delete(key))
+        queue(options, step, key, () => {
+          setTimeout(() => {
+            takenAtMs.delete(key)
+            options.again()
+          }, retryMs).unref()
+        })
       }
     },
   }
@@ -102,7 +111,7 @@ function queue(
   const { writer, namespace, node, owner } = options
   const path = `${groupPath}/namespaces/${namespace}/servicel2statuses`
   const settled = ({ status }: { status: number }): void => {
-    if (status >= 300 && status !== 404) failed()
+    if (status >= 300) failed()
   }
   const put = (make: Parameters<Writer['put']>[0]['make']): void =>
     writer.put({ key: `l2status/${key}`, rank: 0, make, settled })

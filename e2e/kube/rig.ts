@@ -1,0 +1,206 @@
+/** A cluster without kubelets: a real API server, the roles as processes in lab hosts, a client. */
+import { mkdir, readFile, writeFile } from 'node:fs/promises'
+import { join } from 'node:path'
+import { type Child, until } from '../lab/command.ts'
+import { type Host, type Lab, lan, openLab } from '../lab/lab.ts'
+import { arpeggio } from '../lab/program.ts'
+import { at, type Fields, listAt, namespace, node, pod, textAt } from './objects.ts'
+import { type KubeServer, openServer } from './server.ts'
+
+/** A machine that other suites load may take its time: waits here are for order, not for speed. */
+export const waitMs = 15_000
+const kubectlCapMs = 60_000
+
+export interface RigOptions {
+  /** From `findAssets(serverPrograms)`. */
+  readonly assets: string
+  /** Names of nodes, each a host with a leg on the LAN; none = the controller alone is tested. */
+  readonly nodes?: readonly string[]
+  /** False: the resource definitions come later, or never. */
+  readonly hasCrds?: boolean
+}
+
+/** A role that runs. Disposing sends SIGTERM. */
+export interface Role extends AsyncDisposable {
+  readonly child: Child
+  /** Its log lines so far, parsed. */
+  log(): readonly Fields[]
+  /** A page of its HTTP port. */
+  page(path: string): Promise<string>
+  /** Value of each series of `/metrics` by its text: `name{label="value"}`. */
+  metrics(): Promise<ReadonlyMap<string, number>>
+}
+
+export interface Rig extends AsyncDisposable {
+  readonly lab: Lab
+  readonly server: KubeServer
+  readonly client: Host
+  /** `kubectl apply` of these objects. */
+  apply(...objects: readonly Fields[]): Promise<void>
+  applyFile(path: string): Promise<void>
+  kubectl(...args: readonly string[]): Promise<string>
+  /** An object or a list as it is now, asked for by its path; undefined = 404. */
+  read(path: string): Promise<unknown>
+  /** The Service `default/NAME`. */
+  service(name: string): Promise<unknown>
+  /** The Service, once `holds` is true of it. */
+  serviceWhen(name: string, what: string, holds: (service: unknown) => boolean): Promise<unknown>
+  /** Events about the Service `default/NAME`, read with kubectl: `TYPE REASON COMPONENT ×COUNT MESSAGE`. */
+  events(name: string): Promise<readonly string[]>
+  /** Hardware addresses that answer for an IPv4 address when the client asks by broadcast, `times` times. */
+  answers(address: string, times?: number): Promise<ReadonlySet<string>>
+  startController(...args: readonly string[]): Promise<Role>
+  /** Makes the Pod as well, where there is none. */
+  startSpeaker(on: string, ...args: readonly string[]): Promise<Role>
+  installCrds(): Promise<void>
+}
+
+const base = join(import.meta.dirname, '../../deploy/base')
+const control = '198.51.100'
+const apiAddress = `${control}.1`
+
+/** Builds it; nothing of the program runs yet. Needs root. */
+export async function openRig(options: RigOptions): Promise<Rig> {
+  const { nodes = [], hasCrds = true } = options
+  await using closing = new AsyncDisposableStack()
+  const legs = nodes.map((name, i) =>
+    [name, { lan: lan(11 + i), control: [`${control}.${11 + i}/24`] }] as const
+  )
+  const lab = closing.use(await openLab({
+    hosts: {
+      api: { control: [`${apiAddress}/24`] }, ...Object.fromEntries(legs), client: { lan: lan(30) },
+    },
+  }))
+  const api = lab.host('api')
+  const within = ['ip', 'netns', 'exec', api.namespace]
+  const server = closing.use(await openServer({ assets: options.assets, address: apiAddress, within }))
+  const rig = describeRig(lab, server)
+  await rig.kubectl('apply', ...['namespace', 'accounts', 'controller-rbac', 'speaker-rbac', 'config',
+    'controller'].flatMap((name) => ['-f', join(base, `${name}.yaml`)]))
+  if (hasCrds) await rig.installCrds()
+  const made = [...nodes.map((name) => node(name)), pod('controller-0', 'controller')]
+  await rig.apply(...made)
+  await Promise.all((['controller', 'speaker'] as const).map((role) => writeAccount(rig, role)))
+  const owned = closing.move()
+  return { ...rig, [Symbol.asyncDispose]: () => owned.disposeAsync() }
+}
+
+function describeRig(lab: Lab, server: KubeServer): Omit<Rig, typeof Symbol.asyncDispose> {
+  const api = lab.host('api')
+  const kubectl: Rig['kubectl'] = (...args) => server.kubectlOk(args)
+  const apply: Rig['apply'] = async (...items) => {
+    const list = JSON.stringify({ apiVersion: 'v1', kind: 'List', items })
+    await server.kubectlOk(['apply', '-f', '-'], { stdin: list, capMs: kubectlCapMs })
+  }
+  const read: Rig['read'] = async (path) => {
+    const text = await api.execOk([
+      'curl', '-sSk', '-H', `authorization: Bearer ${server.tokenOf('admin')}`, `${server.url}${path}`,
+    ])
+    const value: unknown = JSON.parse(text)
+    return at(value, 'code') === 404 ? undefined : value
+  }
+  const readService: Rig['service'] = (name) => read(`/api/v1/namespaces/default/services/${name}`)
+  const start = async (host: Host, role: 'controller' | 'speaker', words: readonly string[]): Promise<Role> => {
+    const child = host.spawn(['env', ...environmentOf(lab, server, role), ...words])
+    const running = describeRole(host, child)
+    await until(`${role} on "${host.name}" is ready`, async () => {
+      if (!child.isRunning()) throw new Error(`It ended early: ${child.lines.join('\n')}`)
+      return (await host.exec(['curl', '-sf', 'http://127.0.0.1:17472/readyz'])).code === 0
+    }, waitMs)
+    return running
+  }
+  return {
+    lab, server, client: lab.host('client'), kubectl, apply, read,
+    applyFile: async (path) => void await kubectl('apply', '-f', path),
+    service: readService,
+    serviceWhen: (name, what, holds) =>
+      until(`${name}: ${what}`, async () => {
+        const now = await readService(name)
+        return holds(now) && now
+      }, waitMs),
+    events: async (name) => {
+      const args = ['get', 'events', '-o', 'json', '--field-selector', `involvedObject.name=${name}`]
+      const list: unknown = JSON.parse(await kubectl(...args))
+      return listAt(list, 'items').map((event) =>
+        `${textAt(event, 'type')} ${textAt(event, 'reason')} ${textAt(event, 'source', 'component')} ` +
+        `×${String(at(event, 'count'))} ${textAt(event, 'message')}`
+      )
+    },
+    answers: async (address, times = 1) => {
+      const { stdout } = await lab.host('client').exec([
+        'arping', '-b', '-c', String(times), '-w', String(times + 1), '-I', 'eth0', address,
+      ], { capMs: waitMs })
+      return new Set([...stdout.matchAll(/\[([0-9A-Fa-f:]{17})\]/g)].map(([, mac = '']) => mac.toLowerCase()))
+    },
+    startController: (...args) =>
+      start(api, 'controller', [
+        'METALLB_POD_NAME=controller-0', 'METALLB_ML_SECRET_NAME=memberlist', 'METALLB_DEPLOYMENT=controller',
+        ...arpeggio, 'controller', ...args,
+      ]),
+    startSpeaker: async (on, ...args) => {
+      const name = `speaker-${on}`
+      const path = `/api/v1/namespaces/${namespace}/pods/${name}`
+      if (await read(path) === undefined) await apply(pod(name, 'speaker', on))
+      const status = JSON.stringify({ status: { phase: 'Running', podIP: `${control}.${lanNumber(lab, on)}` } })
+      await kubectl('patch', 'pod', name, '-n', namespace, '--subresource=status', '-p', status)
+      return start(lab.host(on), 'speaker', [
+        `METALLB_NODE_NAME=${on}`, `METALLB_POD_NAME=${name}`, ...arpeggio, 'speaker', ...args,
+      ])
+    },
+    installCrds: async () => {
+      await kubectl('apply', '--server-side', '-f', process.env['ARP_CRDS'] ?? join(base, 'crds.yaml'))
+      await kubectl('wait', '--for=condition=Established', '--timeout=30s', 'crd', '--all')
+    },
+  }
+}
+
+/** The host's number in its networks, which its hardware address tells: `api` is the first. */
+function lanNumber(lab: Lab, on: string): number {
+  return 9 + Number.parseInt(lab.host(on).mac('eth0').split(':')[4] ?? '', 16)
+}
+
+function describeRole(host: Host, child: Child): Role {
+  const page: Role['page'] = (path) => host.execOk(['curl', '-sS', `http://127.0.0.1:7472${path}`])
+  return {
+    child,
+    log: () => child.lines.filter((line) => line.startsWith('{')).map((line): Fields => JSON.parse(line)),
+    page,
+    metrics: async () => {
+      const lines = (await page('/metrics')).split('\n').filter((line) => /^[a-z]/.test(line))
+      return new Map(lines.map((line) => {
+        const space = line.lastIndexOf(' ')
+        return [line.slice(0, space), Number(line.slice(space + 1))] as const
+      }))
+    },
+    [Symbol.asyncDispose]: () => child[Symbol.asyncDispose](),
+  }
+}
+
+/** What the kubelet gives a Pod: the service account's folder, and where the server is. */
+function environmentOf(lab: Lab, server: KubeServer, role: string): readonly string[] {
+  const { hostname, port } = new URL(server.url)
+  return [
+    `KUBERNETES_SERVICE_HOST=${hostname}`, `KUBERNETES_SERVICE_PORT=${port}`,
+    `ARPEGGIO_SERVICE_ACCOUNT=${accountFolder(lab, role)}`, `METALLB_NAMESPACE=${namespace}`,
+  ]
+}
+
+function accountFolder(lab: Lab, role: string): string {
+  return join(lab.folder, `account-${role}`)
+}
+
+/** A token of the ServiceAccount itself: the role has the rights of deploy/base and no others. */
+async function writeAccount(
+  { lab, server, kubectl }: Pick<Rig, 'lab' | 'server' | 'kubectl'>, role: string,
+): Promise<void> {
+  const token = await kubectl('create', 'token', role, '-n', namespace, '--duration=1h')
+  const folder = accountFolder(lab, role)
+  await mkdir(folder)
+  const files = { token: token.trim(), 'ca.crt': server.ca, namespace }
+  for (const [name, text] of Object.entries(files)) await writeFile(join(folder, name), text)
+}
+
+/** A manifest's text, for suites that change it. */
+export function readManifest(path: string): Promise<string> {
+  return readFile(path, 'utf8')
+}
