@@ -177,7 +177,9 @@ function describeCrd(kind: KindName): Schema {
 function describeObject(kind: KindName): Schema {
   const { description, spec, status } = definitions[kind]
   const missing = spec?.missing === undefined ? {} : {
-    'x-kubernetes-validations': [{ rule: 'has(self.spec)', message: spec.missing.message }],
+    'x-kubernetes-validations': [
+      { rule: 'has(self.spec)', message: spec.missing.message, fieldPath: '.spec' },
+    ],
   }
   return {
     type: 'object',

@@ -56,10 +56,10 @@ const decimal = (n: string): string =>
 const network = (n: string): string => `cidr(${wide} + ${start} + '/' + ${decimal(n)})`
 const isAround = (n: string): string => `${network(n)}.containsIP(${wide} + ${end})`
 /** The length of the longest network around both, found bit by bit. */
-const common = `[0]${[64, 32, 16, 8, 4, 2, 1].map((step) =>
+const shared = `[0]${[64, 32, 16, 8, 4, 2, 1].map((step) =>
   `.map(n, ${isAround(`n + ${step}`)} ? n + ${step} : n)`).join('')}`
 /** The one whose first differing bit is 0 comes first: then that bit changes nothing. */
-const isOrdered = `ip(${start}) == ip(${end}) || ${common}` +
+const isOrdered = `ip(${start}) == ip(${end}) || ${shared}` +
   `.all(n, ${network('n')}.masked().ip() == ${network('n + 1')}.masked().ip())`
 
 /** \`rule\` where \`given\` holds; elsewhere another rule speaks. */
