@@ -1,9 +1,8 @@
 /** The administrator's hands in tests: plain requests and watches on a real API server. */
 import { Agent, request, type RequestOptions } from 'node:https'
 import type { IncomingMessage } from 'node:http'
+import { type Fields, textAt } from './objects.ts'
 import type { KubeServer } from './server.ts'
-
-export type Fields = Readonly<Record<string, unknown>>
 
 export interface Answer {
   readonly status: number
@@ -19,26 +18,8 @@ export interface Admin extends Disposable {
   watch(path: string, onEvent: (event: Fields) => void, onEnd: () => void): () => void
 }
 
-export function isFields(value: unknown): value is Fields {
+function isFields(value: unknown): value is Fields {
   return typeof value === 'object' && value !== null && !Array.isArray(value)
-}
-
-/** What stands at a path of names; undefined where there is none. */
-export function at(value: unknown, ...path: readonly (string | number)[]): unknown {
-  return path.reduce<unknown>((inner, name) =>
-    isFields(inner) ? inner[name] : Array.isArray(inner) ? inner[Number(name)] : undefined, value)
-}
-
-/** As text; '' where there is none. */
-export function textAt(value: unknown, ...path: readonly (string | number)[]): string {
-  const found = at(value, ...path)
-  return typeof found === 'string' ? found : ''
-}
-
-/** The elements of a list; none where there is no list. */
-export function listAt(value: unknown, ...path: readonly (string | number)[]): readonly unknown[] {
-  const found = at(value, ...path)
-  return Array.isArray(found) ? found : []
 }
 
 /** Eight connections, which is as fast as the server goes. */

@@ -1,5 +1,6 @@
 /** Watches the statuses of all Services from their first version on, and says what was ever wrong. */
-import { type Admin, at, type Fields, listAt, textAt } from './admin.ts'
+import type { Admin } from './admin.ts'
+import { at, type Fields, ingressOf, listAt, textAt } from './objects.ts'
 
 export interface History extends Disposable {
   /** Sentences about addresses that changed, went, or were given twice; none = all is well. */
@@ -30,8 +31,7 @@ export async function openHistory(admin: Admin, options: HistoryOptions = {}): P
     const uid = textAt(object, 'metadata', 'uid')
     versions += 1
     if (type === 'DELETED') return void lives.delete(key)
-    const ingress = listAt(object, 'status', 'loadBalancer', 'ingress')
-    const addresses = ingress.map((entry) => textAt(entry, 'ip'))
+    const addresses = ingressOf(object)
     const before = lives.get(key)
     lives.set(key, { uid, addresses })
     const version = textAt(object, 'metadata', 'resourceVersion')

@@ -9,8 +9,9 @@ import { type Admin, openAdmin } from './admin.ts'
 import { findAssets, testUnless } from './assets.ts'
 import { type Chance, openChance } from './chance.ts'
 import { type History, openHistory } from './history.ts'
+import { service } from './objects.ts'
 import {
-  installAccounts, installPool, loadBalancer, openReplica, type Replica, type ReplicaOptions,
+  installAccounts, installPool, openReplica, type Replica, type ReplicaOptions,
 } from './replica.ts'
 import { type KubeServer, openServer, serverPrograms } from './server.ts'
 
@@ -66,7 +67,7 @@ async function feed(run: Run): Promise<void> {
   while (run.created < Math.min(run.kills, run.killed + ahead)) {
     run.created += 1
     const name = `s-${String(run.created).padStart(3, '0')}`
-    await admin.must('POST', '/api/v1/namespaces/default/services', loadBalancer(name))
+    await admin.must('POST', '/api/v1/namespaces/default/services', service(name))
   }
 }
 
@@ -109,7 +110,7 @@ scenario('the history notices what must never happen', async () => {
     await admin.must('PATCH', path, { status: { loadBalancer: { ingress } } }, 'merge')
   }
   for (const name of ['a', 'b']) {
-    await admin.must('POST', '/api/v1/namespaces/default/services', loadBalancer(name))
+    await admin.must('POST', '/api/v1/namespaces/default/services', service(name))
   }
   await patch('a', '192.0.2.1')
   await patch('a', '192.0.2.2')

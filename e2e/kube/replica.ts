@@ -4,15 +4,14 @@ import { join } from 'node:path'
 import { type Child, openChild } from '../lab/command.ts'
 import { arpeggio } from '../lab/program.ts'
 import type { Admin } from './admin.ts'
+import { namespace } from './objects.ts'
 import { openProxy, type Proxy } from './proxy.ts'
 import { freePort, type KubeServer } from './server.ts'
 
-export const releaseNamespace = 'metallb-system'
-
 /** Makes the namespace and one pool, as the legacy ConfigMap: it needs no custom resource. */
 export async function installPool(admin: Admin, addresses: string): Promise<void> {
-  await admin.must('POST', '/api/v1/namespaces', { metadata: { name: releaseNamespace } })
-  await admin.must('POST', `/api/v1/namespaces/${releaseNamespace}/configmaps`, {
+  await admin.must('POST', '/api/v1/namespaces', { metadata: { name: namespace } })
+  await admin.must('POST', `/api/v1/namespaces/${namespace}/configmaps`, {
     metadata: { name: 'config' }, data: { config: poolText(addresses) },
   })
 }
@@ -59,23 +58,13 @@ export function openReplica(options: ReplicaOptions): Replica {
   mkdirSync(folder, { recursive: true })
   writeFileSync(join(folder, 'ca.crt'), server.ca)
   writeFileSync(join(folder, 'token'), token)
-  writeFileSync(join(folder, 'namespace'), releaseNamespace)
+  writeFileSync(join(folder, 'namespace'), namespace)
   const child = openChild([
     'env', 'KUBERNETES_SERVICE_HOST=127.0.0.1', `KUBERNETES_SERVICE_PORT=${port}`,
     `ARPEGGIO_SERVICE_ACCOUNT=${folder}`, `METALLB_POD_NAME=${name}`, ...before, ...program,
     'controller', '--http-port=0', '--health-probe-port=0', ...args,
   ])
   return { child, tokenFile: join(folder, 'token') }
-}
-
-/** A Service that waits for an address. */
-export function loadBalancer(name: string): unknown {
-  return {
-    apiVersion: 'v1', kind: 'Service', metadata: { name, namespace: 'default' },
-    spec: {
-      type: 'LoadBalancer', ports: [{ port: 80 }], allocateLoadBalancerNodePorts: false,
-    },
-  }
 }
 
 const base = join(import.meta.dirname, '../../deploy/base')
@@ -88,7 +77,7 @@ export async function installAccounts(
   await server.kubectlOk(['apply', ...files.flatMap((file) => ['-f', join(base, file)])])
   const tokens = new Map<string, string>()
   for (const role of roles) {
-    const token = await server.kubectlOk(['create', 'token', role, '-n', releaseNamespace])
+    const token = await server.kubectlOk(['create', 'token', role, '-n', namespace])
     tokens.set(role, token.trim())
   }
   return tokens

@@ -1,11 +1,11 @@
 /** One controller behind the proxy, with Services that hold addresses: where trouble is made. */
 import { until } from '../lab/command.ts'
-import { type Admin, listAt, openAdmin, textAt } from './admin.ts'
+import { type Admin, openAdmin } from './admin.ts'
 import { type History, openHistory } from './history.ts'
+import { listAt, namespace, service, textAt } from './objects.ts'
 import type { Proxy } from './proxy.ts'
 import {
-  installAccounts, installPool, loadBalancer, openProxyFor, openReplica, releaseNamespace,
-  type Replica,
+  installAccounts, installPool, openProxyFor, openReplica, type Replica,
 } from './replica.ts'
 import { type KubeServer, openServer } from './server.ts'
 
@@ -43,9 +43,9 @@ export async function openStage(assets: string): Promise<Stage> {
   await installAccounts(server, ['controller'])
   const history = stack.use(await openHistory(admin))
   const token = async (): Promise<string> =>
-    (await server.kubectlOk(['create', 'token', 'controller', '-n', releaseNamespace])).trim()
+    (await server.kubectlOk(['create', 'token', 'controller', '-n', namespace])).trim()
   const create = async (name: string): Promise<void> =>
-    void await admin.must('POST', '/api/v1/namespaces/default/services', loadBalancer(name))
+    void await admin.must('POST', '/api/v1/namespaces/default/services', service(name))
   const addressOf = (name: string): Promise<string> =>
     until(`"${name}" has an address`, () => history.now().get(`default/${name}`)?.[0], convergeCapMs)
   const open = async (name = 'controller-0', before: readonly string[] = []): Promise<Replica> => {
