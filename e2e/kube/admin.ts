@@ -14,7 +14,10 @@ export interface Admin extends Disposable {
   ask(method: string, path: string, body?: unknown, kind?: string): Promise<Answer>
   /** The same where it must succeed; the object. */
   must(method: string, path: string, body?: unknown, kind?: string): Promise<Fields>
-  /** Events of a watch, until the returned function is called; `onEnd` when it ends by itself. */
+  /**
+   * Events of a watch, until the returned function is called; `onEnd` when it ends. A refusal is an
+   * event `ERROR`.
+   */
   watch(path: string, onEvent: (event: Fields) => void, onEnd: () => void): () => void
 }
 
@@ -46,6 +49,11 @@ export function openAdmin(server: KubeServer): Admin {
     watch: (path, onEvent, onEnd) => {
       const options = { method: 'GET', headers, ca: server.ca }
       const asked = request(new URL(path, server.url), options, (reply) => {
+        reply.on('error', () => undefined)
+        if (reply.statusCode !== 200) {
+          onEvent({ type: 'ERROR' })
+          return void asked.destroy()
+        }
         let rest = ''
         reply.setEncoding('utf8')
         reply.on('data', (chunk: string) => {
@@ -53,10 +61,9 @@ export function openAdmin(server: KubeServer): Admin {
           rest = lines.pop() ?? ''
           for (const line of lines) onEvent(JSON.parse(line))
         })
-        reply.on('error', () => undefined)
-        reply.on('close', onEnd)
       })
-      asked.on('error', () => onEnd())
+      asked.on('error', () => undefined)
+      asked.on('close', onEnd)
       asked.end()
       return () => void asked.destroy()
     },

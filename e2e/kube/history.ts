@@ -9,6 +9,8 @@ export interface History extends Disposable {
   now(): ReadonlyMap<string, readonly string[]>
   /** Versions of Services seen. */
   readonly versions: number
+  /** How often versions in between could not be had: a server that has restarted has forgotten them. */
+  readonly holes: number
 }
 
 export interface HistoryOptions {
@@ -21,7 +23,7 @@ interface Life {
   addresses: readonly string[]
 }
 
-/** Everything before is known from the list; nothing between is missed, whatever the connection does. */
+/** Everything before is known from the list; of what is between, `holes` says what was missed. */
 export async function openHistory(admin: Admin, options: HistoryOptions = {}): Promise<History> {
   const lives = new Map<string, Life>()
   const faults: string[] = []
@@ -47,28 +49,36 @@ export async function openHistory(admin: Admin, options: HistoryOptions = {}): P
     }
   }
   let version = ''
+  let holes = -1
   let stop = (): void => undefined
   let isOver = false
-  const follow = (): void => {
-    if (isOver) return
-    stop = admin.watch(`/api/v1/services?watch=true&allowWatchBookmarks=true&resourceVersion=${version}`,
-      (event) => {
-        const { object, type } = event
-        version = textAt(object, 'metadata', 'resourceVersion') || version
-        if (type === 'ERROR') faults.push(`the history has a hole: ${JSON.stringify(object)}`)
-        else if (type !== 'BOOKMARK') take(String(type), object)
-      },
-      () => void setTimeout(follow, 100))
+  const list = async (): Promise<void> => {
+    const found: Fields = await admin.must('GET', '/api/v1/services')
+    for (const object of listAt(found, 'items')) take('ADDED', object)
+    version = String(at(found, 'metadata', 'resourceVersion'))
+    holes += 1
   }
-  const list: Fields = await admin.must('GET', '/api/v1/services')
-  for (const object of listAt(list, 'items')) take('ADDED', object)
-  version = String(at(list, 'metadata', 'resourceVersion'))
-  follow()
+  const follow = async (): Promise<void> => {
+    if (isOver) return
+    // Rejects while there is no server; then the next attempt lists.
+    if (version === '') await list().catch(() => undefined)
+    const path = `/api/v1/services?watch=true&allowWatchBookmarks=true&resourceVersion=${version}`
+    stop = admin.watch(path, (event) => {
+      const { object, type } = event
+      version = type === 'ERROR' ? '' : textAt(object, 'metadata', 'resourceVersion') || version
+      if (type !== 'ERROR' && type !== 'BOOKMARK') take(String(type), object)
+    }, () => void setTimeout(() => void follow(), 100))
+  }
+  await list()
+  void follow()
   return {
     faults,
     now: () => new Map([...lives].map(([key, { addresses }]) => [key, addresses])),
     get versions() {
       return versions
+    },
+    get holes() {
+      return holes
     },
     [Symbol.dispose]: () => {
       isOver = true

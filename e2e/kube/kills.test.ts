@@ -97,6 +97,7 @@ async function check(run: Run, name: string): Promise<void> {
   await until('every Service has an address', () => own().length === run.kills, settleCapMs)
   await replica.child.stop()
   assert.equal([run.created, new Set(own()).size, history.faults], [run.kills, run.kills, []])
+  assert.is(history.holes, 0)
   assert.ok(history.versions >= 2 * run.kills, `${history.versions} versions`)
 }
 

@@ -42,14 +42,19 @@ export async function openStage(assets: string): Promise<Stage> {
   const proxy = stack.use(await openProxyFor(server))
   await installAccounts(server, ['controller'])
   const history = stack.use(await openHistory(admin))
+  const controllers: Replica[] = []
   const token = async (): Promise<string> =>
     (await server.kubectlOk(['create', 'token', 'controller', '-n', namespace])).trim()
   const create = async (name: string): Promise<void> =>
     void await admin.must('POST', '/api/v1/namespaces/default/services', service(name))
   const addressOf = (name: string): Promise<string> =>
     until(`"${name}" has an address`, () => history.now().get(`default/${name}`)?.[0], convergeCapMs)
+      .catch((error: unknown) => {
+        throw new Error(controllers.at(-1)?.child.lines.slice(-20).join('\n') ?? '', { cause: error })
+      })
   const open = async (name = 'controller-0', before: readonly string[] = []): Promise<Replica> => {
     const replica = openReplica({ server, name, port: proxy.port, token: await token(), before })
+    controllers.push(replica)
     stack.defer(async () => void await replica.child.stop('SIGKILL'))
     return replica
   }

@@ -215,7 +215,8 @@ async function attempt(options: WriterOptions, entry: Entry): Promise<Outcome> {
       return { kind: 'trouble', why: describeReply(reply), waitMs: reply.retryAfterMs }
     }
     if (status === 401 || status === 403 || status === 500) {
-      if (entry.failures++ === 0) {
+      // A server that has just started denies everything for a moment: told the second time.
+      if (entry.failures++ === 1) {
         log.error('write refused', { key: entry.job.key, error: describeReply(reply) })
       }
       return { kind: 'refused', retry: status === 500 ? retry : refusedRetry }
