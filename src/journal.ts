@@ -19,7 +19,7 @@ export function logChanges(log: Log, changes: readonly Change[]): void {
         log.warn('not announced', { event: 'notAnnounced', ...fields })
         break
       case 'announced':
-        log.info('service has IP, announcing', { event: 'serviceAnnounced', ...fields })
+        log.info('service has IP, announcing as leader', { event: 'serviceAnnounced', ...fields })
         break
       case 'withdrawn':
         log.info('withdrawing service announcement', { event: 'serviceWithdrawn', ...fields })

@@ -1,5 +1,5 @@
 /** A cluster without kubelets: a real API server, the roles as processes in lab hosts, a client. */
-import { mkdir, readFile, writeFile } from 'node:fs/promises'
+import { mkdir, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { type Child, until } from '../lab/command.ts'
 import { type Host, type Lab, lan, openLab } from '../lab/lab.ts'
@@ -27,7 +27,7 @@ export interface Role extends AsyncDisposable {
   log(): readonly Fields[]
   /** A page of its HTTP port. */
   page(path: string): Promise<string>
-  /** Value of each series of `/metrics` by its text: `name{label="value"}`. */
+  /** Value of each series of `/metrics` by its text, labels sorted: `name{a="1",b="2"}`. */
   metrics(): Promise<ReadonlyMap<string, number>>
 }
 
@@ -100,7 +100,8 @@ function describeRig(lab: Lab, server: KubeServer): Omit<Rig, typeof Symbol.asyn
     return at(value, 'code') === 404 ? undefined : value
   }
   const readService: Rig['service'] = (name) => read(`/api/v1/namespaces/default/services/${name}`)
-  const start = async (host: Host, role: 'controller' | 'speaker', words: readonly string[]): Promise<Role> => {
+  type Name = 'controller' | 'speaker'
+  const start = async (host: Host, role: Name, words: readonly string[]): Promise<Role> => {
     const child = host.spawn(['env', ...environmentOf(lab, server, role), ...words])
     const running = describeRole(host, child)
     await until(`${role} on "${host.name}" is ready`, async () => {
@@ -141,14 +142,15 @@ function describeRig(lab: Lab, server: KubeServer): Omit<Rig, typeof Symbol.asyn
       const name = `speaker-${on}`
       const path = `/api/v1/namespaces/${namespace}/pods/${name}`
       if (await read(path) === undefined) await apply(pod(name, 'speaker', on))
-      const status = JSON.stringify({ status: { phase: 'Running', podIP: `${control}.${lanNumber(lab, on)}` } })
+      const podIP = `${control}.${lanNumber(lab, on)}`
+      const status = JSON.stringify({ status: { phase: 'Running', podIP } })
       await kubectl('patch', 'pod', name, '-n', namespace, '--subresource=status', '-p', status)
       return start(lab.host(on), 'speaker', [
         `METALLB_NODE_NAME=${on}`, `METALLB_POD_NAME=${name}`, ...arpeggio, 'speaker', ...args,
       ])
     },
     installCrds: async () => {
-      await kubectl('apply', '--server-side', '-f', process.env['ARP_CRDS'] ?? join(base, 'crds.yaml'))
+      await kubectl('apply', '--server-side', '-f', join(base, 'crds.yaml'))
       await kubectl('wait', '--for=condition=Established', '--timeout=30s', 'crd', '--all')
     },
   }
@@ -169,11 +171,17 @@ function describeRole(host: Host, child: Child): Role {
       const lines = (await page('/metrics')).split('\n').filter((line) => /^[a-z]/.test(line))
       return new Map(lines.map((line) => {
         const space = line.lastIndexOf(' ')
-        return [line.slice(0, space), Number(line.slice(space + 1))] as const
+        return [sortLabels(line.slice(0, space)), Number(line.slice(space + 1))] as const
       }))
     },
     [Symbol.asyncDispose]: () => child[Symbol.asyncDispose](),
   }
+}
+
+/** The order of labels means nothing. */
+function sortLabels(series: string): string {
+  const labels = [...series.matchAll(/\w+="[^"]*"/g)].map(([label]) => label).toSorted()
+  return labels.length === 0 ? series : `${series.slice(0, series.indexOf('{'))}{${labels.join(',')}}`
 }
 
 /** What the kubelet gives a Pod: the service account's folder, and where the server is. */
@@ -198,9 +206,4 @@ async function writeAccount(
   await mkdir(folder)
   const files = { token: token.trim(), 'ca.crt': server.ca, namespace }
   for (const [name, text] of Object.entries(files)) await writeFile(join(folder, name), text)
-}
-
-/** A manifest's text, for suites that change it. */
-export function readManifest(path: string): Promise<string> {
-  return readFile(path, 'utf8')
 }

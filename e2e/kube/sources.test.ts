@@ -32,7 +32,8 @@ async function stop(): Promise<void> {
 }
 
 function configMap(text: string): Fields {
-  return { apiVersion: 'v1', kind: 'ConfigMap', metadata: { name: 'config', namespace }, data: { config: text } }
+  const metadata = { name: 'config', namespace }
+  return { apiVersion: 'v1', kind: 'ConfigMap', metadata, data: { config: text } }
 }
 
 const legacy = (range: string): string => `
@@ -93,7 +94,7 @@ check('a ConfigMap pool that overlaps a CRD pool is ignored with a warning; its 
   const web = await rig.serviceWhen('web', 'has another pool', (now) => poolOf(now) === 'heir')
   assert.equal(ingressOf(web), ['192.168.1.240'])
   const warning = await until('it warns', () =>
-    controller.log().find((line) => line['msg'] === 'configuration warning' && line['reason'] === 'IgnoredPool'))
+    controller.log().find(({ msg, reason }) => msg === 'configuration warning' && reason === 'IgnoredPool'))
   assert.match(String(warning['message']), /"old".*"heir"|"heir".*"old"/)
   await stateIs('controller', 'Valid')
   await answeredByA('192.168.1.240')
@@ -141,9 +142,10 @@ check('where nothing good was ever read, Services say so and nothing is taken fr
   await rig.apply(configMap('address-pools: [{ name: half'))
   await start()
   await add('late')
-  await rig.serviceWhen('late', 'says why', (now) => conditionOf(now) === 'False configurationStale')
-  const web = await rig.serviceWhen('web', 'says why', (now) => conditionOf(now) === 'False configurationStale')
-  assert.match(conditionMessage(web), /^192\.168\.1\.240 is not announced: .*refused \(see configurationstates\)/)
+  const isStale = (now: unknown): boolean => conditionOf(now) === 'False configurationStale'
+  await rig.serviceWhen('late', 'says why', isStale)
+  const web = await rig.serviceWhen('web', 'says why', isStale)
+  assert.match(conditionMessage(web), /^192\.168\.1\.240 is not announced: .*refused \(see configurationst/)
   assert.equal(ingressOf(web), ['192.168.1.240'])
   assert.ok(controller.log().some((line) =>
     line['msg'] === 'configuration is missing, MetalLB will not function'))

@@ -169,7 +169,8 @@ const cases: readonly Case[] = [
       members: members('a', 'b'),
       holdings: [holding('192.168.1.240'), holding('2001:db8::1', service('web'), 'six')],
     },
-    want: ['192.168.1.240 on a all', '2001:db8::1 silent b unitElsewhere'] },
+    want: ['192.168.1.240 on a all', '2001:db8::1 silent a nodeNotSelected',
+      '2001:db8::1 silent b unitElsewhere'] },
 ]
 for (const c of cases) {
   test(`planAnnouncements: ${c.it}`, () => assert.equal(run(c), c.want))

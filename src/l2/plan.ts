@@ -186,9 +186,8 @@ function union(
 /** A demand that bids but was not met: no node can announce it together with its unit. */
 function reasonsOf(demand: Demand): Silent[] {
   const { holding } = demand
-  const reasons = demand.bids.length === 0
-    ? demand.silent
-    : demand.bids.map((bid) => ({ node: bid.node, reason: 'unitElsewhere' as const }))
+  const elsewhere = demand.bids.map((bid) => ({ node: bid.node, reason: 'unitElsewhere' as const }))
+  const reasons = [...demand.silent, ...elsewhere]
   return reasons.map(({ node, reason }) => ({
     address: holding.address,
     text: holding.text,

@@ -22,6 +22,9 @@ test('one word for all nodes: the reason of most, the first among equals', () =>
   assert.is(mainReason([excluded, noCarrier('a'), noCarrier('b')]), 'noCarrier')
   assert.is(mainReason([excluded, noCarrier('a')]), 'nodeExcluded')
   assert.is(mainReason([]), undefined)
+  const unselected = ['b', 'c'].map((node): Reason => ({ node, reason: 'nodeNotSelected' }))
+  assert.is(mainReason([excluded, ...unselected]), 'nodeExcluded')
+  assert.is(mainReason(unselected), 'nodeNotSelected')
 })
 
 test('a refused configuration may be why nothing is advertised, not why no endpoint serves', () => {

@@ -57,10 +57,16 @@ function nameNodes(nodes: readonly string[]): string {
   return `${nodes.length === 1 ? 'node' : 'nodes'} ${named}${more}: `
 }
 
-/** The reason of most rows, the first among equals: what one word for all nodes is. */
+/** What somebody decided, or what only follows from another reason: named last. */
+const lesser: ReadonlySet<Silence> = new Set<Silence>(['nodeNotSelected', 'unitElsewhere'])
+
+/** The reason of most nodes that could announce, the first among equals: one word for all. */
 export function mainReason(rows: readonly Reason[]): Silence | undefined {
+  const telling = rows.filter(({ reason }) => !lesser.has(reason))
   const counts = new Map<Silence, number>()
-  for (const { reason } of rows) counts.set(reason, (counts.get(reason) ?? 0) + 1)
+  for (const { reason } of telling.length > 0 ? telling : rows) {
+    counts.set(reason, (counts.get(reason) ?? 0) + 1)
+  }
   const [most] = [...counts].toSorted(([, a], [, b]) => b - a)
   return most?.[0]
 }
