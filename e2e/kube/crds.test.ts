@@ -23,6 +23,24 @@ test('the definitions are those of the program', async () => {
   assert.is((await run([join(root, 'hack/crds'), '--chek'])).code, 2)
 })
 
+/** What MetalLB leaves: peers that its webhook converts, in a definition that nobody applied. */
+const former = {
+  apiVersion: 'apiextensions.k8s.io/v1', kind: 'CustomResourceDefinition',
+  metadata: { name: 'bgppeers.metallb.io' },
+  spec: {
+    group: 'metallb.io', scope: 'Namespaced',
+    names: { kind: 'BGPPeer', listKind: 'BGPPeerList', plural: 'bgppeers', singular: 'bgppeer' },
+    conversion: { strategy: 'Webhook', webhook: {
+      clientConfig: { service: { namespace, name: 'metallb-webhook-service', path: '/convert' } },
+      conversionReviewVersions: ['v1beta1', 'v1beta2'],
+    } },
+    versions: ['v1beta1', 'v1beta2'].map((name) => ({
+      name, served: true, storage: name === 'v1beta2',
+      schema: { openAPIV3Schema: { type: 'object', 'x-kubernetes-preserve-unknown-fields': true } },
+    })),
+  },
+}
+
 const assets = await findAssets(serverPrograms)
 const lack = 'lack' in assets ? assets.lack : undefined
 const check = testUnless(lack, test)
@@ -33,6 +51,7 @@ async function openCluster(folder: string): Promise<KubeServer> {
   const opened = await openServer({ assets: folder })
   const crds = join(root, 'deploy/base/crds.yaml')
   await opened.kubectlOk(['create', 'namespace', namespace])
+  await opened.kubectlOk(['create', '-f', '-'], { stdin: JSON.stringify(former) })
   await opened.kubectlOk(['apply', '-f', crds])
   await opened.kubectlOk(['wait', '--for=condition=Established', '--timeout=60s', '-f', crds])
   return opened
@@ -43,6 +62,12 @@ function cluster(): KubeServer {
   if (server === undefined) throw new Error('No API server')
   return server
 }
+
+check('definitions of MetalLB are replaced in place, its webhook for conversion with them', async () => {
+  const path = '/apis/apiextensions.k8s.io/v1/customresourcedefinitions/bgppeers.metallb.io'
+  const { body } = await call(cluster(), 'GET', path)
+  assert.equal(at(body, 'spec', 'conversion'), { strategy: 'None' })
+})
 
 const plurals: Readonly<Record<string, string>> = {
   IPAddressPool: 'ipaddresspools', L2Advertisement: 'l2advertisements', BGPPeer: 'bgppeers',
@@ -169,7 +194,8 @@ check('every field that MetalLB knows comes back as it was sent', async () => {
   for (const [i, { version, kind, spec }] of [...own, ...foreign].entries()) {
     const name = `kept-${i}`
     const body = object(kind, name, { spec }, version)
-    assert.is((await call(cluster(), 'POST', pathOf(kind, '?fieldValidation=Strict', version), { body })).status, 201)
+    const sent = await call(cluster(), 'POST', pathOf(kind, '?fieldValidation=Strict', version), { body })
+    assert.is(sent.status, 201, kind)
     const { body: found } = await call(cluster(), 'GET', pathOf(kind, `/${name}`, version))
     assert.equal(at(found, 'spec'), spec, kind)
   }

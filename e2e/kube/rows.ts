@@ -83,6 +83,12 @@ export const bad: readonly Row[] = [
   advertisement('a service selector twice',
     { serviceSelectors: [{ matchLabels: { a: 'b' } }, { matchLabels: { a: 'b' } }] }),
   selecting('a number as label', { matchLabels: { tier: 1 } }, /must be of type string: "integer"/),
+  selecting('too many labels', {
+    matchLabels: Object.fromEntries(Array.from({ length: 33 }, (_, i) => [`a${i}`, ''])),
+  }, /must have at most 32/),
+  advertisement('too many selectors', {
+    nodeSelectors: Array.from({ length: 65 }, (_, i) => ({ matchLabels: { a: `${i}` } })),
+  }, /Too many: 65: must have at most 64 items/),
   selecting('a key with a blank', { matchLabels: { 'a b': 'c' } }),
   selecting('a key with two slashes', { matchLabels: { 'a/b/c': 'd' } }),
   selecting('a prefix in capitals', { matchLabels: { 'A/b': 'd' } }),
@@ -113,8 +119,9 @@ const label = `${'x'.repeat(253)}/${'y'.repeat(63)}`
 const full = [
   { matchLabels: { 'example.com/tier': 'gold', empty: '', [label]: 'A_b.c-1' } },
   { matchExpressions: [
-    { key: 'zone', operator: 'In', values: ['b', 'a', ''] }, { key: 'zone', operator: 'NotIn', values: ['c'] },
-    { key: 'rack', operator: 'Exists' }, { key: 'edge', operator: 'DoesNotExist', values: [] },
+    { key: 'zone', operator: 'In', values: ['b', 'a', ''] },
+    { key: 'zone', operator: 'NotIn', values: ['c'] }, { key: 'rack', operator: 'Exists' },
+    { key: 'edge', operator: 'DoesNotExist', values: [] },
   ] },
   {},
 ]
@@ -140,13 +147,13 @@ export const fine: readonly Row[] = [
   advertisement('an empty spec', {}),
   advertisement('empty lists', { ipAddressPools: [], nodeSelectors: [], interfaces: [] }),
   advertisement('every field of an advertisement', {
-    ipAddressPools: ['a', 'b'], ipAddressPoolSelectors: full, nodeSelectors: full, interfaces: ['eth0', 'eth1'],
-    serviceSelectors: full,
+    ipAddressPools: ['a', 'b'], ipAddressPoolSelectors: full, nodeSelectors: full,
+    interfaces: ['eth0', 'eth1'], serviceSelectors: full,
     preferredNodeSelectors: [{ weight: 100, preference: full[0] }, { weight: 1, preference: {} }],
   }),
-  advertisement('a node of many by name', { nodeSelectors: [{ matchExpressions: [
-    { key: 'kubernetes.io/hostname', operator: 'In', values: Array.from({ length: 80 }, (_, i) => `node-${i}`) },
-  ] }] }),
+  advertisement('many nodes by name', { nodeSelectors: [{ matchExpressions: [{
+    key: 'kubernetes.io/hostname', operator: 'In', values: Array.from({ length: 80 }, (_, i) => `n-${i}`),
+  }] }] }),
 ]
 
 /** As long as a list of addresses may be. */
@@ -154,7 +161,11 @@ export const longest: Row = pool('a thousand entries', { addresses: Array.from({
   `2001:db8::${i.toString(16)}:0-2001:db8::${i.toString(16)}:ffff`) })
 
 /** Kinds for BGP with all their fields: version, kind, spec. */
-export const foreign: readonly { readonly version: string; readonly kind: string; readonly spec: unknown }[] = [
+export const foreign: readonly {
+  readonly version: string
+  readonly kind: string
+  readonly spec: unknown
+}[] = [
   { version: 'v1beta1', kind: 'BGPPeer', spec: {
     myASN: 64500, peerASN: 64501, peerAddress: '192.0.2.1', sourceAddress: '192.0.2.2', peerPort: 179,
     holdTime: '90s', keepaliveTime: '30s', routerID: '192.0.2.3', nodeSelectors: full, password: 'x',

@@ -160,7 +160,8 @@ function describeCrd(kind: KindName): Schema {
       group,
       names: { kind, listKind: `${kind}List`, plural, singular: kind.toLowerCase() },
       scope: 'Namespaced',
-      conversion: { strategy: 'None' },
+      // That MetalLB's webhook goes has to be said, where the definition was not made by `apply`.
+      conversion: { strategy: 'None', webhook: null },
       versions: versions.map((name) => ({
         name, served: true, storage: name === storage,
         ...(name === storage ? {} : {

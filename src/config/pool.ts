@@ -50,7 +50,7 @@ export const poolShape = needed(mapping<{
   serviceAllocation: ValueOf<typeof allocationShape>
 }>({
   addresses: needed(
-    list(entryShape, { description: 'Networks and ranges, in the order in which they are given out.', max: 1_000 }),
+    list(entryShape, { description: 'Networks and ranges; earlier ones are given out first.', max: 1_000 }),
     noAddresses, { isFilled: true },
   ),
   autoAssign: flag({

@@ -2,7 +2,7 @@
 import { addProblem, type At, field, type Fields, isFields, keyed, readList, readText } from './fields.ts'
 import type { Labels, Requirement, Selector } from './model.ts'
 import {
-  celSentence, isShort, list, mapping, needed, quote, refine, type Shape, text, texts, word,
+  celSentence, checkLength, list, mapping, needed, quote, refine, type Shape, text, texts, word,
 } from './shape.ts'
 
 /** Whether the labels meet every requirement. `NotIn` and `DoesNotExist` hold for absent keys. */
@@ -54,7 +54,8 @@ export function isLabelValue(text: string): boolean {
 
 const noKey = (key: string): string => `"${key}" is not a label key`
 const noValue = (value: string): string => `"${value}" is not a label value`
-const isKey = (key: string): string => `${key}.indexOf('/') <= ${prefixLimit} && ${key}.matches(r'${keyPattern}')`
+const isKey = (key: string): string =>
+  `${key}.indexOf('/') <= ${prefixLimit} && ${key}.matches(r'${keyPattern}')`
 const isValue = (value: string): string => `${value}.matches(r'${valuePattern}')`
 
 // Limits that CEL needs to bound its work; see shape.ts.
@@ -181,7 +182,10 @@ export function selectors(description: string): Shape<readonly Selector[]> {
   ] })
   return {
     ...shape,
-    read: (value, at) => isShort(value, at, most.selectors) ? readSelectors(value, at) : undefined,
+    read: (value, at) => {
+      checkLength(value, at, most.selectors)
+      return readSelectors(value, at)
+    },
   }
 }
 

@@ -101,7 +101,10 @@ export function list<T>(
 ): Shape<readonly T[]> {
   const type = options.isSet === true ? { 'x-kubernetes-list-type': 'set' } : {}
   return {
-    read: (value, at) => isShort(value, at, options.max) ? readList(value, at, of.read) : undefined,
+    read: (value, at) => {
+      checkLength(value, at, options.max)
+      return readList(value, at, of.read)
+    },
     schema: { ...describe('array', options), ...type, items: of.schema, maxItems: options.max },
   }
 }
@@ -116,24 +119,30 @@ export function names(options: Described & { readonly max: number }): Shape<read
   }
   const { schema } = list(of, { ...options, rules: [rule] })
   return {
-    read: (value, at) => isShort(value, at, options.max) ? readNames(value, at) : undefined,
+    read: (value, at) => {
+      checkLength(value, at, options.max)
+      return readNames(value, at)
+    },
     schema,
   }
 }
 
-/** Whether a list has at most `max` items, or is none; else a problem. */
-export function isShort(value: unknown, at: At, max: number): boolean {
-  if (!Array.isArray(value) || value.length <= max) return true
-  addProblem(at, 'BadValue', `Want at most ${max} items, found ${value.length}`)
-  return false
+/** A problem where a list has more than `max` items; they can be read nevertheless. */
+export function checkLength(value: unknown, at: At, max: number): void {
+  if (!Array.isArray(value) || value.length <= max) return
+  addProblem(at, 'TooLarge', `Want at most ${max} items, found ${value.length}`)
 }
 
-/** Texts by key: at most `max` of them, of at most 317 characters each (a label's key). */
+/** Values by key, at most `max` of them; the API server lets in texts of `maxValue` characters. */
 export function texts(
   options: Described & { readonly max: number; readonly maxValue: number },
 ): Shape<Fields> {
   return {
-    read: readFields,
+    read: (value, at) => {
+      const found = readFields(value, at)
+      if (found !== undefined) checkLength(Object.keys(found), at, options.max)
+      return found
+    },
     schema: {
       ...describe('object', options),
       additionalProperties: { type: 'string', maxLength: options.maxValue },
