@@ -108,7 +108,9 @@ timed('clocks step five minutes: the lease stays, and nobody takes it early', as
   for (const step of ['+300', '-300']) {
     writeFileSync(`${clock}-rival`, step)
     const before = stepped.map((word) => word.replace(clock, `${clock}-rival`))
-    const rival = openReplica({ server, name: `rival${step}`, port: other.port, token: await token(), before })
+    const rival = openReplica({
+      server, name: `rival${step}`, port: other.port, token: await token(), before,
+    })
     const isLook = ({ method, path }: { method: string; path: string }): boolean =>
       method === 'GET' && path.includes('/leases/')
     let looks = 0

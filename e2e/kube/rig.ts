@@ -1,11 +1,13 @@
 /** A cluster without kubelets: a real API server, the roles as processes in lab hosts, a client. */
-import { mkdir, writeFile } from 'node:fs/promises'
+import { mkdir, readFile, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { type Child, until } from '../lab/command.ts'
 import { type Host, type Lab, lan, openLab } from '../lab/lab.ts'
 import { arpeggio } from '../lab/program.ts'
 import { at, type Fields, listAt, namespace, node, pod, textAt } from './objects.ts'
-import { type KubeServer, openServer } from './server.ts'
+import type { Proxy } from './proxy.ts'
+import { openRemoteProxy } from './remote-proxy.ts'
+import { freePort, type KubeServer, openServer } from './server.ts'
 
 /** A machine that other suites load may take its time: waits here are for order, not for speed. */
 export const waitMs = 15_000
@@ -18,6 +20,12 @@ export interface RigOptions {
   readonly nodes?: readonly string[]
   /** False: the resource definitions come later, or never. */
   readonly hasCrds?: boolean
+  /** As for `openServer`. */
+  readonly auditPolicy?: string
+  /** True: the roles reach the API server through a proxy that makes trouble. */
+  readonly hasProxy?: boolean
+  /** Further variables of the roles: `NAME=VALUE`. */
+  readonly environment?: readonly string[]
 }
 
 /** A role that runs. Disposing sends SIGTERM. */
@@ -34,6 +42,8 @@ export interface Role extends AsyncDisposable {
 export interface Rig extends AsyncDisposable {
   readonly lab: Lab
   readonly server: KubeServer
+  /** What stands before the server, where the plan has it. */
+  readonly proxy: Proxy | undefined
   readonly client: Host
   /** `kubectl apply` of these objects. */
   apply(...objects: readonly Fields[]): Promise<void>
@@ -73,8 +83,11 @@ export async function openRig(options: RigOptions): Promise<Rig> {
   }))
   const api = lab.host('api')
   const within = ['ip', 'netns', 'exec', api.namespace]
-  const server = closing.use(await openServer({ assets: options.assets, address: apiAddress, within }))
-  const rig = describeRig(lab, server)
+  const { assets, auditPolicy } = options
+  const audit = auditPolicy === undefined ? {} : { auditPolicy }
+  const server = closing.use(await openServer({ assets, address: apiAddress, within, ...audit }))
+  const gate = options.hasProxy === true ? await openGate(lab, server) : undefined
+  const rig = describeRig(lab, server, { gate, environment: options.environment ?? [] })
   await rig.kubectl('apply', ...['namespace', 'accounts', 'controller-rbac', 'speaker-rbac', 'config',
     'controller'].flatMap((name) => ['-f', join(base, `${name}.yaml`)]))
   if (hasCrds) await rig.installCrds()
@@ -85,7 +98,26 @@ export async function openRig(options: RigOptions): Promise<Rig> {
   return { ...rig, [Symbol.asyncDispose]: () => owned.disposeAsync() }
 }
 
-function describeRig(lab: Lab, server: KubeServer): Omit<Rig, typeof Symbol.asyncDispose> {
+/** A proxy that is the server to its clients, on another port of the same host. */
+interface Gate {
+  readonly proxy: Proxy
+  readonly port: number
+}
+
+async function openGate(lab: Lab, server: KubeServer): Promise<Gate> {
+  const port = await freePort()
+  const pem = (name: string): Promise<string> => readFile(join(server.folder, name), 'utf8')
+  const proxy = await openRemoteProxy(lab.host('api'), lab.folder, {
+    address: apiAddress, port, target: server.url,
+    certificate: await pem('apiserver.crt'), key: await pem('apiserver.key'),
+  })
+  return { proxy, port }
+}
+
+function describeRig(
+  lab: Lab, server: KubeServer,
+  { gate, environment }: { readonly gate: Gate | undefined; readonly environment: readonly string[] },
+): Omit<Rig, typeof Symbol.asyncDispose> {
   const api = lab.host('api')
   const kubectl: Rig['kubectl'] = (...args) => server.kubectlOk(args)
   const apply: Rig['apply'] = async (...items) => {
@@ -102,7 +134,8 @@ function describeRig(lab: Lab, server: KubeServer): Omit<Rig, typeof Symbol.asyn
   const readService: Rig['service'] = (name) => read(`/api/v1/namespaces/default/services/${name}`)
   type Name = 'controller' | 'speaker'
   const start = async (host: Host, role: Name, words: readonly string[]): Promise<Role> => {
-    const child = host.spawn(['env', ...environmentOf(lab, server, role), ...words])
+    const port = gate?.port ?? new URL(server.url).port
+    const child = host.spawn(['env', ...environmentOf(lab, port, role), ...environment, ...words])
     const running = describeRole(host, child)
     await until(`${role} on "${host.name}" is ready`, async () => {
       if (!child.isRunning()) throw new Error(`It ended early: ${child.lines.join('\n')}`)
@@ -111,7 +144,7 @@ function describeRig(lab: Lab, server: KubeServer): Omit<Rig, typeof Symbol.asyn
     return running
   }
   return {
-    lab, server, client: lab.host('client'), kubectl, apply, read,
+    lab, server, proxy: gate?.proxy, client: lab.host('client'), kubectl, apply, read,
     applyFile: async (path) => void await kubectl('apply', '-f', path),
     service: readService,
     serviceWhen: (name, what, holds) =>
@@ -127,12 +160,7 @@ function describeRig(lab: Lab, server: KubeServer): Omit<Rig, typeof Symbol.asyn
         `×${String(at(event, 'count'))} ${textAt(event, 'message')}`
       )
     },
-    answers: async (address, times = 1) => {
-      const { stdout } = await lab.host('client').exec([
-        'arping', '-b', '-c', String(times), '-w', String(times + 1), '-I', 'eth0', address,
-      ], { capMs: waitMs })
-      return new Set([...stdout.matchAll(/\[([0-9A-Fa-f:]{17})\]/g)].map(([, mac = '']) => mac.toLowerCase()))
-    },
+    answers: (address, times = 1) => askByBroadcast(lab.host('client'), address, times),
     startController: (...args) =>
       start(api, 'controller', [
         'METALLB_POD_NAME=controller-0', 'METALLB_ML_SECRET_NAME=memberlist', 'METALLB_DEPLOYMENT=controller',
@@ -154,6 +182,15 @@ function describeRig(lab: Lab, server: KubeServer): Omit<Rig, typeof Symbol.asyn
       await kubectl('wait', '--for=condition=Established', '--timeout=30s', 'crd', '--all')
     },
   }
+}
+
+async function askByBroadcast(
+  client: Host, address: string, times: number,
+): Promise<ReadonlySet<string>> {
+  const { stdout } = await client.exec([
+    'arping', '-b', '-c', String(times), '-w', String(times + 1), '-I', 'eth0', address,
+  ], { capMs: waitMs })
+  return new Set([...stdout.matchAll(/\[([0-9A-Fa-f:]{17})\]/g)].map(([, mac = '']) => mac.toLowerCase()))
 }
 
 /** The host's number in its networks, which its hardware address tells: `api` is the first. */
@@ -185,10 +222,9 @@ function sortLabels(series: string): string {
 }
 
 /** What the kubelet gives a Pod: the service account's folder, and where the server is. */
-function environmentOf(lab: Lab, server: KubeServer, role: string): readonly string[] {
-  const { hostname, port } = new URL(server.url)
+function environmentOf(lab: Lab, port: number | string, role: string): readonly string[] {
   return [
-    `KUBERNETES_SERVICE_HOST=${hostname}`, `KUBERNETES_SERVICE_PORT=${port}`,
+    `KUBERNETES_SERVICE_HOST=${apiAddress}`, `KUBERNETES_SERVICE_PORT=${port}`,
     `ARPEGGIO_SERVICE_ACCOUNT=${accountFolder(lab, role)}`, `METALLB_NAMESPACE=${namespace}`,
   ]
 }
