@@ -74,11 +74,12 @@ async function announced(name: string): Promise<unknown> {
 /** Who announces what since when, by each speaker's own word; and the objects that say so. */
 async function voicesNow(): Promise<string> {
   const rows: string[] = []
-  for (const [i, speaker] of speakers.entries()) {
-    const status: unknown = JSON.parse(await speaker.page('/status'))
+  for (const node of nodes) {
+    const ask = ['curl', '-sS', '-H', 'accept: application/json', 'http://127.0.0.1:7472/status']
+    const status: unknown = JSON.parse(await rig.lab.host(node).execOk(ask, { capMs: waitMs }))
     for (const one of listAt(status, 'announcements')) {
       const address = textAt(one, 'address')
-      if (addresses.includes(address)) rows.push(`${nodes[i]} ${address} ${textAt(one, 'since')}`)
+      if (addresses.includes(address)) rows.push(`${node} ${address} ${textAt(one, 'since')}`)
     }
   }
   return rows.toSorted().join('\n')

@@ -109,12 +109,16 @@ async function run<T>(
   resource: Resource<T>, options: ReflectorOptions, state: State<T>, signal: AbortSignal,
 ): Promise<void> {
   let failures = 0
+  /** A watch goes on where another has ended. */
+  let isResumed = false
   while (!signal.aborted) {
     let begunAtMs = performance.now()
     try {
+      if (isResumed && await isBehind(resource, options, state)) state.version = undefined
       while (state.version === undefined || state.whenListed.length > 0) {
         await list(resource, options, state)
       }
+      isResumed = true
       begunAtMs = performance.now()
       const isInterrupted = await follow(resource, options, state)
       if (isInterrupted) continue
@@ -163,6 +167,25 @@ async function list<T>(
   state.whenListed = state.whenListed.filter((resolve) => !waiting.has(resolve))
   for (const resolve of waiting) resolve()
   onChange()
+}
+
+/**
+ * Whether the server knows less than we do: restored from a backup, it would agree to a watch from
+ * our version, and be silent until it has caught up. A read without a version is answered by the store.
+ */
+async function isBehind<T>(
+  resource: Resource<T>, { api }: ReflectorOptions, { version }: State<T>,
+): Promise<boolean> {
+  if (version === undefined) return false
+  const reply = await api.call({ method: 'GET', path: `${resource.path}?limit=1${queryOf(resource)}` })
+  if (reply.status !== 200 || !isFields(reply.value)) throw new Refused(reply)
+  const { resourceVersion } = metadataOf(reply.value)
+  return isOlder(String(resourceVersion), version)
+}
+
+/** Versions are numbers in all stores there are; where they are not, nothing is known. */
+function isOlder(a: string, b: string): boolean {
+  return /^\d+$/.test(a) && /^\d+$/.test(b) && BigInt(a) < BigInt(b)
 }
 
 function queryOf<T>(resource: Resource<T>): string {
