@@ -243,6 +243,21 @@ check('whoever waits gets what is released: by deletion, and by another type', a
   await rig.kubectl('delete', 'service', 'first', 'third')
 })
 
+check('a pool for namespaces with a label is used once the namespace has it', async () => {
+  await rig.apply(pool('team', ['192.168.1.225/32'], {
+    serviceAllocation: { priority: 1, namespaceSelectors: [{ matchLabels: { team: 'blue' } }] },
+  }))
+  await rig.apply(service('blue', {}, { 'metallb.io/address-pool': 'team' }))
+  await rig.serviceWhen('blue', 'is refused', (now) => conditionOf(now) === 'False poolNotForService')
+  await rig.kubectl('label', 'namespace', 'default', 'team=blue')
+  await rig.serviceWhen('blue', 'is served', hasAddresses('192.168.1.225'))
+  await rig.kubectl('label', 'namespace', 'default', 'team-')
+  await rig.serviceWhen('blue', 'loses it', (now) =>
+    ingressOf(now).length === 0 && conditionOf(now) === 'False poolNotForService')
+  assert.equal((await eventsWith('blue', 'ClearAssignment')).length, 1)
+  await rig.kubectl('delete', 'service', 'blue')
+})
+
 check('a change of the requested address moves the Service, with its events', async () => {
   await rig.apply(service('mover', {}, ask('192.168.1.246')))
   await rig.serviceWhen('mover', 'has one', hasAddresses('192.168.1.246'))
@@ -264,6 +279,28 @@ check('a restart changes nothing, and writes nothing', async () => {
   controller = await rig.startController()
   await settle('settle-3')
   assert.equal([await versions(), await secret()], before)
+})
+
+check('with --lb-class only that class is served, and a change of type releases its address', async () => {
+  assert.is(await controller.child.stop(), 0)
+  const mine = { loadBalancerClass: 'example.org/mine' }
+  const said = { status: { conditions: [{
+    type: 'arpeggio.io/Announced', status: 'False', reason: 'said', message: 'by another controller',
+    lastTransitionTime: '2026-01-01T00:00:00Z',
+  }] } }
+  const before = await rig.service('nginx-lb')
+  await rig.kubectl('patch', 'service', 'nginx-lb', '--subresource=status', '-p', JSON.stringify(said))
+  controller = await rig.startController('--lb-class=example.org/mine')
+  await rig.apply(service('classed', mine))
+  const has = await rig.serviceWhen('classed', 'has an address', (now) => ingressOf(now).length === 1)
+  assert.is(poolOf(has), 'primary-pool')
+  await rig.serviceWhen('classed', 'is written', (now) => conditionOf(now) === 'False noEndpoints')
+  const other = await rig.service('nginx-lb')
+  assert.equal([conditionOf(other), ingressOf(other)], ['False said', ingressOf(before)])
+  const release = { spec: { type: 'ClusterIP', loadBalancerClass: null } }
+  await rig.kubectl('patch', 'service', 'classed', '-p', JSON.stringify(release))
+  await rig.serviceWhen('classed', 'keeps nothing of ours', (now) =>
+    ingressOf(now).length === 0 && poolOf(now) === '' && conditionOf(now) === '')
 })
 
 test.run()

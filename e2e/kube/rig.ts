@@ -62,6 +62,8 @@ export interface Rig extends AsyncDisposable {
   startController(...args: readonly string[]): Promise<Role>
   /** Makes the Pod as well, where there is none. */
   startSpeaker(on: string, ...args: readonly string[]): Promise<Role>
+  /** The same without the right to open packet sockets. */
+  startWeakSpeaker(on: string): Promise<Role>
   installCrds(): Promise<void>
 }
 
@@ -83,11 +85,13 @@ export async function openRig(options: RigOptions): Promise<Rig> {
   }))
   const api = lab.host('api')
   const within = ['ip', 'netns', 'exec', api.namespace]
-  const { assets, auditPolicy } = options
+  const { assets, auditPolicy, environment = [] } = options
   const audit = auditPolicy === undefined ? {} : { auditPolicy }
   const server = closing.use(await openServer({ assets, address: apiAddress, within, ...audit }))
   const gate = options.hasProxy === true ? await openGate(lab, server) : undefined
-  const rig = describeRig(lab, server, { gate, environment: options.environment ?? [] })
+  const cluster = { ...describeCluster(lab, server), proxy: gate?.proxy }
+  const port = gate?.port ?? new URL(server.url).port
+  const rig = { ...cluster, ...describeRoles(cluster, [...environmentOf(port), ...environment]) }
   await rig.kubectl('apply', ...['namespace', 'accounts', 'controller-rbac', 'speaker-rbac', 'config',
     'controller'].flatMap((name) => ['-f', join(base, `${name}.yaml`)]))
   if (hasCrds) await rig.installCrds()
@@ -99,12 +103,9 @@ export async function openRig(options: RigOptions): Promise<Rig> {
 }
 
 /** A proxy that is the server to its clients, on another port of the same host. */
-interface Gate {
-  readonly proxy: Proxy
-  readonly port: number
-}
-
-async function openGate(lab: Lab, server: KubeServer): Promise<Gate> {
+async function openGate(
+  lab: Lab, server: KubeServer,
+): Promise<{ readonly proxy: Proxy; readonly port: number }> {
   const port = await freePort()
   const pem = (name: string): Promise<string> => readFile(join(server.folder, name), 'utf8')
   const proxy = await openRemoteProxy(lab.host('api'), lab.folder, {
@@ -114,16 +115,13 @@ async function openGate(lab: Lab, server: KubeServer): Promise<Gate> {
   return { proxy, port }
 }
 
-function describeRig(
-  lab: Lab, server: KubeServer,
-  { gate, environment }: { readonly gate: Gate | undefined; readonly environment: readonly string[] },
-): Omit<Rig, typeof Symbol.asyncDispose> {
+type Started = 'startController' | 'startSpeaker' | 'startWeakSpeaker'
+type Cluster = Omit<Rig, Started | 'proxy' | typeof Symbol.asyncDispose>
+
+/** What is asked of the API server, and of the LAN. */
+function describeCluster(lab: Lab, server: KubeServer): Cluster {
   const api = lab.host('api')
   const kubectl: Rig['kubectl'] = (...args) => server.kubectlOk(args)
-  const apply: Rig['apply'] = async (...items) => {
-    const list = JSON.stringify({ apiVersion: 'v1', kind: 'List', items })
-    await server.kubectlOk(['apply', '-f', '-'], { stdin: list, capMs: kubectlCapMs })
-  }
   const read: Rig['read'] = async (path) => {
     const text = await api.execOk([
       'curl', '-sSk', '-H', `authorization: Bearer ${server.tokenOf('admin')}`, `${server.url}${path}`,
@@ -132,19 +130,12 @@ function describeRig(
     return at(value, 'code') === 404 ? undefined : value
   }
   const readService: Rig['service'] = (name) => read(`/api/v1/namespaces/default/services/${name}`)
-  type Name = 'controller' | 'speaker'
-  const start = async (host: Host, role: Name, words: readonly string[]): Promise<Role> => {
-    const port = gate?.port ?? new URL(server.url).port
-    const child = host.spawn(['env', ...environmentOf(lab, port, role), ...environment, ...words])
-    const running = describeRole(host, child)
-    await until(`${role} on "${host.name}" is ready`, async () => {
-      if (!child.isRunning()) throw new Error(`It ended early: ${child.lines.join('\n')}`)
-      return (await host.exec(['curl', '-sf', 'http://127.0.0.1:17472/readyz'])).code === 0
-    }, waitMs)
-    return running
-  }
   return {
-    lab, server, proxy: gate?.proxy, client: lab.host('client'), kubectl, apply, read,
+    lab, server, client: lab.host('client'), kubectl, read,
+    apply: async (...items) => {
+      const list = JSON.stringify({ apiVersion: 'v1', kind: 'List', items })
+      await server.kubectlOk(['apply', '-f', '-'], { stdin: list, capMs: kubectlCapMs })
+    },
     applyFile: async (path) => void await kubectl('apply', '-f', path),
     service: readService,
     serviceWhen: (name, what, holds) =>
@@ -160,22 +151,12 @@ function describeRig(
         `×${String(at(event, 'count'))} ${textAt(event, 'message')}`
       )
     },
-    answers: (address, times = 1) => askByBroadcast(lab.host('client'), address, times),
-    startController: (...args) =>
-      start(api, 'controller', [
-        'METALLB_POD_NAME=controller-0', 'METALLB_ML_SECRET_NAME=memberlist', 'METALLB_DEPLOYMENT=controller',
-        ...arpeggio, 'controller', ...args,
-      ]),
-    startSpeaker: async (on, ...args) => {
-      const name = `speaker-${on}`
-      const path = `/api/v1/namespaces/${namespace}/pods/${name}`
-      if (await read(path) === undefined) await apply(pod(name, 'speaker', on))
-      const podIP = `${control}.${lanNumber(lab, on)}`
-      const status = JSON.stringify({ status: { phase: 'Running', podIP } })
-      await kubectl('patch', 'pod', name, '-n', namespace, '--subresource=status', '-p', status)
-      return start(lab.host(on), 'speaker', [
-        `METALLB_NODE_NAME=${on}`, `METALLB_POD_NAME=${name}`, ...arpeggio, 'speaker', ...args,
-      ])
+    answers: async (address, times = 1) => {
+      const { stdout } = await lab.host('client').exec([
+        'arping', '-b', '-c', String(times), '-w', String(times + 1), '-I', 'eth0', address,
+      ], { capMs: waitMs })
+      const macs = stdout.toLowerCase().matchAll(/\[([0-9a-f:]{17})\]/g)
+      return new Set([...macs].map(([, mac = '']) => mac))
     },
     installCrds: async () => {
       await kubectl('apply', '--server-side', '-f', join(base, 'crds.yaml'))
@@ -184,13 +165,45 @@ function describeRig(
   }
 }
 
-async function askByBroadcast(
-  client: Host, address: string, times: number,
-): Promise<ReadonlySet<string>> {
-  const { stdout } = await client.exec([
-    'arping', '-b', '-c', String(times), '-w', String(times + 1), '-I', 'eth0', address,
-  ], { capMs: waitMs })
-  return new Set([...stdout.matchAll(/\[([0-9A-Fa-f:]{17})\]/g)].map(([, mac = '']) => mac.toLowerCase()))
+/** What starts the roles, as their Pods would. */
+function describeRoles(
+  { lab, kubectl, apply, read }: Cluster, environment: readonly string[],
+): Pick<Rig, Started> {
+  type Name = 'controller' | 'speaker'
+  const start = async (host: Host, role: Name, words: readonly string[]): Promise<Role> => {
+    const child = host.spawn([
+      'env', ...environment, `ARPEGGIO_SERVICE_ACCOUNT=${accountFolder(lab, role)}`, ...words,
+    ])
+    const running = describeRole(host, child)
+    await until(`${role} on "${host.name}" is ready`, async () => {
+      if (!child.isRunning()) throw new Error(`It ended early: ${child.lines.join('\n')}`)
+      return (await host.exec(['curl', '-sf', 'http://127.0.0.1:17472/readyz'])).code === 0
+    }, waitMs)
+    return running
+  }
+  const startSpeaker = async (on: string, words: readonly string[]): Promise<Role> => {
+    const name = `speaker-${on}`
+    const path = `/api/v1/namespaces/${namespace}/pods/${name}`
+    if (await read(path) === undefined) await apply(pod(name, 'speaker', on))
+    const podIP = `${control}.${lanNumber(lab, on)}`
+    const status = JSON.stringify({ status: { phase: 'Running', podIP } })
+    await kubectl('patch', 'pod', name, '-n', namespace, '--subresource=status', '-p', status)
+    return start(lab.host(on), 'speaker', [
+      `METALLB_NODE_NAME=${on}`, `METALLB_POD_NAME=${name}`, ...words,
+    ])
+  }
+  return {
+    startController: (...args) =>
+      start(lab.host('api'), 'controller', [
+        'METALLB_POD_NAME=controller-0', 'METALLB_ML_SECRET_NAME=memberlist', 'METALLB_DEPLOYMENT=controller',
+        ...arpeggio, 'controller', ...args,
+      ]),
+    startSpeaker: (on, ...args) => startSpeaker(on, [...arpeggio, 'speaker', ...args]),
+    startWeakSpeaker: (on) =>
+      startSpeaker(on, [
+        'setpriv', '--bounding-set', '-net_raw', '--inh-caps', '-net_raw', ...arpeggio, 'speaker',
+      ]),
+  }
 }
 
 /** The host's number in its networks, which its hardware address tells: `api` is the first. */
@@ -221,11 +234,11 @@ function sortLabels(series: string): string {
   return labels.length === 0 ? series : `${series.slice(0, series.indexOf('{'))}{${labels.join(',')}}`
 }
 
-/** What the kubelet gives a Pod: the service account's folder, and where the server is. */
-function environmentOf(lab: Lab, port: number | string, role: string): readonly string[] {
+/** What the kubelet gives a Pod, but for the service account's folder. */
+function environmentOf(port: number | string): readonly string[] {
   return [
     `KUBERNETES_SERVICE_HOST=${apiAddress}`, `KUBERNETES_SERVICE_PORT=${port}`,
-    `ARPEGGIO_SERVICE_ACCOUNT=${accountFolder(lab, role)}`, `METALLB_NAMESPACE=${namespace}`,
+    `METALLB_NAMESPACE=${namespace}`,
   ]
 }
 

@@ -84,11 +84,11 @@ export const bad: readonly Row[] = [
     { serviceSelectors: [{ matchLabels: { a: 'b' } }, { matchLabels: { a: 'b' } }] }),
   selecting('a number as label', { matchLabels: { tier: 1 } }, /must be of type string: "integer"/),
   selecting('too many labels', {
-    matchLabels: Object.fromEntries(Array.from({ length: 33 }, (_, i) => [`a${i}`, ''])),
-  }, /must have at most 32/),
+    matchLabels: Object.fromEntries(Array.from({ length: 17 }, (_, i) => [`a${i}`, ''])),
+  }, /must have at most 16/),
   advertisement('too many selectors', {
-    nodeSelectors: Array.from({ length: 65 }, (_, i) => ({ matchLabels: { a: `${i}` } })),
-  }, /Too many: 65: must have at most 64 items/),
+    nodeSelectors: Array.from({ length: 129 }, (_, i) => ({ matchLabels: { a: `${i}` } })),
+  }, /Too many: 129: must have at most 128 items/),
   selecting('a key with a blank', { matchLabels: { 'a b': 'c' } }),
   selecting('a key with two slashes', { matchLabels: { 'a/b/c': 'd' } }),
   selecting('a prefix in capitals', { matchLabels: { 'A/b': 'd' } }),

@@ -23,8 +23,9 @@ export function readRange(written: string, at: At): Range | undefined {
   return undefined
 }
 
-// CEL's library knows no IPv4-mapped IPv6 text (`::ffff:192.0.2.1`), which is IPv4 here. Entries
-// that have it, or a dotted tail after another prefix, are left to the program.
+// The same in CEL; `self` is the entry. Its library knows no IPv4-mapped IPv6 text
+// (`::ffff:192.0.2.1`), which is IPv4 here. Entries that have it, or a dotted tail after another
+// prefix, are left to the program.
 const isNetwork = `!self.contains('-')`
 const isForeign = `self.matches('(?i)(^|-)[ ]*[0:]*:ffff:|:[0-9]+[.]')`
 
@@ -47,7 +48,7 @@ const isOneFamily = `ip(${start}).family() == ip(${end}).family()`
 const isInFirst = (half: string): string => `cidr('::/80').containsIP(${half})`
 
 // CEL cannot compare addresses, but it can tell the first bit in which two differ: the length of
-// the shortest network around the one without the other. IPv4 is looked at as \`::192.0.2.1\`.
+// the shortest network around the one without the other. IPv4 is looked at as `::192.0.2.1`.
 const wide = `(ip(${start}).family() == 4 ? '::' : '')`
 /** A number up to 129 as text: CEL's own \`string\` has no bound that its cost could be told from. */
 const decimal = (n: string): string =>
@@ -62,7 +63,7 @@ const shared = `[0]${[64, 32, 16, 8, 4, 2, 1].map((step) =>
 const isOrdered = `ip(${start}) == ip(${end}) || ${shared}` +
   `.all(n, ${network('n')}.masked().ip() == ${network('n + 1')}.masked().ip())`
 
-/** \`rule\` where \`given\` holds; elsewhere another rule speaks. */
+/** `rule` where `given` holds; elsewhere another rule speaks. */
 const about = (given: string, rule: string): string => `${isForeign} || !(${given}) || (${rule})`
 const invalid = (why: string): string => `'invalid IP range "' + self + '": ' + ${why}`
 
@@ -99,7 +100,7 @@ const rules: readonly Rule[] = [
 
 /** A network in CIDR notation, or `start-end`. */
 export const entryShape = refine(
-  text({ description: 'A network (192.0.2.0/24) or a range (192.0.2.10-192.0.2.20).', max: 96 }),
+  text({ description: 'A network (192.0.2.0/24) or a range (192.0.2.10-192.0.2.20).', max: 88 }),
   rules,
   (written, at): Placed | undefined => {
     const range = readRange(written, at)

@@ -30,10 +30,11 @@ export function matchesAny(selectors: readonly Selector[], labels: Labels): bool
 
 const dnsSubdomain = /^[a-z0-9]([-a-z0-9]*[a-z0-9])?(\.[a-z0-9]([-a-z0-9]*[a-z0-9])?)*$/
 const prefixLimit = 253
-// Texts, since CEL takes them as they are: RE2 and JavaScript agree on all that they use.
-const name = String.raw`[^\W_]([-.\w]{0,61}[^\W_])?`
-const keyPattern = `^(${dnsSubdomain.source.slice(1, -1)}/)?${name}$`
-const valuePattern = `^(${name})?$`
+// Texts, since CEL takes them as they are: RE2 and JavaScript agree on all that they use. A shorter
+// pattern costs CEL less.
+const keyPattern = String.raw`^(${dnsSubdomain.source.slice(1, -1)}/)?[^\W_]([-.\w]{0,61}[^\W_])?$`
+const valuePattern = String.raw`^([^\W_]([-.\w]*[^\W_])?)?$`
+const valueLimit = 63
 const keyExpression = new RegExp(keyPattern)
 const valueExpression = new RegExp(valuePattern)
 
@@ -49,17 +50,18 @@ export function isLabelKey(text: string): boolean {
 
 /** Whether text is a label value: empty, or at most 63 characters that begin and end well. */
 export function isLabelValue(text: string): boolean {
-  return valueExpression.test(text)
+  return text.length <= valueLimit && valueExpression.test(text)
 }
 
 const noKey = (key: string): string => `"${key}" is not a label key`
 const noValue = (value: string): string => `"${value}" is not a label value`
 const isKey = (key: string): string =>
   `${key}.indexOf('/') <= ${prefixLimit} && ${key}.matches(r'${keyPattern}')`
-const isValue = (value: string): string => `${value}.matches(r'${valuePattern}')`
+const isValue = (value: string): string =>
+  `size(${value}) <= ${valueLimit} && ${value}.matches(r'${valuePattern}')`
 
 // Limits that CEL needs to bound its work; see shape.ts.
-const most = { selectors: 64, labels: 32, expressions: 8, values: 80, text: 320 }
+const most = { selectors: 128, labels: 16, expressions: 4, values: 80, text: 320 }
 
 const keyShape = needed(refine(
   text({ description: 'A label key.', max: most.text }),

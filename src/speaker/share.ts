@@ -6,6 +6,7 @@ import { readMembers, withOwnLinks } from '../cluster/members.ts'
 import { type PodIdentity, syncState } from '../cluster/state.ts'
 import type { Config } from '../config/model.ts'
 import type { SpeakerOptions } from '../config/role-options.ts'
+import { outsideFinding } from '../http/rows.ts'
 import { logChanges } from '../journal.ts'
 import type { Happening, Recorder } from '../kube/events.ts'
 import type { Writer } from '../kube/writer.ts'
@@ -20,7 +21,7 @@ import { type Change, compareAnnouncements } from '../plan/change.ts'
 import { planFailures } from '../plan/failure.ts'
 import { type HeldPlan, planHeld } from '../plan/held.ts'
 import { type ServiceRow, heldRows } from '../plan/report.ts'
-import { planWithdrawal } from '../plan/withdrawal.ts'
+import { planWithdrawals } from '../plan/withdrawal.ts'
 import type { Spoken, Statuses } from './statuses.ts'
 
 export interface ShareParts {
@@ -44,6 +45,8 @@ export interface ShareParts {
 export interface ShareView {
   readonly rows: readonly ServiceRow[]
   readonly announcements: readonly Announcement[]
+  /** Of them, those that no connected prefix of this node covers. */
+  readonly outside: readonly string[]
 }
 
 export interface Share {
@@ -58,8 +61,11 @@ export interface Share {
 interface Memory {
   isSettled: boolean
   isStopped: boolean
+  /** What of each node bars it from announcing: MetalLB tells when that changes. */
+  barriers: ReadonlyMap<string, string>
   /** Addresses told of that the interfaces keep silent: `namespace/name address`. */
   failures: ReadonlySet<string>
+  outside: ReadonlySet<string>
   announcements: readonly Announcement[]
   held: HeldPlan
   plan: AnnouncementPlan
@@ -67,7 +73,8 @@ interface Memory {
 
 export function createShare(parts: ShareParts): Share {
   const memory: Memory = {
-    isSettled: false, isStopped: false, failures: new Set(), announcements: [],
+    isSettled: false, isStopped: false, barriers: new Map(), failures: new Set(),
+    outside: new Set(), announcements: [],
     held: { holdings: [], unheld: [] },
     plan: { placed: [], silent: [] },
   }
@@ -86,6 +93,7 @@ export function createShare(parts: ShareParts): Share {
     isSettled: () => memory.isSettled,
     view: () => ({
       rows: heldRows(memory.held, memory.plan), announcements: memory.announcements,
+      outside: [...memory.outside],
     }),
   }
 }
@@ -103,6 +111,7 @@ function turn(parts: ShareParts, memory: Memory): void {
     memory.isSettled = true
     return
   }
+  tellNodes(parts, memory)
   const services = [...feed.services.values()].map((live) => live.intent)
   const held = planHeld(config, services.toSorted(compareKeys), parts.options.loadBalancerClass)
   const plan = planAnnouncements({
@@ -116,15 +125,29 @@ function turn(parts: ShareParts, memory: Memory): void {
     ignoreExcludeLabel: parts.options.ignoreExcludeLabel,
   })
   const { nodeName } = parts.options
-  const announcements = plan.placed
-    .filter((placed) => placed.node === nodeName)
+  const own = plan.placed.filter((placed) => placed.node === nodeName)
+  const announcements = own
     .map(({ address, text, interfaces, services: names }) => ({ address, text, interfaces, services: names }))
   announcer.announce(announcements)
   memory.held = held
   memory.plan = plan
   publish(parts, memory, announcements)
+  tellOutside(parts, memory, own.filter(({ prefixed }) => !prefixed).map(({ text }) => text))
   memory.announcements = announcements
   memory.isSettled = true
+}
+
+/** A node that was known already may announce now, or may not any more. */
+function tellNodes({ feed, log }: ShareParts, memory: Memory): void {
+  const barriers = new Map(feed.nodes().map(({ name, excluded, networkUnavailable }) =>
+    [name, `excluded=${excluded} networkUnavailable=${networkUnavailable}`] as const
+  ))
+  for (const [node, now] of barriers) {
+    const before = memory.barriers.get(node)
+    if (before === undefined || before === now) continue
+    log.info('node event - forcing sync', { event: 'nodeChanged', node, state: now })
+  }
+  memory.barriers = barriers
 }
 
 function compareKeys(a: { key: string }, b: { key: string }): number {
@@ -161,7 +184,7 @@ function namedInterfaces(config: Config | undefined): ReadonlySet<string> {
 function publish(parts: ShareParts, memory: Memory, announcements: readonly Announcement[]): void {
   const { log, metrics, feed, statuses, options, links } = parts
   const changes = compareAnnouncements(memory.announcements, announcements)
-  logChanges(log, changes.flatMap((change) => withReasons(parts, memory, change)))
+  logChanges(log, explain(parts, memory, changes))
   metrics.setAnnounced(announcements.flatMap(({ text, services }) =>
     services.map((service) => ({ service, node: options.nodeName, ip: text }))
   ))
@@ -184,16 +207,25 @@ function publish(parts: ShareParts, memory: Memory, announcements: readonly Anno
 }
 
 /** A withdrawal says why, Service by Service. */
-function withReasons(parts: ShareParts, memory: Memory, change: Change): readonly Change[] {
-  if (change.kind !== 'withdrawn') return [change]
-  const { ip } = change
-  return change.services.map((key) => ({
-    kind: 'withdrawn', ip, services: [key],
-    reason: planWithdrawal({
-      service: parts.feed.services.get(key)?.intent, key, ip, held: memory.held, plan: memory.plan,
-      node: parts.options.nodeName,
-    }),
-  }))
+function explain(parts: ShareParts, memory: Memory, changes: readonly Change[]): readonly Change[] {
+  if (!changes.some(({ kind }) => kind === 'withdrawn')) return changes
+  const { feed, options } = parts
+  const why = planWithdrawals({
+    serviceOf: (key) => feed.services.get(key)?.intent, held: memory.held, plan: memory.plan,
+    node: options.nodeName,
+  })
+  return changes.flatMap((change): readonly Change[] => {
+    if (change.kind !== 'withdrawn') return [change]
+    const { ip, services } = change
+    return services.map((key) => ({ kind: 'withdrawn', ip, services: [key], reason: why(key, ip) }))
+  })
+}
+
+/** An address that is announced where nobody may look for it. */
+function tellOutside({ log }: ShareParts, memory: Memory, texts: readonly string[]): void {
+  const [finding] = outsideFinding(texts.filter((text) => !memory.outside.has(text)))
+  if (finding !== undefined) log.warn('no prefix covers the address', { ...finding, reason: 'noPrefix' })
+  memory.outside = new Set(texts)
 }
 
 /** An address that no node has the interface for: one of them says so, once. */

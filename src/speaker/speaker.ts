@@ -7,7 +7,7 @@ import { createIntake } from '../cluster/intake.ts'
 import { openSite } from '../cluster/site.ts'
 import { readPod } from '../cluster/state.ts'
 import type { SpeakerOptions } from '../config/role-options.ts'
-import { announcementStatus, announcerFindings, linkStatus } from '../http/rows.ts'
+import { announcementStatus, announcerFindings, linkStatus, outsideFinding } from '../http/rows.ts'
 import type { StatusDocument } from '../http/status.ts'
 import { logOwned } from '../journal.ts'
 import { openAccess } from '../kube/access.ts'
@@ -114,6 +114,7 @@ function statusOf(
       ...feed.troubles().map((message) => ({ reason: 'watchFailed', message })),
       ...(writer.trouble === undefined ? [] : [{ reason: 'writeFailed', message: writer.trouble }]),
       ...announcerFindings([...announcer.failures().values()], metrics),
+      ...outsideFinding(view.outside),
     ],
   }
 }

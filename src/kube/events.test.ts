@@ -1,0 +1,76 @@
+/** Events: the same again is counted up, a flood about one object ends, an expired one begins anew. */
+import { test } from 'uvu'
+import * as assert from 'uvu/assert'
+import type { Fields } from '../config/fields.ts'
+import { isFields } from '../config/fields.ts'
+import { createRecorder, type Recorder } from './events.ts'
+import type { Job, Writer } from './writer.ts'
+
+const web = { namespace: 'default', name: 'web', uid: 'u1' }
+
+interface Recorded {
+  readonly recorder: Recorder
+  readonly calls: { readonly method: string; readonly body: Fields }[]
+  nowMs: number
+  /** What the server answers from now on. */
+  status: number
+}
+
+/** A writer that writes at once. */
+function record(): Recorded {
+  const calls: Recorded['calls'] = []
+  const put = ({ make, settled }: Job): void => {
+    const call = make()
+    if (call === undefined) return
+    calls.push({ method: call.method, body: isFields(call.body) ? call.body : {} })
+    settled?.({ status: world.status, value: undefined, retryAfterMs: undefined })
+  }
+  const writer: Writer = {
+    put, clear: () => undefined, pending: 0, idle: async () => undefined, trouble: undefined,
+    [Symbol.asyncDispose]: async () => undefined,
+  }
+  const wall = (): Date => new Date(world.nowMs)
+  const recorder = createRecorder({ writer, component: 'metallb-controller', instance: 'i', wall })
+  const world: Recorded = { recorder, calls, nowMs: 1_000_000, status: 200 }
+  return world
+}
+
+const tell = ({ recorder }: Recorded, message: string, uid = 'u1'): void =>
+  recorder.record({ ...web, uid }, { type: 'Warning', reason: 'r', message })
+
+test('the first is made whole, the same again is counted up', () => {
+  const world = record()
+  tell(world, 'm')
+  tell(world, 'm')
+  tell(world, 'other')
+  assert.equal(world.calls.map(({ method, body }) => `${method} ${String(body['count'])}`),
+    ['POST 1', 'PATCH 2', 'POST 1'])
+  const [first] = world.calls
+  assert.equal(first?.body['source'], { component: 'metallb-controller' })
+  assert.is(first?.body['reportingComponent'], 'metallb-controller')
+  assert.equal(first?.body['involvedObject'], { apiVersion: 'v1', kind: 'Service', ...web })
+})
+
+test('about one object 25 are written, then one in five minutes; another object has its own', () => {
+  const world = record()
+  for (let n = 0; n < 60; n += 1) tell(world, `m${n}`)
+  assert.is(world.calls.length, 25)
+  tell(world, 'm', 'u2')
+  assert.is(world.calls.length, 26)
+  world.nowMs += 300_000
+  tell(world, 'late')
+  tell(world, 'later')
+  assert.is(world.calls.length, 27)
+})
+
+test('one that the server has forgotten is made anew', () => {
+  const world = record()
+  tell(world, 'm')
+  world.status = 404
+  tell(world, 'm')
+  world.status = 200
+  tell(world, 'm')
+  assert.equal(world.calls.map(({ method }) => method), ['POST', 'PATCH', 'POST'])
+})
+
+test.run()
