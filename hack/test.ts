@@ -28,6 +28,9 @@ const privileged = [/^src\/l2\/linux\//, /^src\/announcer\.test\.ts$/, /^e2e\//]
 
 const unitCapMs = 60_000
 const privilegedCapMs = 240_000
+/** Suites that start the program some hundred times, or wait for leases and backoffs to run out. */
+const long = /^e2e\/kube\/(kills|trouble|restore|outage)\.test\.ts$/
+const longCapMs = 600_000
 /** Time to clean up that a suite gets after SIGTERM. */
 const graceMs = 5_000
 
@@ -107,8 +110,10 @@ function findSuites(choice: readonly string[]): { unit: Suite[]; alone: Suite[] 
   const isChosen = ({ name }: Suite): boolean =>
     choice.length === 0 || choice.some((part) => name.includes(part))
   const isAlone = (name: string): boolean => privileged.some((pattern) => pattern.test(name))
+  const capOf = (name: string): number =>
+    long.test(name) ? longCapMs : isAlone(name) ? privilegedCapMs : unitCapMs
   const suite = (runtime: Suite['runtime'], name: string, command: readonly string[]): Suite =>
-    ({ runtime, name, command, capMs: isAlone(name) ? privilegedCapMs : unitCapMs })
+    ({ runtime, name, command, capMs: capOf(name) })
   const units = files.filter((name) => !isAlone(name))
   const unit = [
     suite('tsc', 'tsc --noEmit', [node, 'node_modules/typescript/bin/tsc', '--noEmit']),
