@@ -32,6 +32,9 @@ const swarms = [/^src\/sim\/.*swarm.*\.test\.ts$/]
 const unitCapMs = 60_000
 const swarmCapMs = 600_000
 const privilegedCapMs = 240_000
+/** Suites that start the program some hundred times, or wait for leases and backoffs to run out. */
+const long = /^e2e\/kube\/(kills|trouble|restore|outage)\.test\.ts$/
+const longCapMs = 600_000
 /** Time to clean up that a suite gets after SIGTERM. */
 const graceMs = 5_000
 
@@ -111,9 +114,11 @@ function findSuites(choice: readonly string[]): { unit: Suite[]; alone: Suite[] 
   const isChosen = ({ name }: Suite): boolean =>
     choice.length === 0 || choice.some((part) => name.includes(part))
   const isAlone = (name: string): boolean => privileged.some((pattern) => pattern.test(name))
-  const isSwarm = (name: string): boolean => swarms.some((pattern) => pattern.test(name))
-  const capOf = (name: string): number =>
-    isAlone(name) ? privilegedCapMs : isSwarm(name) ? swarmCapMs : unitCapMs
+  const capOf = (name: string): number => {
+    if (long.test(name)) return longCapMs
+    if (isAlone(name)) return privilegedCapMs
+    return swarms.some((pattern) => pattern.test(name)) ? swarmCapMs : unitCapMs
+  }
   const suite = (runtime: Suite['runtime'], name: string, command: readonly string[]): Suite =>
     ({ runtime, name, command, capMs: capOf(name) })
   const units = files.filter((name) => !isAlone(name))

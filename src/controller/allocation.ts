@@ -14,6 +14,7 @@ import { compareRows } from '../plan/change.ts'
 import { type Decision, decide } from '../plan/decision.ts'
 import { reportRows, type ServiceRow } from '../plan/report.ts'
 import type { Placement } from '../l2/placement.ts'
+import { type Held, keepShown, recall } from './held.ts'
 import { type EventText, eventsOf, planStatus, type Wanted } from './writes.ts'
 
 /** What the cluster looks like at one instant, narrowed. */
@@ -50,14 +51,10 @@ export interface Allocation {
   readonly rows: readonly ServiceRow[]
 }
 
-/** An allocation as this process knows it, before the cluster says it back. */
-interface Held {
-  readonly uid: string
-  readonly addresses: readonly Address[]
-}
-
 interface Memory {
   held: Map<string, Held>
+  /** What the last term left; looked at once. */
+  seen: ReadonlyMap<string, Held>
   rows: readonly ServiceRow[]
   /** Events told, by Service: the same are not told again. */
   told: Map<string, string>
@@ -69,11 +66,13 @@ interface Memory {
 
 export function createAllocation(options: AllocationOptions): Allocation {
   const memory: Memory = {
-    held: new Map(), rows: [], told: new Map(), wishes: new Map(), spent: new Map(),
+    held: new Map(), seen: new Map(), rows: [], told: new Map(), wishes: new Map(), spent: new Map(),
   }
   return {
     turn: (snapshot) => turn(options, memory, snapshot),
     forget: () => {
+      // Told that leading ended, and again that it began: nothing is held the second time.
+      if (memory.held.size > 0) memory.seen = keepShown(memory.held, options.services())
       memory.held = new Map()
       memory.told = new Map()
       memory.wishes = new Map()
@@ -90,7 +89,7 @@ function turn(options: AllocationOptions, memory: Memory, snapshot: Snapshot): D
   const { services } = snapshot
   const decision = decide({
     world: worldOf(snapshot),
-    ledger: ledgerOf(memory, services),
+    ledger: new Map([...recall(memory.seen, services), ...ledgerOf(memory, services)]),
     members: readMembers(snapshot.speakers, snapshot.states),
     loadBalancerClass: options.loadBalancerClass,
     placement: options.placement,
@@ -118,6 +117,7 @@ function turn(options: AllocationOptions, memory: Memory, snapshot: Snapshot): D
     for (const key of map.keys()) if (!services.has(key)) map.delete(key)
   }
   memory.held = held
+  memory.seen = new Map()
   metrics.setPools(poolUsage(snapshot.config, decision.verdicts).map(({ pool, capacity, used }) => ({
     pool, ipv4Total: capacity.ipv4, ipv6Total: capacity.ipv6, ipv4Used: used.ipv4, ipv6Used: used.ipv6,
   })))
