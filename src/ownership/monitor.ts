@@ -156,11 +156,12 @@ function compareTerms(o: Ownership, record: BeatRecord, now: Millis, onRival: Ri
       if (term >= unit.own.term) onRival(unit, record.owner, term)
       continue
     }
-    if (term < unit.term) {
-      old.push(entryOf(key, { term: unit.term, node: unit.owner ?? '' }))
+    if (term < unit.beatTerm) {
+      old.push(entryOf(key, { term: unit.beatTerm, node: unit.owner ?? '' }))
       continue
     }
     setTerm(o, unit, term)
+    unit.beatTerm = term
     const isElsewhere = unit.attempt?.suspect === record.owner && unit.attempt.segments !== undefined
     if (unit.owner !== record.owner || (unit.attempt !== undefined && !isElsewhere)) {
       endAttempt(o, unit, record.owner, now)

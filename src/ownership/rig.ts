@@ -179,20 +179,24 @@ export function announcementOf(address: Address, mac: Mac): readonly Uint8Array[
 export function emit(rig: Rig, node: RigNode, ifindex: number, frame: Uint8Array): void {
   const segment = node.plugs.get(ifindex)
   if (segment === undefined || node.isMuted('frame', 'out', ifindex)) return
-  broadcast(rig, { segment, from: node.name, frame })
+  broadcast(rig, { segment, from: node.name, ifindex, frame })
 }
 
 /** A frame of anybody: arrives at every other plug of the segment. */
 export function broadcast(
-  rig: Rig, { segment, from, frame }: { segment: string; from: string; frame: Uint8Array },
+  rig: Rig,
+  { segment, from, ifindex: sentOn, frame }: {
+    segment: string; from: string; ifindex?: number; frame: Uint8Array
+  },
 ): void {
   const captured = { atMs: rig.nowMs, segment, from, frame }
   rig.captured.push(captured)
   for (const listener of rig.listeners) listener(captured)
   insertAt(rig.queue, rig.nowMs + wireMs, () => {
     for (const node of rig.nodes.values()) {
-      if (node.name === from || !node.isUp) continue
+      if (!node.isUp) continue
       for (const [ifindex, plugged] of node.plugs) {
+        if (node.name === from && (sentOn === undefined || sentOn === ifindex)) continue
         if (plugged !== segment || node.isMuted('frame', 'in', ifindex)) continue
         node.frames.push({ ifindex, frame, receivedAtMs: rig.nowMs })
       }
