@@ -48,6 +48,7 @@ test('one stray announcement of a foreign host: silent in the same frame, back a
   const { darkMs, owners } = watch(rig, vip, 3_000)
   assert.ok(darkMs >= 300 && darkMs <= 500, `dark ${darkMs}`)
   assert.equal(owners, [owner.name])
+  assert.equal(notesOf(rig, 'silenced'), [`${owner.name} conflict`])
   assert.equal(notesOf(rig, 'claimed'), [])
   assert.equal(notesOf(rig, 'inConflict'), [])
 })
@@ -169,6 +170,7 @@ test('a beat with a higher term: silent at once, the wire decides; a lower one s
   assert.ok(effects.some((effect) => effect.kind === 'note' && effect.note.kind === 'silenced'))
   owner.wakeMs = rig.nowMs
   runUntil(rig, rig.nowMs + 200)
+  assert.equal(notesOf(rig, 'resumed'), [`${owner.name} contested`])
   assert.ok((owner.ownership.units.get(vip)?.own?.term ?? 0) > 7)
 })
 

@@ -138,8 +138,9 @@ function dropRemoved(
     setOwner(o, unit, undefined, now)
     lost.push(unit)
   }
-  orphan(o, lost, {
-    suspect: record.owner, cause: 'ownerSilent', lastBeatMs: now, segments: undefined,
+  if (lost.length === 0) return
+  spread(o, lost, {
+    suspect: record.owner, ifindex: 0, lastBeatMs: now, cause: 'ownerLeft', count: 1,
   }, now)
 }
 
@@ -217,12 +218,15 @@ function suspect(
   return true
 }
 
+/** By their number in a suspicion. */
+const causes = ['ownerSilent', 'ownerDeaf', 'ownerLeft'] as const
+
 export interface Suspicion {
   readonly suspect: string
   /** Own leg on its segment; 0 = unknown. */
   readonly ifindex: number
   readonly lastBeatMs: Millis
-  readonly cause: 'ownerSilent' | 'ownerDeaf'
+  readonly cause: (typeof causes)[number]
   /** How often it has been stated: each time three more in rank are told. */
   readonly count: number
 }
@@ -245,7 +249,7 @@ export function spread(
   }
   const mac = legOf(o, name, ifindex)?.mac ?? noMac
   const base = Math.max(0, Math.round(now - lastBeatMs))
-  const digest = cause === 'ownerDeaf' ? 1 : 0
+  const digest = causes.indexOf(cause)
   for (const [node, entries] of told) {
     for (const page of pagesOf(entries)) {
       tell(o, node, 'suspicion', { name, mac, base, digest, entries: page })
@@ -280,7 +284,7 @@ export function onSuspicion(
     setTerm(o, unit, term)
     return [unit]
   })
-  const cause: Cause = digest === 1 ? 'ownerDeaf' : 'ownerSilent'
+  const cause: Cause = causes[digest] ?? 'ownerSilent'
   const heardMs = latestOf(o.beats.get(name), segments)
   // This node holds a later L, so recent that there is nothing to suspect.
   if (heardMs !== undefined && at.now - heardMs < suspectMs) return

@@ -222,6 +222,46 @@ test('a restarted node of a running cluster takes nothing that others own', () =
   assert.equal(notesOf(rig, 'claimed'), [])
 })
 
+test('an owner that may not be one any more hands over; without a successor it lets go', () => {
+  const rig = lanOf(3)
+  const names = [...rig.nodes.keys()]
+  give(rig, [wishOf(vip, names)])
+  const owner = settled(rig, vip)
+  const others = names.filter((name) => name !== owner.name)
+  give(rig, [wishOf(vip, others)])
+  const { darkMs, owners } = watch(rig, vip, 1_000)
+  assert.is(darkMs, 0)
+  assert.is(owners.length, 2)
+  give(rig, [wishOf(vip, [])])
+  assert.ok(notesOf(rig, 'released').includes(`${owners.at(-1)} ineligible`))
+  assert.equal(ownersOf(rig, vip), [])
+})
+
+test('an owner whose interface has gone offers at once: the next answers without waiting for a fence', () => {
+  const rig = lanOf(3)
+  const names = [...rig.nodes.keys()]
+  give(rig, [wishOf(vip, names)])
+  const owner = settled(rig, vip)
+  owner.plugs.delete(2)
+  owner.legs = []
+  give(rig, [wishOf(vip, names.filter((name) => name !== owner.name))])
+  const { darkMs, overlapMs } = watch(rig, vip, 1_000)
+  assert.ok(darkMs <= 20, `dark ${darkMs}`)
+  assert.is(overlapMs, 0)
+})
+
+test('an owner lets go, unseen by the rest: its monitors tell, and the next claims', () => {
+  const rig = lanOf(6)
+  const names = [...rig.nodes.keys()]
+  give(rig, [wishOf(vip, names)])
+  const owner = settled(rig, vip)
+  setWorld(rig, owner, { ...owner.world, wishes: [] })
+  const { darkMs, owners } = watch(rig, vip, 2_000)
+  assert.ok(darkMs >= 300 && darkMs <= 600, `dark ${darkMs}`)
+  assert.is(owners.length, 1)
+  assert.ok(notesOf(rig, 'claimed').includes(`${owners[0]} ownerLeft`))
+})
+
 test('nobody wants the unit any more: silent at once; renamed by its oldest Service: stays', () => {
   const rig = lanOf(3)
   const names = [...rig.nodes.keys()]
