@@ -152,6 +152,7 @@ const reasons: Readonly<Record<string, readonly string[]>> = {
   'src/config/model.ts': ['IntentRefusal', 'ProblemReason'],
   'src/ipam/model.ts': ['Refusal', 'Release', 'Ignored'],
   'src/l2/model.ts': ['Silence', 'Drop'],
+  'src/ownership/model.ts': ['Cause', 'Postponement'],
   'src/plan/held.ts': ['Unheld'],
   'src/plan/withdrawal.ts': ['Withdrawal'],
   'src/membership/model.ts': ['MemberChange', 'RingDrop', 'ShellDrop'],
