@@ -2,6 +2,7 @@
 import type { Millis } from '../net/model.ts'
 import type { Cluster } from './cluster.ts'
 import { type Deed, type Place, type Tenure, wouldAnswer } from './record.ts'
+import { isStranger } from './plan.ts'
 import { gapsOf, type Move, movesOf, overlapsOf } from './tenure.ts'
 import { canHear, canSend } from './segment.ts'
 
@@ -64,7 +65,7 @@ export function checkVoice(cluster: Cluster): readonly Finding[] {
     ({ check: 'voice', atMs, text: `${node} spoke for ${unit} on ${segment} without a right` }))
   const doubles = [...cluster.record.places.values()].flatMap((place) =>
     overlapsOf(place).flatMap(({ older, newer, fromMs, toMs }): readonly Finding[] => {
-      if (isStranger(cluster, older) || isStranger(cluster, newer)) return []
+      if ([older, newer].some(({ node }) => isStranger(cluster.options, node))) return []
       const excuse = overlapExcuse(cluster, place, newer, fromMs, toMs)
       if (toMs - fromMs <= excuse) return []
       const ms = (toMs - fromMs).toFixed(1)
@@ -77,8 +78,11 @@ export function checkVoice(cluster: Cluster): readonly Finding[] {
   return [...strays, ...doubles]
 }
 
-function isStranger({ options }: Cluster, { node }: Tenure): boolean {
-  return Number(node.slice(1)) > options.nodes - options.strangers
+/** Whether a tenure began with a planned hand-over. */
+export function isHandOver({ record }: Cluster, { unit }: Place, { node, fromMs }: Tenure): boolean {
+  return record.notes.some(({ atMs, node: claimer, note }) =>
+    note.kind === 'claimed' && note.cause === 'handOver' && note.unit === unit &&
+    claimer === node && Math.abs(atMs - fromMs) < 5)
 }
 
 /** How much of an overlap is within the listed exceptions. */
@@ -86,9 +90,7 @@ function overlapExcuse(
   cluster: Cluster, place: Place, newer: Tenure, fromMs: Millis, toMs: Millis,
 ): Millis {
   const { record } = cluster
-  const isPlanned = record.notes.some(({ atMs, node, note }) =>
-    note.kind === 'claimed' && note.cause === 'handOver' && note.unit === place.unit &&
-    node === newer.node && Math.abs(atMs - newer.fromMs) < 5)
+  const isPlanned = isHandOver(cluster, place, newer)
   const heals = record.deeds.filter(({ kind, untilMs }) => isMeeting(kind) && untilMs <= toMs)
     .map(({ untilMs }) => untilMs + overlapBounds.healMs - fromMs)
   const resumes = record.deeds.filter(({ kind, untilMs }) => kind === 'pause' && untilMs <= toMs)

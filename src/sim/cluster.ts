@@ -12,7 +12,7 @@ import {
   addLeg, type Brain, createMachine, type Machine, ownTime, receiveMessage, start, type Surroundings,
   touchWorld, trueTime,
 } from './machine.ts'
-import { nodeName, type Options, planHost, planLeg, planUnit, type Unit } from './plan.ts'
+import { isStranger, nodeName, type Options, planHost, planLeg, planUnit, type Unit } from './plan.ts'
 import { createRandom, type Random } from './random.ts'
 import {
   createRecord, cut, extend, placeOf, type Record, tell, wantPlace, wouldAnswer,
@@ -20,6 +20,7 @@ import {
 import {
   canHear, canSend, type Captured, createSegment, type Segment, sendDatagram,
 } from './segment.ts'
+import { createStranger } from './stranger.ts'
 
 /** What the API server says, as far as ownership depends on it. */
 export interface Api {
@@ -57,7 +58,7 @@ export interface Cluster {
   readonly macs: Map<string, string>
 }
 
-export type CreateBrain = (machine: Machine, options: Options) => Brain
+export type CreateBrain = (machine: Machine) => Brain
 
 /** How long news from the API server takes to a node. */
 const apiMs = { from: 1, to: 50 }
@@ -115,7 +116,8 @@ function surroundings(cluster: Cluster, createBrain: CreateBrain): Surroundings 
   const { clock, record, gossip } = cluster
   return {
     clock,
-    createBrain: (machine) => createBrain(machine, cluster.options),
+    createBrain: (machine) =>
+      isStranger(cluster.options, machine.name) ? createStranger() : createBrain(machine),
     worldOf: (machine) => worldOf(cluster, machine),
     tell: (machine, { to, ifindex, bytes }) => {
       if (ifindex === undefined) {
@@ -262,8 +264,7 @@ function worldOf(cluster: Cluster, machine: Machine): World {
 
 function peersOf(cluster: Cluster, machine: Machine): readonly Peer[] {
   const { options, gossip } = cluster
-  const isCapable = (name: string): boolean =>
-    Number(name.slice(1)) <= options.nodes - options.strangers
+  const isCapable = (name: string): boolean => !isStranger(options, name)
   const self: Peer = {
     name: machine.name, isAlive: true, isCapable: isCapable(machine.name), isRestarted: false,
     legs: machine.legs.filter(({ port }) => port.hasCarrier).map(({ leg }) => leg),
