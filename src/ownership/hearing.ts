@@ -6,9 +6,10 @@ import { prefixContains } from '../net/range.ts'
 import { legOf, macsOf } from './fleet.ts'
 import {
   controlMs, deafMs, hostCount, missingMs, missingSlowAfterMs, missingSlowMs, probeGapMs, quietMs,
+  returnedMs,
 } from './limits.ts'
 import { hush, spokenLegs } from './own.ts'
-import { type Hearing, hearingOf, lookAt, type Ownership, type Unit } from './state.ts'
+import { type Hearing, hearingOf, isAliveNode, lookAt, type Ownership, type Unit } from './state.ts'
 import { controlFrame, isLinkLocal, type Sighting } from './wire.ts'
 
 /** A frame of another host arrived: the leg hears, and perhaps is heard. */
@@ -21,12 +22,26 @@ export function hear(
   const wasSilent = hearing.heardMs === undefined || atMs - hearing.heardMs > quietMs
   hearing.heardMs = Math.max(hearing.heardMs ?? 0, atMs)
   rememberHost(hearing, sighting, atMs)
+  const node = o.macs.get(sighting.from)
+  if (node !== undefined) meet(o, node, atMs)
   if (sighting.to === leg.mac && sighting.isAnswer) {
     hearing.answered.set(sighting.asserts?.mac ?? sighting.from, atMs)
     if (hearing.answered.size > hostCount) dropOldest(hearing.answered)
   }
   if (hearing.isDeaf) recover(o, hearing, atMs)
   else if (wasSilent) hastenUnheard(o, ifindex, atMs)
+}
+
+/** A member that was lost, or is missing by membership, is on the wire: what is ours is checked. */
+function meet(o: Ownership, node: string, now: Millis): void {
+  o.lost.delete(node)
+  if (isAliveNode(o, node) || now < (o.returned.get(node) ?? 0) + returnedMs) return
+  o.returned.set(node, now)
+  for (const unit of o.owned) {
+    if (unit.own?.hush !== undefined || unit.round !== undefined) continue
+    unit.checkMs = now
+    lookAt(o, unit, now)
+  }
 }
 
 function rememberHost(hearing: Hearing, sighting: Sighting, atMs: Millis): void {
@@ -68,9 +83,16 @@ function hastenUnheard(o: Ownership, ifindex: number, now: Millis): void {
   }
 }
 
-/** Whether any host but those of the suspect was ever heard there. */
-function hasOthers(hearing: Hearing, except: ReadonlySet<Mac>): boolean {
-  for (const mac of hearing.hosts.keys()) if (!except.has(mac)) return true
+/**
+ * Whether anybody was ever heard there who should still be: not the suspect, nor members that
+ * are gone.
+ */
+function hasOthers(o: Ownership, hearing: Hearing, except: ReadonlySet<Mac>): boolean {
+  for (const mac of hearing.hosts.keys()) {
+    const node = o.macs.get(mac)
+    const isGone = node !== undefined && (!isAliveNode(o, node) || o.lost.has(node))
+    if (!isGone && !except.has(mac)) return true
+  }
   return false
 }
 
@@ -86,7 +108,7 @@ export function isHeardOn(
   for (const [mac, atMs] of hearing.answered) {
     if (atMs >= sinceMs && !except.has(mac)) return true
   }
-  return !hasOthers(hearing, except)
+  return !hasOthers(o, hearing, except)
 }
 
 /** Asks the gateway, a live member and the hosts heard last; at most once in a probe's gap. */
@@ -148,7 +170,7 @@ export function watchHearing(o: Ownership, now: Millis): Millis {
   for (const ifindex of owned) {
     const hearing = hearingOf(o, ifindex)
     hearing.watchedMs ??= now
-    if (hearing.heardMs === undefined) continue
+    if (hearing.heardMs === undefined || !hasOthers(o, hearing, new Set())) continue
     const sinceMs = Math.max(hearing.heardMs, hearing.watchedMs)
     const silentMs = now - sinceMs
     if (silentMs < quietMs) {

@@ -30,6 +30,7 @@ export function take(o: Ownership, unit: Unit, taking: Taking, now: Millis): voi
     conflict: undefined, ineligibleMs: undefined,
   }
   o.owned.add(unit)
+  if (from !== undefined && taking.isHanded !== true) o.lost.add(from)
   setOwner(o, unit, o.self, now)
   unit.sinceMs = now
   if (taking.scope !== undefined) lookAt(o, unit, now + unheardRetryMs)

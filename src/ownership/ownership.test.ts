@@ -1,78 +1,181 @@
-/** Ownership as scenarios on a small wire: who answers, since when, and why. */
+/** Loss of an owner, each way it can happen: who takes over, how fast, and never two at once. */
 import { test } from 'uvu'
 import * as assert from 'uvu/assert'
-import { address } from '../config/builders.ts'
-import { prefixOf } from '../net/range.ts'
-import type { Leg, Wish } from './model.ts'
-import { addNodes, createRig, peersOf, type Rig, type RigNode, runUntil, setWorld } from './rig.ts'
+import { runUntil } from './rig.ts'
+import {
+  give, lanOf, nodeOf, notesOf, ownersOf, settled, watch, wishOf,
+} from './stage.ts'
 
-const legOf = (i: number, name = 'eth0', ifindex = 2, net = 1): Leg => {
-  const own = address(`192.168.${net}.${10 + i}`)
-  const local = address(`fe80::${10 + i}`)
-  return {
-    name, ifindex, mac: `02:00:5e:00:5${net}:${(16 + i).toString(16)}`,
-    addresses: [
-      { address: own, prefix: prefixOf(own, 24) },
-      { address: local, prefix: prefixOf(local, 64) },
-    ],
-  }
+const vip = '192.168.1.100'
+
+function placed(count: number) {
+  const rig = lanOf(count)
+  const wishes = [wishOf(vip, [...rig.nodes.keys()])]
+  give(rig, wishes)
+  const owner = settled(rig, vip)
+  rig.notes.length = 0
+  return { rig, owner, wishes }
 }
 
-const wishOf = (text: string, names: readonly string[], rest: Partial<Wish> = {}): Wish => ({
-  key: text,
-  addresses: [{ address: address(text), text }],
-  nominees: names.map((node) => ({ node, score: 0, interfaces: new Map([[text, 'all' as const]]) })),
-  hint: undefined,
-  ...rest,
+for (const count of [2, 3, 10, 20]) {
+  test(`${count} nodes: the owner is killed, dark at most 600 ms, one voice`, () => {
+    const { rig, owner } = placed(count)
+    for (let phase = 0; phase < 1; phase++) {
+      owner.isUp = false
+      const { darkMs, overlapMs, owners } = watch(rig, vip, 2_000)
+      assert.ok(darkMs >= 200 && darkMs <= 600, `dark ${darkMs}`)
+      assert.is(overlapMs, 0)
+      assert.is(owners.length, 1)
+      assert.equal(notesOf(rig, 'claimed'), [`${owners[0]} ownerSilent`])
+    }
+  })
+}
+
+test('nothing happens: the owner goes on, nobody else claims', () => {
+  const { rig, owner } = placed(5)
+  const { darkMs, overlapMs, owners } = watch(rig, vip, 10_000)
+  assert.equal({ darkMs, overlapMs, owners }, { darkMs: 0, overlapMs: 0, owners: [owner.name] })
+  assert.equal(rig.notes, [])
 })
 
-function lan(count: number): Rig {
-  const rig = createRig()
-  const names = Array.from({ length: count }, (_, i) => `n${i}`)
-  addNodes(rig, names, (_, i) => [legOf(i)])
-  for (const node of rig.nodes.values()) node.plugs.set(2, 'lan')
-  return rig
-}
+test('a frozen owner is silent when it thaws, and yields to the new one', () => {
+  const { rig, owner } = placed(3)
+  owner.isFrozen = true
+  watch(rig, vip, 3_000)
+  const [next] = ownersOf(rig, vip)
+  assert.is.not(next, owner.name)
+  owner.isFrozen = false
+  const { darkMs, overlapMs, owners } = watch(rig, vip, 3_000)
+  assert.equal({ darkMs, overlapMs, owners }, { darkMs: 0, overlapMs: 0, owners: [next] })
+  assert.ok(notesOf(rig, 'released').includes(`${owner.name} expired`))
+})
 
-function give(rig: Rig, wishes: readonly Wish[]): void {
-  const peers = peersOf(rig)
-  for (const node of rig.nodes.values()) {
-    if (!node.isUp) continue
-    setWorld(rig, node, { ...node.world, wishes, peers, expected: [...rig.nodes.keys()] })
+test('a freeze shorter than the fence changes nothing', () => {
+  const { rig, owner } = placed(3)
+  for (let i = 0; i < 5; i++) {
+    owner.isFrozen = true
+    runUntil(rig, rig.nowMs + 150)
+    owner.isFrozen = false
+    assert.equal(watch(rig, vip, 500).overlapMs, 0)
   }
-}
+  assert.equal(ownersOf(rig, vip), [owner.name])
+  assert.equal(notesOf(rig, 'claimed'), [])
+})
 
-const owners = (rig: Rig, text: string): string[] =>
-  [...rig.nodes.values()].filter((node) => answers(rig, node, text)).map(({ name }) => name)
-
-const answers = (rig: Rig, node: RigNode, text: string): boolean =>
-  node.isUp && [...node.rights.values()].some((right) => right.text === text) &&
-  rig.nowMs < node.notAfterMs
-
-test('three nodes start: one owns, and goes on owning', () => {
-  const rig = lan(3)
-  give(rig, [wishOf('192.168.1.100', [...rig.nodes.keys()])])
+test('the only member that is left resumes after a freeze, by itself', () => {
+  const { rig, owner } = placed(2)
+  for (const node of rig.nodes.values()) if (node !== owner) node.isUp = false
+  give(rig, owner.world.wishes)
+  runUntil(rig, rig.nowMs + 500)
+  owner.isFrozen = true
+  runUntil(rig, rig.nowMs + 700)
+  owner.isFrozen = false
   runUntil(rig, rig.nowMs + 1_000)
-  const [owner] = owners(rig, '192.168.1.100')
-  assert.is(owners(rig, '192.168.1.100').length, 1)
-  runUntil(rig, rig.nowMs + 5_000)
-  assert.equal(owners(rig, '192.168.1.100'), [owner])
+  assert.equal(ownersOf(rig, vip), [owner.name])
+  assert.ok(notesOf(rig, 'resumed').includes(`${owner.name} expired`))
 })
 
-test('the owner is killed: a successor answers within 600 ms, after the fence', () => {
-  const rig = lan(3)
-  give(rig, [wishOf('192.168.1.100', [...rig.nodes.keys()])])
-  runUntil(rig, rig.nowMs + 2_000)
-  const [owner = ''] = owners(rig, '192.168.1.100')
-  const victim = rig.nodes.get(owner)
-  assert.ok(victim)
-  victim.isUp = false
-  const killedMs = rig.nowMs
-  for (let i = 0; i < 200 && owners(rig, '192.168.1.100').length === 0; i++) {
-    runUntil(rig, rig.nowMs + 5)
+test('gossip and beats cut, the segment whole: the wire shows the owner, nothing moves', () => {
+  const { rig, owner } = placed(4)
+  for (const node of rig.nodes.values()) node.isMuted = (what) => what === 'message'
+  const { darkMs, overlapMs, owners } = watch(rig, vip, 8_000)
+  assert.equal({ darkMs, overlapMs, owners }, { darkMs: 0, overlapMs: 0, owners: [owner.name] })
+  assert.ok(notesOf(rig, 'postponed').some((text) => text.endsWith('ownerAnswers')))
+})
+
+test('gossip says dead, the segment says alive: nothing moves', () => {
+  const { rig, owner, wishes } = placed(4)
+  for (const node of rig.nodes.values()) {
+    node.isMuted = (what) => what === 'message'
   }
-  assert.ok(rig.nowMs - killedMs <= 600)
-  assert.ok(rig.nowMs >= victim.notAfterMs)
+  give(rig, wishes, (world, node) => ({
+    ...world, peers: world.peers.map((peer) => ({ ...peer, isAlive: peer.name === node.name })),
+  }))
+  const { darkMs, overlapMs, owners } = watch(rig, vip, 5_000)
+  assert.equal({ darkMs, overlapMs, owners }, { darkMs: 0, overlapMs: 0, owners: [owner.name] })
+})
+
+test('killed while gossip and beats are cut: dark at most 1.6 s', () => {
+  const { rig, owner } = placed(4)
+  for (const node of rig.nodes.values()) node.isMuted = (what) => what === 'message'
+  watch(rig, vip, 3_000)
+  owner.isUp = false
+  const { darkMs, overlapMs } = watch(rig, vip, 3_000)
+  assert.ok(darkMs <= 1_600, `dark ${darkMs}`)
+  assert.is(overlapMs, 0)
+})
+
+test('owner and its three monitors die together: a witness opens the claim within 1.6 s', () => {
+  const { rig, owner } = placed(10)
+  const dead = [owner.name, ...new Set(owner.ownership.targets.map(({ to }) => to))]
+  assert.is(dead.length, 4)
+  for (const name of dead) nodeOf(rig, name).isUp = false
+  const { darkMs, overlapMs, owners } = watch(rig, vip, 4_000)
+  assert.ok(darkMs <= 1_600, `dark ${darkMs}`)
+  assert.is(overlapMs, 0)
+  assert.equal(notesOf(rig, 'claimed'), [`${owners[0]} ownerDeaf`])
+})
+
+test('the uplink behind a healthy carrier: the owner is deaf, stops within 900 ms, another claims', () => {
+  const { rig, owner } = placed(4)
+  owner.isMuted = (what, _, ifindex) => what === 'frame' || ifindex === 2
+  const first = watch(rig, vip, 4_000)
+  assert.is.not(first.owners.at(-1), owner.name)
+  assert.is(ownersOf(rig, vip).length, 1)
+  assert.ok(notesOf(rig, 'silenced').includes(`${owner.name} ownerDeaf`))
+  owner.isMuted = () => false
+  const { overlapMs, darkMs, owners } = watch(rig, vip, 4_000)
+  assert.is(overlapMs, 0)
+  assert.is(darkMs, 0)
+  assert.is(owners.length, 1)
+})
+
+test('receive side dead, sending fine: dark at most 1.6 s, one owner afterwards', () => {
+  const { rig, owner } = placed(4)
+  owner.isMuted = (what, way) => what === 'frame' && way === 'in'
+  const { darkMs, overlapMs } = watch(rig, vip, 5_000)
+  assert.is(overlapMs, 0)
+  assert.ok(darkMs <= 1_600, `dark ${darkMs}`)
+  assert.is(ownersOf(rig, vip).length, 1)
+})
+
+test('a deaf first in rank never claims; the next does', () => {
+  const { rig, owner } = placed(4)
+  const deaf = [...rig.nodes.values()].filter((node) => node !== owner)[0]
+  assert.ok(deaf)
+  deaf.isMuted = (what, way) => what === 'frame' && way === 'in'
+  runUntil(rig, rig.nowMs + 500)
+  owner.isUp = false
+  const { darkMs, overlapMs, owners } = watch(rig, vip, 3_000)
+  assert.not.ok(owners.includes(deaf.name))
+  assert.ok(darkMs <= 800, `dark ${darkMs}`)
+  assert.is(overlapMs, 0)
+})
+
+test('split and healed: one owner each side, then one, overlap at most 250 ms', () => {
+  const { rig, owner, wishes } = placed(4)
+  const away = [...rig.nodes.values()].filter((node) => node !== owner).slice(0, 2)
+  for (const node of away) {
+    node.plugs.set(2, 'island')
+    node.isMuted = (what) => what === 'message'
+  }
+  const names = new Set(away.map(({ name }) => name))
+  watch(rig, vip, 3_000)
+  give(rig, wishes, (world, node) => ({
+    ...world, peers: world.peers.map((peer) => ({
+      ...peer, isAlive: names.has(peer.name) === names.has(node.name),
+    })),
+  }))
+  runUntil(rig, rig.nowMs + 3_000)
+  assert.is(ownersOf(rig, vip).length, 2)
+  for (const node of away) {
+    node.plugs.set(2, 'lan')
+    node.isMuted = () => false
+  }
+  const { overlapMs, darkMs } = watch(rig, vip, 2_000)
+  assert.ok(overlapMs <= 250, `overlap ${overlapMs}`)
+  assert.ok(darkMs <= 500, `dark ${darkMs}`)
+  assert.is(ownersOf(rig, vip).length, 1)
 })
 
 test.run()

@@ -256,7 +256,11 @@ function stepUnit(o: Ownership, unit: Unit, now: Millis): void {
   }
   stepOffer(o, unit, now)
   if (unit.own === undefined) return stepWaiting(o, unit, now)
-  if (unit.own.hush === undefined) return widen(o, unit, now)
+  if (unit.own.hush === undefined) {
+    if (unit.checkMs === undefined) return widen(o, unit, now)
+    unit.checkMs = undefined
+    return startRound(o, unit, 'check', { atMs: now, legs: unit.legs })
+  }
   if (now < unit.own.probeMs) return lookAt(o, unit, unit.own.probeMs)
   if (isAllDeaf(o, unit)) return
   startRound(o, unit, 'resume', { atMs: now, legs: unit.legs })

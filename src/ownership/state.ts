@@ -109,6 +109,8 @@ export interface Unit {
   denied: { readonly node: string; readonly untilMs: Millis; isTold: boolean } | undefined
   /** Told to a node that has not shown yet. */
   picked: { readonly node: string; readonly untilMs: Millis } | undefined
+  /** An owner probes while it answers: when next. */
+  checkMs: Millis | undefined
   /** Somebody placed it here: to be done in the next wake. */
   pick: { readonly isFresh: boolean; readonly cause: Cause; readonly from: string | undefined
     readonly atMs: Millis; readonly isProvisional: boolean } | undefined
@@ -182,6 +184,10 @@ export interface Ownership {
   mixedUntilMs: Millis
   peers: ReadonlyMap<string, Peer>
   deadSinceMs: Map<string, Millis>
+  /** Members whose units this node claimed, and that it has not heard since. */
+  readonly lost: Set<string>
+  /** When a member that membership calls dead was last answered by a check of all units. */
+  readonly returned: Map<string, Millis>
   legs: ReadonlyMap<number, Leg>
   ownMacs: ReadonlySet<Mac>
   macs: Map<Mac, string>
@@ -244,6 +250,8 @@ export function createOwnership(self: string): Ownership {
     mixedUntilMs: 0,
     peers: new Map(),
     deadSinceMs: new Map(),
+    lost: new Set(),
+    returned: new Map(),
     legs: new Map(),
     ownMacs: new Set(),
     macs: new Map(),
@@ -292,7 +300,7 @@ export function createUnit(key: string, now: Millis): Unit {
     key, wish: undefined, goneMs: now, nominees: [], ranked: undefined, mine: new Map(),
     legs: new Set(), digest: 0, owner: undefined, term: 0, sinceMs: now, darkMs: undefined,
     contestedUntilMs: 0, own: undefined, attempt: undefined, round: undefined, picked: undefined,
-    pick: undefined, denied: undefined,
+    pick: undefined, denied: undefined, checkMs: undefined,
   }
 }
 
