@@ -122,7 +122,7 @@ export function onRival(
   { rival, term, isGossip }: { rival: string; term: number; isGossip?: boolean }, now: Millis,
 ): void {
   const { own } = unit
-  if (own === undefined || term < own.term || rival === o.self) return
+  if (own === undefined || term < own.term || rival === o.self || !o.rules.hasTerms) return
   setTerm(o, unit, term)
   if (own.hush === 'conflict' && term > own.term) {
     own.conflict = undefined
@@ -221,6 +221,7 @@ export function onProbe(o: Ownership, unit: Unit, probe: Probe, now: Millis): vo
     return
   }
   // RFC 5227 §2.1.1: whoever else probes wants it too, member or not; the lower MAC goes on.
+  if (!o.rules.hasTieBreak) return
   const isLower = probe.mac < leg.mac
   if (unit.attempt !== undefined && (unit.round === undefined || isLower)) {
     unit.round = undefined

@@ -103,6 +103,7 @@ function hasOthers(o: Ownership, hearing: Hearing, except: ReadonlySet<Mac>): bo
 export function isHeardOn(
   o: Ownership, ifindex: number, sinceMs: Millis, suspect: string | undefined,
 ): boolean {
+  if (!o.rules.hasControls) return true
   const hearing = hearingOf(o, ifindex)
   const except = macsOf(o, suspect)
   for (const [mac, atMs] of hearing.answered) {
@@ -166,7 +167,7 @@ export function watchHearing(o: Ownership, now: Millis): Millis {
   let nextMs = Number.POSITIVE_INFINITY
   const owned = ownedLegs(o)
   for (const [ifindex, hearing] of o.hearing) if (!owned.has(ifindex)) hearing.watchedMs = undefined
-  if (o.isAlone) return nextMs
+  if (o.isAlone || !o.rules.hasControls) return nextMs
   for (const ifindex of owned) {
     const hearing = hearingOf(o, ifindex)
     hearing.watchedMs ??= now

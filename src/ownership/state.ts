@@ -173,8 +173,28 @@ export interface Move {
   readonly darkMs: Millis | undefined
 }
 
+/**
+ * Rules that the simulator leaves out, one at a time, to see that its checks notice. Production has
+ * no way to say anything but `allRules`.
+ */
+export interface Rules {
+  /** A right ends F after the last beat. */
+  readonly hasFence: boolean
+  /** Silence counts only where this node hears; a deaf owner stops. */
+  readonly hasControls: boolean
+  /** Of two that probe at once, the lower MAC goes on. */
+  readonly hasTieBreak: boolean
+  /** Beats and claims with a higher term contest an owner. */
+  readonly hasTerms: boolean
+}
+
+export const allRules: Rules = {
+  hasFence: true, hasControls: true, hasTieBreak: true, hasTerms: true,
+}
+
 export interface Ownership {
   readonly self: string
+  readonly rules: Rules
   world: World | undefined
   startedMs: Millis
   isStarting: boolean
@@ -240,9 +260,10 @@ export interface Ownership {
 }
 
 /** A node that knows nothing yet; its first event should be a `world`. */
-export function createOwnership(self: string): Ownership {
+export function createOwnership(self: string, rules: Rules = allRules): Ownership {
   return {
     self,
+    rules,
     world: undefined,
     startedMs: Number.NaN,
     isStarting: true,
