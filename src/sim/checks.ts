@@ -1,9 +1,9 @@
 /** What must always be true: one function for each promise. Read this file first. */
 import type { Millis } from '../net/model.ts'
 import type { Cluster } from './cluster.ts'
-import { type Deed, type Place, type Tenure, wouldAnswer } from './record.ts'
+import { type Deed, type Place, wouldAnswer } from './record.ts'
 import { isStranger } from './plan.ts'
-import { gapsOf, type Move, movesOf, overlapsOf } from './tenure.ts'
+import { gapsOf, type Move, movesOf, type Overlap, overlapsOf } from './tenure.ts'
 import { canHear, canSend } from './segment.ts'
 
 /** A promise that was broken. */
@@ -64,9 +64,10 @@ export function checkVoice(cluster: Cluster): readonly Finding[] {
   const strays = cluster.record.strays.map(({ atMs, node, unit, segment }): Finding =>
     ({ check: 'voice', atMs, text: `${node} spoke for ${unit} on ${segment} without a right` }))
   const doubles = [...cluster.record.places.values()].flatMap((place) =>
-    overlapsOf(place).flatMap(({ older, newer, fromMs, toMs }): readonly Finding[] => {
+    overlapsOf(place).flatMap((overlap): readonly Finding[] => {
+      const { older, newer, fromMs, toMs } = overlap
       if ([older, newer].some(({ node }) => isStranger(cluster.options, node))) return []
-      const excuse = overlapExcuse(cluster, place, newer, fromMs, toMs)
+      const excuse = overlapExcuse(cluster, place, overlap)
       if (toMs - fromMs <= excuse) return []
       const ms = (toMs - fromMs).toFixed(1)
       return [{
@@ -78,19 +79,25 @@ export function checkVoice(cluster: Cluster): readonly Finding[] {
   return [...strays, ...doubles]
 }
 
-/** Whether a tenure began with a planned hand-over. */
-export function isHandOver({ record }: Cluster, { unit }: Place, { node, fromMs }: Tenure): boolean {
-  return record.notes.some(({ atMs, node: claimer, note }) =>
-    note.kind === 'claimed' && note.cause === 'handOver' && note.unit === unit &&
-    claimer === node && Math.abs(atMs - fromMs) < 5)
+/** Whether an overlap is that of a planned hand-over: the newer took it so, or the older gave it so. */
+export function isHandOver(
+  { record }: Cluster, { unit }: Place, { older, newer, fromMs, toMs }: Overlap,
+): boolean {
+  const isMeant = (kind: 'claimed' | 'released', who: string, whenMs: Millis): boolean =>
+    record.notes.some(({ atMs, node, note }) =>
+      (note.kind === 'claimed' || note.kind === 'released') && note.kind === kind &&
+      note.unit === unit && node === who && Math.abs(atMs - whenMs) < 5 &&
+      (note.cause === 'handOver' || note.cause === 'election' || note.cause === 'restored'))
+  return isMeant('claimed', newer.node, fromMs) || isMeant('released', older.node, toMs)
 }
 
 /** How much of an overlap is within the listed exceptions. */
 function overlapExcuse(
-  cluster: Cluster, place: Place, newer: Tenure, fromMs: Millis, toMs: Millis,
+  cluster: Cluster, place: Place, overlap: Overlap,
 ): Millis {
   const { record } = cluster
-  const isPlanned = isHandOver(cluster, place, newer)
+  const { fromMs, toMs } = overlap
+  const isPlanned = isHandOver(cluster, place, overlap)
   const heals = record.deeds.filter(({ kind, untilMs }) => isMeeting(kind) && untilMs <= toMs)
     .map(({ untilMs }) => untilMs + overlapBounds.healMs - fromMs)
   const resumes = record.deeds.filter(({ kind, untilMs }) => kind === 'pause' && untilMs <= toMs)
@@ -250,7 +257,7 @@ export function checkQuiet(
     atMs >= sinceMs && note.kind !== 'postponed')
     .map(({ atMs, node, note }): Finding => ({ check: 'quiet', atMs, text: `${node}: ${note.kind}` }))
   const { segments, quality } = cluster.options
-  const perSecond = segments * (52 + 250 * quality.loss)
+  const perSecond = segments * (90 + 250 * quality.loss)
   const seconds = (nowMs - sinceMs) / 1_000
   const loud = [...cluster.machines.values()].flatMap(({ name, sent }): readonly Finding[] => {
     const rate = (sent.asks + sent.tells + sent.gossips - (before.get(name) ?? 0)) / seconds

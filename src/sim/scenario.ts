@@ -153,10 +153,10 @@ function look(cluster: Cluster, fromMs: Millis): Seen {
     darkMs: most((place) => gapsOf(place, cluster.clock.nowMs)
       .filter((gap) => gap.toMs > fromMs).map((gap) => gap.toMs - Math.max(gap.fromMs, fromMs))),
     overlapMs: most((place) => overlapsOf(place).filter(({ toMs }) => toMs > fromMs)
-      .map(({ newer, ...overlap }) => {
+      .map((overlap) => {
         const ms = overlap.toMs - overlap.fromMs
         // A planned hand-over makes before it breaks: placements of a start may move in their first minute.
-        const isMeant = isHandOver(cluster, place, newer) && ms <= overlapBounds.handOverMs
+        const isMeant = isHandOver(cluster, place, overlap) && ms <= overlapBounds.handOverMs
         return isMeant ? 0 : ms
       })),
     moves: ofFirst.flatMap(movesOf).filter(({ atMs }) => atMs > fromMs).length,
