@@ -133,6 +133,7 @@ const reasons: Readonly<Record<string, readonly string[]>> = {
   'src/config/model.ts': ['IntentRefusal', 'ProblemReason'],
   'src/ipam/model.ts': ['Refusal', 'Release', 'Ignored'],
   'src/l2/model.ts': ['Silence', 'Drop'],
+  'src/ownership/model.ts': ['Cause', 'Postponement'],
   'src/plan/held.ts': ['Unheld'],
 }
 

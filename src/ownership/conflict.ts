@@ -5,8 +5,8 @@ import type { Millis } from '../net/model.ts'
 import { endAttempt, postpone, postponeAnswered } from './claim.ts'
 import { entryOf } from './codec.ts'
 import {
-  conflictMaxMs, conflictMinMs, defendMs, graceMs, probeGapMs, quietMs, rankMs, repeatMs, roundMs,
-  settleMs,
+  conflictMaxMs, conflictMinMs, defendMs, graceMs, probeGapMs, quietMs, rankMs, repeatMs, returnedMs,
+  roundMs, settleMs,
 } from './limits.ts'
 import { hush, isSpoken, release } from './own.ts'
 import { startRound } from './round.ts'
@@ -124,6 +124,7 @@ export function onRival(
   const { own } = unit
   if (own === undefined || term < own.term || rival === o.self || !o.rules.hasTerms) return
   setTerm(o, unit, term)
+  addRival(o, rival, now)
   if (own.hush === 'conflict' && term > own.term) {
     own.conflict = undefined
     return hush(o, unit, 'contested', now)
@@ -141,9 +142,20 @@ export function onRival(
     return lookAt(o, unit, now)
   }
   if (isGossip !== true) contest(o, unit, rival, now)
-  else if (own.hush === undefined && unit.round === undefined) {
-    startRound(o, unit, 'check', { atMs: now, legs: unit.legs })
-  }
+  else check(o, unit, now)
+}
+
+/** Asked for on the wire until it is heard there: then it is seen who answers. */
+export function addRival(o: Ownership, rival: string, now: Millis): void {
+  if (o.peers.has(rival)) o.rivals.set(rival, now)
+}
+
+/** An owner that may have a rival probes while it answers, once a second at most. */
+export function check(o: Ownership, unit: Unit, now: Millis): void {
+  if (unit.own?.hush !== undefined || unit.round !== undefined) return
+  if (now < unit.checkedMs + returnedMs) return
+  unit.checkedMs = now
+  startRound(o, unit, 'check', { atMs: now, legs: unit.legs })
 }
 
 /** A foreign host asserts what we own: silent in the same frame; it goes on beating. */

@@ -82,7 +82,7 @@ function provisional(o: Ownership, unit: Unit, now: Millis): Wanted | undefined 
 }
 
 function isSuccessor(o: Ownership, unit: Unit, node: string, now: Millis): boolean {
-  return node !== o.self && isAliveNode(o, node) && o.peers.get(node)?.isCapable === true &&
+  return node !== o.self && isAliveNode(o, node) && !o.lost.has(node) && o.peers.get(node)?.isCapable === true &&
     unit.nominees.some((nominee) => nominee.node === node) &&
     now >= (unit.own?.refused.get(node) ?? 0)
 }
@@ -167,7 +167,9 @@ export function onOffer(o: Ownership, from: string, message: Message, now: Milli
       refused.push(entryOf(key))
       continue
     }
-    if (unit.own !== undefined) continue
+    if (unit.own !== undefined && (unit.own.hush ?? 'conflict') === 'conflict') continue
+    // A silent owner that has not asked the wire yet is told by the one that took over.
+    release(o, unit, { cause: 'contested', to: from }, now)
     setTerm(o, unit, term)
     unit.pick = {
       isFresh: true, cause: 'handOver', from, atMs: now, isProvisional: false,

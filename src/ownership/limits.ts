@@ -47,6 +47,8 @@ export const witnessMs: Millis = 400
 /** An ask that is not answered by then is a miss. */
 export const missMs: Millis = 100
 export const missCount = 3
+/** Rivals that are asked for at each turn, besides one missing member. */
+export const rivalCount = 2
 /** A member that is missing and heard makes all units be probed, once in this time. */
 export const returnedMs: Millis = 1_000
 /** Hosts that are remembered on a segment, to be asked whether this node is heard. */

@@ -138,8 +138,9 @@ function dropRemoved(
     setOwner(o, unit, undefined, now)
     lost.push(unit)
   }
-  orphan(o, lost, {
-    suspect: record.owner, cause: 'ownerSilent', lastBeatMs: now, segments: undefined,
+  if (lost.length === 0) return
+  spread(o, lost, {
+    suspect: record.owner, ifindex: 0, lastBeatMs: now, cause: 'ownerLeft', count: 1,
   }, now)
 }
 
@@ -156,11 +157,12 @@ function compareTerms(o: Ownership, record: BeatRecord, now: Millis, onRival: Ri
       if (term >= unit.own.term) onRival(unit, record.owner, term)
       continue
     }
-    if (term < unit.term) {
-      old.push(entryOf(key, { term: unit.term, node: unit.owner ?? '' }))
+    if (term < unit.beatTerm) {
+      old.push(entryOf(key, { term: unit.beatTerm, node: unit.owner ?? '' }))
       continue
     }
     setTerm(o, unit, term)
+    unit.beatTerm = term
     const isElsewhere = unit.attempt?.suspect === record.owner && unit.attempt.segments !== undefined
     if (unit.owner !== record.owner || (unit.attempt !== undefined && !isElsewhere)) {
       endAttempt(o, unit, record.owner, now)
@@ -216,12 +218,15 @@ function suspect(
   return true
 }
 
+/** By their number in a suspicion. */
+const causes = ['ownerSilent', 'ownerDeaf', 'ownerLeft'] as const
+
 export interface Suspicion {
   readonly suspect: string
   /** Own leg on its segment; 0 = unknown. */
   readonly ifindex: number
   readonly lastBeatMs: Millis
-  readonly cause: 'ownerSilent' | 'ownerDeaf'
+  readonly cause: (typeof causes)[number]
   /** How often it has been stated: each time three more in rank are told. */
   readonly count: number
 }
@@ -244,7 +249,7 @@ export function spread(
   }
   const mac = legOf(o, name, ifindex)?.mac ?? noMac
   const base = Math.max(0, Math.round(now - lastBeatMs))
-  const digest = cause === 'ownerDeaf' ? 1 : 0
+  const digest = causes.indexOf(cause)
   for (const [node, entries] of told) {
     for (const page of pagesOf(entries)) {
       tell(o, node, 'suspicion', { name, mac, base, digest, entries: page })
@@ -279,7 +284,7 @@ export function onSuspicion(
     setTerm(o, unit, term)
     return [unit]
   })
-  const cause: Cause = digest === 1 ? 'ownerDeaf' : 'ownerSilent'
+  const cause: Cause = causes[digest] ?? 'ownerSilent'
   const heardMs = latestOf(o.beats.get(name), segments)
   // This node holds a later L, so recent that there is nothing to suspect.
   if (heardMs !== undefined && at.now - heardMs < suspectMs) return

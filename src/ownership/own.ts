@@ -29,6 +29,7 @@ export function take(o: Ownership, unit: Unit, taking: Taking, now: Millis): voi
     offer: undefined, refused: new Map(), better: undefined, defendedMs: Number.NEGATIVE_INFINITY,
     conflict: undefined, ineligibleMs: undefined,
   }
+  unit.beatTerm = unit.term
   o.owned.add(unit)
   if (from !== undefined && taking.isHanded !== true) o.lost.add(from)
   setOwner(o, unit, o.self, now)
@@ -65,6 +66,7 @@ export function resume(o: Ownership, unit: Unit): void {
   if (cause === 'contested' || unit.term > own.term) {
     setTerm(o, unit, unit.term + 1)
     own.term = unit.term
+    unit.beatTerm = unit.term
   }
   own.hush = undefined
   unit.darkMs = undefined

@@ -20,7 +20,7 @@ import {
   acceptPick, endStart, findIdle, hasStarted, onPick, placeUnits, stepPick,
 } from './placing.ts'
 import { startRound, stepRound } from './round.ts'
-import { lookAt, note, type Ownership, setTerm, type Unit } from './state.ts'
+import { lookAt, note, type Ownership, type Unit } from './state.ts'
 import { readWishes } from './units.ts'
 import { readFrame, type Sighting } from './wire.ts'
 import { onWitnessed, watchOwners } from './witness.ts'
@@ -67,9 +67,11 @@ export function exportClaims(o: Ownership, now: Millis): Uint8Array {
 }
 
 /** Takes in what another member exported; nobody falls silent for it. Effects as of `step`. */
-export function mergeClaims(o: Ownership, bytes: Uint8Array, now: Millis): readonly Effect[] {
+export function mergeClaims(
+  o: Ownership, from: string, bytes: Uint8Array, now: Millis,
+): readonly Effect[] {
   o.out = []
-  readClaims(o, bytes, now)
+  readClaims(o, from, bytes, now)
   return settle(o, now)
 }
 
@@ -205,7 +207,7 @@ function dispatch(o: Ownership, received: ReceivedMessage, message: Message, now
     case 'refusal':
       return onRefusal(o, from, message, now)
     case 'claims':
-      return onClaims(o, message, now)
+      return onClaims(o, from, message, now)
     case 'query':
       return onQuery(o, from, message)
     case 'reply':
@@ -252,7 +254,8 @@ function stepUnit(o: Ownership, unit: Unit, now: Millis): void {
     const { round: { purpose, legs }, heard } = ended
     if (purpose === 'claim') return endClaim(o, unit, { legs, heard }, now)
     if (purpose === 'resume') return endResume(o, unit, heard, now)
-    return purpose === 'check' ? endCheck(o, unit) : endWiden(o, unit, heard)
+    // A check that nobody answered changes nothing.
+    return purpose === 'widen' ? endWiden(o, unit, heard) : undefined
   }
   stepOffer(o, unit, now)
   if (unit.own === undefined) return stepWaiting(o, unit, now)
@@ -332,15 +335,6 @@ function endResume(o: Ownership, unit: Unit, heard: ReadonlySet<number>, now: Mi
   own.probeMs = now + unheardRetryMs
   if (own.scope !== undefined) lookAt(o, unit, own.probeMs)
   resume(o, unit)
-}
-
-/** Nobody else answered: if somebody has claimed with a higher term all the same, ours rises above. */
-function endCheck(o: Ownership, unit: Unit): void {
-  if (unit.own === undefined || unit.term <= unit.own.term) return
-  setTerm(o, unit, unit.term + 1)
-  unit.own.term = unit.term
-  o.isListDirty = true
-  o.news.add(unit)
 }
 
 function sendLater(o: Ownership, now: Millis): void {

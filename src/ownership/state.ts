@@ -97,6 +97,8 @@ export interface Unit {
   owner: string | undefined
   /** The highest known. */
   term: number
+  /** The highest known by beats: what gossip alone has told contests nobody's beats. */
+  beatTerm: number
   sinceMs: Millis
   /** Instant since which nobody is known to answer. */
   darkMs: Millis | undefined
@@ -111,6 +113,7 @@ export interface Unit {
   picked: { readonly node: string; readonly untilMs: Millis } | undefined
   /** An owner probes while it answers: when next. */
   checkMs: Millis | undefined
+  checkedMs: Millis
   /** Somebody placed it here: to be done in the next wake. */
   pick: { readonly isFresh: boolean; readonly cause: Cause; readonly from: string | undefined
     readonly atMs: Millis; readonly isProvisional: boolean } | undefined
@@ -206,6 +209,8 @@ export interface Ownership {
   deadSinceMs: Map<string, Millis>
   /** Members whose units this node claimed, and that it has not heard since. */
   readonly lost: Set<string>
+  /** Members that claim what this node owns, while the wire between them is silent; since when. */
+  readonly rivals: Map<string, Millis>
   /** When a member that membership calls dead was last answered by a check of all units. */
   readonly returned: Map<string, Millis>
   legs: ReadonlyMap<number, Leg>
@@ -272,6 +277,7 @@ export function createOwnership(self: string, rules: Rules = allRules): Ownershi
     peers: new Map(),
     deadSinceMs: new Map(),
     lost: new Set(),
+    rivals: new Map(),
     returned: new Map(),
     legs: new Map(),
     ownMacs: new Set(),
@@ -319,9 +325,9 @@ export function createOwnership(self: string, rules: Rules = allRules): Ownershi
 export function createUnit(key: string, now: Millis): Unit {
   return {
     key, wish: undefined, goneMs: now, nominees: [], ranked: undefined, mine: new Map(),
-    legs: new Set(), digest: 0, owner: undefined, term: 0, sinceMs: now, darkMs: undefined,
+    legs: new Set(), digest: 0, owner: undefined, term: 0, beatTerm: 0, sinceMs: now, darkMs: undefined,
     contestedUntilMs: 0, own: undefined, attempt: undefined, round: undefined, picked: undefined,
-    pick: undefined, denied: undefined, checkMs: undefined,
+    pick: undefined, denied: undefined, checkMs: undefined, checkedMs: Number.NEGATIVE_INFINITY,
   }
 }
 
