@@ -3,7 +3,7 @@ import type { Millis } from '../net/model.ts'
 import type { Cluster } from './cluster.ts'
 import { type Deed, type Place, wouldAnswer } from './record.ts'
 import { isStranger } from './plan.ts'
-import { gapsOf, type Move, movesOf, type Overlap, overlapsOf } from './tenure.ts'
+import { type Gap, gapsOf, type Move, movesOf, type Overlap, overlapsOf } from './tenure.ts'
 import { canHear, canSend } from './segment.ts'
 
 /** A promise that was broken. */
@@ -110,8 +110,9 @@ function overlapExcuse(
 /** No silence beyond its bound while a node could answer. */
 export function checkSilence(cluster: Cluster): readonly Finding[] {
   return [...cluster.record.places.values()].flatMap((place) =>
-    gapsOf(place, cluster.clock.nowMs).flatMap(({ fromMs, toMs, last }): readonly Finding[] => {
-      const bound = darkBound(cluster, place, fromMs, toMs, last)
+    gapsOf(place, cluster.clock.nowMs).flatMap((gap): readonly Finding[] => {
+      const { fromMs, toMs, last } = gap
+      const bound = darkBound(cluster, place, gap)
       if (toMs - fromMs <= bound) return []
       return [{
         check: 'silence', atMs: fromMs,
@@ -121,16 +122,13 @@ export function checkSilence(cluster: Cluster): readonly Finding[] {
     }))
 }
 
-function darkBound(
-  cluster: Cluster, place: Place, fromMs: Millis, toMs: Millis, last: string | undefined,
-): Millis {
+function darkBound(cluster: Cluster, place: Place, { fromMs, toMs, last }: Gap): Millis {
   const deeds = during(cluster, fromMs - 2_000, toMs)
   const hurt = new Set(deeds.filter(({ kind }) => isIncapacity(kind)).flatMap(({ nodes }) => nodes))
   if (hurt.size >= cluster.options.nodes) return Infinity
   if (deeds.some((deed) => isForeign(deed) && deed.kind.includes(place.unit))) return Infinity
-  if (during(cluster, fromMs - 70_000, toMs).some(({ kind }) => kind === `foreign host takes ${place.unit}`)) {
-    return Infinity
-  }
+  const theft = `foreign host takes ${place.unit}`
+  if (during(cluster, fromMs - 70_000, toMs).some(({ kind }) => kind === theft)) return Infinity
   if (fromMs <= place.fromMs && fromMs < darkBounds.startMs) {
     return hurt.size === 0 ? darkBounds.startMs : darkBounds.startMs + darkBounds.gossipMs
   }
@@ -165,7 +163,8 @@ function isMoveCaused(
   const isSettling = startMs < place.fromMs + 60_000 && cluster.record.notes.some(({ note }) =>
     note.kind === 'claimed' && note.cause === 'handOver' && note.unit === place.unit)
   return isSettling || deeds.some(({ kind, nodes, untilMs }) =>
-    nodes.includes(from) || kind === 'pause' && nodes.includes(to) && untilMs <= atMs || nodes.length === 0 && !kind.startsWith('API') && !/ new Services$/.test(kind) ||
+    nodes.includes(from) || kind === 'pause' && nodes.includes(to) && untilMs <= atMs ||
+    nodes.length === 0 && !kind.startsWith('API') && !/ new Services$/.test(kind) ||
     isMeeting(kind) && !kind.startsWith('gossip') && untilMs <= atMs || kind.startsWith('move of'))
 }
 

@@ -7,7 +7,9 @@ import { hear } from './frames.ts'
 import {
   createGossip, type Gossip, join, publish, refresh, remove, sendOver, spreadMessage, viewOf,
 } from './gossip.ts'
-import { type Host, plugHost, startAsker, startClient, suppressAsks, type NeighbourTiming } from './hosts.ts'
+import {
+  type Host, type NeighbourTiming, plugHost, startAsker, startClient, suppressAsks,
+} from './hosts.ts'
 import {
   addLeg, type Brain, createMachine, type Machine, ownTime, receiveMessage, start, type Surroundings,
   touchWorld, trueTime,
@@ -86,8 +88,8 @@ export function createCluster(options: Options, createBrain: CreateBrain, isTold
       units: new Map(), pods: new Set(), excluded: new Set(), draining: new Set(),
       moves: new Map(), hints: new Map(), isDown: false,
     },
-    seen: new Map(), lastNewsMs: new Map(), gossipSides: new Map(), metadata: new Map(), unitsByAddress: new Map(),
-    macs: new Map(),
+    seen: new Map(), lastNewsMs: new Map(), gossipSides: new Map(), metadata: new Map(),
+    unitsByAddress: new Map(), macs: new Map(),
   }
   const around = surroundings(cluster, createBrain)
   for (let i = 0; i < options.nodes; i++) addMachine(cluster, around, i)
@@ -305,7 +307,7 @@ function observeRights(cluster: Cluster, machine: Machine): void {
       if (record.history !== undefined && !wouldAnswer(place, machine.name, clock.nowMs)) {
         tell(record, clock.nowMs, machine.name, `answers for ${unit} on ${segment.name}`)
       }
-      extend(place, machine.name, port.side, clock.nowMs, untilMs)
+      extend(place, { node: machine.name, fromMs: clock.nowMs, toMs: untilMs, side: port.side })
     }
     for (const place of record.places.values()) {
       if (place.segment !== segment.name || kept.has(place.unit)) continue
