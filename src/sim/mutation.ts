@@ -1,5 +1,5 @@
 /** Rules that are left out on purpose: if no check notices, the checks are worth nothing. */
-import type { Rules } from './production.ts'
+import type { Rules } from '../ownership/state.ts'
 
 export interface Mutation {
   readonly name: string
