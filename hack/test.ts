@@ -27,7 +27,7 @@ const deno = ['node_modules/.bin/deno', 'run', '--allow-all', '--no-lock', '--no
 const privileged = [/^src\/l2\/linux\//, /^src\/announcer\.test\.ts$/, /^e2e\//]
 
 const unitCapMs = 60_000
-const privilegedCapMs = 240_000
+const privilegedCapMs = 480_000
 /** Time to clean up that a suite gets after SIGTERM. */
 const graceMs = 5_000
 
