@@ -23,8 +23,11 @@ interface Outcome {
 const node = process.execPath
 const deno = ['node_modules/.bin/deno', 'run', '--allow-all', '--no-lock', '--no-prompt']
 
-/** Suites that need root: they make namespaces and open raw sockets. Once, on Node, one by one. */
-const privileged = [/^src\/l2\/linux\//, /^src\/announcer\.test\.ts$/, /^e2e\//]
+/** Sockets differ between the runtimes: raw-socket is there on Node only. */
+const isWire = /^src\/l2\/linux\//
+
+/** Suites that need root: they make namespaces and open raw sockets. One by one, most on Node only. */
+const privileged = [isWire, /^src\/announcer\.test\.ts$/, /^e2e\//]
 
 const unitCapMs = 60_000
 const privilegedCapMs = 480_000
@@ -115,7 +118,10 @@ function findSuites(choice: readonly string[]): { unit: Suite[]; alone: Suite[] 
     ...units.map((name) => suite('node', name, [node, name])),
     ...units.map((name) => suite('deno', name, [...deno, name])),
   ]
-  const alone = files.filter(isAlone).map((name) => suite('node', name, [node, name]))
+  const alone = files.filter(isAlone).flatMap((name) => [
+    suite('node', name, [node, name]),
+    ...(isWire.test(name) ? [suite('deno', name, [...deno, name])] : []),
+  ])
   return { unit: unit.filter(isChosen), alone: alone.filter(isChosen) }
 }
 

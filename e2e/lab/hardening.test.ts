@@ -169,6 +169,30 @@ test('without CAP_NET_ADMIN it announces all the same, and says that it cannot f
     ['arping', '-c', '1', '-w', '1', '-I', 'eth0', '192.168.1.100'])).code === 0)
 })
 
+test('the rights that the systemd unit and the Compose file give are enough', async () => {
+  const deploy = join(import.meta.dirname, '../../deploy/standalone')
+  const unit = await readFile(join(deploy, 'arpeggio.service'), 'utf8')
+  const compose = await readFile(join(deploy, 'compose.yaml'), 'utf8')
+  const rights = /^AmbientCapabilities=(.*)$/m.exec(unit)?.[1]?.split(' ') ?? []
+  const added = /^ {4}cap_add: \[(.*)\]$/m.exec(compose)?.[1]?.split(', ') ?? []
+  assert.equal(rights, added.map((name) => `CAP_${name}`))
+  const command = /^ExecStart=.*src\/main\.ts (.*)$/m.exec(unit)?.[1]?.split(' ') ?? []
+  assert.equal(command, ['standalone', '--state-dir', '/var/lib/arpeggio', '/etc/arpeggio'])
+  assert.match(compose, '    command: [standalone, --state-dir, /state, /config]\n')
+
+  const at = await folder('rights')
+  await writeFile(join(at.input, 'a.yaml'), service('a'))
+  const list = ['-all', ...added.map((name) => `+${name.toLowerCase()}`)].join(',')
+  const only = ['setpriv', `--bounding-set=${list}`, `--inh-caps=${list}`, '--no-new-privs']
+  const argv = ['standalone', '--http-port', '0', '--state-dir', at.state, at.input]
+  await using child = node.spawn([...only, ...arpeggio, ...argv])
+  await child.line(/standalone started/, startCapMs)
+  await child.line(/serviceAnnounced/)
+  assert.match(await node.execOk(['nft', 'list', 'tables']), /arpeggio/)
+  const missed = /socket failed|rulesNotLoaded|notAnnounced|not permitted/
+  assert.equal(child.lines.filter((line) => missed.test(line)), [])
+})
+
 test('without nft it announces all the same, and names the package', async () => {
   const at = await folder('nft')
   await writeFile(join(at.input, 'a.yaml'), service('a'))
