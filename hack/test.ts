@@ -23,15 +23,18 @@ interface Outcome {
 const node = process.execPath
 const deno = ['node_modules/.bin/deno', 'run', '--allow-all', '--no-lock', '--no-prompt']
 
-/** Suites that need root: they make namespaces and open raw sockets. Once, on Node, one by one. */
-const privileged = [/^src\/l2\/linux\//, /^src\/announcer\.test\.ts$/, /^e2e\//]
+/** Sockets differ between the runtimes: raw-socket is there on Node only. */
+const isWire = /^src\/l2\/linux\//
+
+/** Suites that need root: they make namespaces and open raw sockets. One by one, most on Node only. */
+const privileged = [isWire, /^src\/announcer\.test\.ts$/, /^e2e\//]
 
 /** Random histories: long, and the same on each runtime. On Node only, beside the other units. */
 const swarms = [/^src\/sim\/.*swarm.*\.test\.ts$/]
 
 const unitCapMs = 60_000
 const swarmCapMs = 600_000
-const privilegedCapMs = 240_000
+const privilegedCapMs = 480_000
 /** Suites that start the program some hundred times, or wait for leases and backoffs to run out. */
 const long = /^e2e\/kube\/(kills|trouble|restore|outage)\.test\.ts$/
 const longCapMs = 600_000
@@ -114,10 +117,11 @@ function findSuites(choice: readonly string[]): { unit: Suite[]; alone: Suite[] 
   const isChosen = ({ name }: Suite): boolean =>
     choice.length === 0 || choice.some((part) => name.includes(part))
   const isAlone = (name: string): boolean => privileged.some((pattern) => pattern.test(name))
+  const isSwarm = (name: string): boolean => swarms.some((pattern) => pattern.test(name))
   const capOf = (name: string): number => {
     if (long.test(name)) return longCapMs
     if (isAlone(name)) return privilegedCapMs
-    return swarms.some((pattern) => pattern.test(name)) ? swarmCapMs : unitCapMs
+    return isSwarm(name) ? swarmCapMs : unitCapMs
   }
   const suite = (runtime: Suite['runtime'], name: string, command: readonly string[]): Suite =>
     ({ runtime, name, command, capMs: capOf(name) })
@@ -129,7 +133,10 @@ function findSuites(choice: readonly string[]): { unit: Suite[]; alone: Suite[] 
       .map((name) => suite('node', name, [node, name])),
     ...units.filter((name) => !isSwarm(name)).map((name) => suite('deno', name, [...deno, name])),
   ]
-  const alone = files.filter(isAlone).map((name) => suite('node', name, [node, name]))
+  const alone = files.filter(isAlone).flatMap((name) => [
+    suite('node', name, [node, name]),
+    ...(isWire.test(name) ? [suite('deno', name, [...deno, name])] : []),
+  ])
   return { unit: unit.filter(isChosen), alone: alone.filter(isChosen) }
 }
 
