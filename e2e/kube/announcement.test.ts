@@ -27,7 +27,7 @@ if ('folder' in assets) {
   capture = await rig.lab.capture('lan', 'arp or icmp6')
   await Promise.all([
     rig.startController(),
-    ...nodes.map(async (name) => void speakers.set(name, await rig.startSpeaker(name))),
+    ...nodes.map(async (name) => void speakers.set(name, await rig.startSpeaker(name, '--placement', 'hash'))),
   ])
   await rig.apply(
     pool('lan', ['192.168.1.240-192.168.1.250', '2001:db8:1::f0-2001:db8:1::ff']), advertisement('lan'),
@@ -316,7 +316,7 @@ check('SIGTERM withdraws before the end; without its Pod the next node announces
   await assigned('web-0', second)
   await capture.settle()
   assert.equal(voices(address, seen), [second])
-  speakers.set(first, await rig.startSpeaker(first))
+  speakers.set(first, await rig.startSpeaker(first, '--placement', 'hash'))
   await answeredBy(address, first)
   await assigned('web-0', first)
 })

@@ -2,7 +2,7 @@
 import { test } from 'uvu'
 import * as assert from 'uvu/assert'
 import { address, service } from '../config/builders.ts'
-import type { DemandInput, Holding } from '../l2/demand.ts'
+import { type DemandInput, type Holding, startDemands } from '../l2/demand.ts'
 import type { LinkState, Member } from '../l2/model.ts'
 import { prefixOf } from '../net/range.ts'
 import { wishesOf } from './wishes.ts'
@@ -34,7 +34,7 @@ const demandOf = (members: readonly Member[]): DemandInput => ({
 })
 
 const run = (isMixed: boolean, holdings: readonly Holding[], hints: [string, string][] = []) =>
-  wishesOf({ demand: demandOf([near, far]), holdings, hints: new Map(hints), isMixed })
+  wishesOf({ demand: startDemands(demandOf([near, far])), holdings, hints: new Map(hints), isMixed })
 
 test('addresses that a Service connects are one unit, named by the first', () => {
   const wishes = run(false, [
