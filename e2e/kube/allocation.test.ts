@@ -267,7 +267,9 @@ check('a change of the requested address moves the Service, with its events', as
   await rig.kubectl('delete', 'service', 'mover')
 })
 
-check('a restart changes nothing, and writes nothing', async () => {
+check('a restart changes nothing, and writes nothing; what changed meanwhile is noticed', async () => {
+  await rig.apply(service('left'))
+  await rig.serviceWhen('left', 'is written', (now) => poolOf(now) !== '' && conditionOf(now) !== '')
   const names = ['nginx-lb', 'nginx-specific-ip', 'priority-service']
   await Promise.all(names.map((name) =>
     rig.serviceWhen(name, 'is written', (now) => conditionOf(now) === 'False noEndpoints')))
@@ -276,9 +278,12 @@ check('a restart changes nothing, and writes nothing', async () => {
   const secret = (): Promise<unknown> => rig.read(`/api/v1/namespaces/${namespace}/secrets/memberlist`)
   const before = [await versions(), await secret()]
   assert.is(await controller.child.stop(), 0)
+  await rig.kubectl('patch', 'service', 'left', '-p', '{"spec":{"type":"ClusterIP"}}')
   controller = await rig.startController()
   await settle('settle-3')
   assert.equal([await versions(), await secret()], before)
+  await rig.serviceWhen('left', 'has nothing of ours', (now) =>
+    ingressOf(now).length === 0 && poolOf(now) === '' && conditionOf(now) === '')
 })
 
 check('with --lb-class only that class is served, and a change of type releases its address', async () => {
@@ -301,6 +306,12 @@ check('with --lb-class only that class is served, and a change of type releases 
   await rig.kubectl('patch', 'service', 'classed', '-p', JSON.stringify(release))
   await rig.serviceWhen('classed', 'keeps nothing of ours', (now) =>
     ingressOf(now).length === 0 && poolOf(now) === '' && conditionOf(now) === '')
+})
+
+check('the rights of deploy/base were enough: no write was refused, no watch failed, no turn either', () => {
+  const wrong = controller.log().filter(({ msg, level }) =>
+    level === 'error' || msg === 'watch failed, trying again')
+  assert.equal(wrong, [])
 })
 
 test.run()

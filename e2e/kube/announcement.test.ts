@@ -321,4 +321,12 @@ check('SIGTERM withdraws before the end; without its Pod the next node announces
   await assigned('web-0', first)
 })
 
+check('the rights of deploy/base were enough: no write was refused, no watch failed, no turn either', () => {
+  for (const [name, role] of speakers) {
+    const wrong = role.log().filter(({ msg, level }) =>
+      level === 'error' || msg === 'watch failed, trying again')
+    assert.equal(wrong, [], name)
+  }
+})
+
 test.run()
