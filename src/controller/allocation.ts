@@ -2,7 +2,7 @@
 import type { Log } from '../log.ts'
 import { logChanges } from '../journal.ts'
 import { readMembers } from '../cluster/members.ts'
-import { type LiveService, type LiveState, poolAnnotation } from '../kube/live.ts'
+import { type LiveL2Status, type LiveService, type LiveState, poolAnnotation } from '../kube/live.ts'
 import type { Recorder } from '../kube/events.ts'
 import type { Writer } from '../kube/writer.ts'
 import type { Metrics } from '../metrics.ts'
@@ -26,6 +26,8 @@ export interface Snapshot {
   /** Nodes with a speaker that runs. */
   readonly speakers: ReadonlySet<string>
   readonly states: ReadonlyMap<string, LiveState>
+  /** What speakers say that they announce. */
+  readonly statuses: Iterable<LiveL2Status>
 }
 
 export interface AllocationOptions {
@@ -91,6 +93,7 @@ function turn(options: AllocationOptions, memory: Memory, snapshot: Snapshot): D
     world: worldOf(snapshot),
     ledger: new Map([...recall(memory.seen, services), ...ledgerOf(memory, services)]),
     members: readMembers(snapshot.speakers, snapshot.states),
+    owners: ownersOf(snapshot),
     loadBalancerClass: options.loadBalancerClass,
     placement: options.placement,
     announceEverywhere: options.announceEverywhere,
@@ -130,6 +133,16 @@ function turn(options: AllocationOptions, memory: Memory, snapshot: Snapshot): D
 
 function leftOver(service: string): Verdict {
   return { kind: 'released', service, reason: 'notLoadBalancer', dropped: [] }
+}
+
+/** Who announces each address: the speakers decide that, and their word is taken for it. */
+function ownersOf({ services, speakers, statuses }: Snapshot): ReadonlyMap<string, string> {
+  const owners = new Map<string, string>()
+  for (const { service, node, isFilled } of statuses) {
+    if (!isFilled || !speakers.has(node)) continue
+    for (const text of services.get(service)?.ingress ?? []) owners.set(text, node)
+  }
+  return owners
 }
 
 function worldOf({ config, services, nodes, endpoints }: Snapshot): World {

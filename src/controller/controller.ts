@@ -191,7 +191,7 @@ function turn(parts: Parts, memory: Memory, again: () => void): void {
   saveGood(parts, memory)
   const snapshot: Snapshot = {
     config, services: feed.services, nodes: feed.nodes(), endpoints: feed.endpoints(),
-    speakers: feed.speakers(), states: feed.states,
+    speakers: feed.speakers(), states: feed.states, statuses: feed.l2Statuses.values(),
   }
   const decision = allocation.turn(snapshot)
   syncPools(writer, feed.pools, poolUsage(config, decision.verdicts), namespace)

@@ -110,6 +110,7 @@ export async function runSpeaker(
   await stopped
   await share.drain()
   share.stop()
+  await parts.ring?.[Symbol.asyncDispose]()
   log.info('speaker stopped', { node })
 }
 
