@@ -39,6 +39,8 @@ export interface Own {
   readonly refused: Map<string, Millis>
   better: { readonly node: string; readonly sinceMs: Millis } | undefined
   defendedMs: Millis
+  /** It lost one of its segments, and has not been offered to a node with more. */
+  isCut: boolean
   /** Since when this node may not own it any more. */
   ineligibleMs: Millis | undefined
   conflict: { readonly mac: Mac; readonly text: string; everyMs: Millis; isTold: boolean } | undefined
@@ -59,6 +61,10 @@ export interface Attempt {
   /** Its MAC was asked by unicast since this instant (ARP suppression). */
   unicastMs: Millis | undefined
   readonly isProvisional: boolean
+  /** When it was last said that the suspect is silent. */
+  toldMs: Millis
+  /** Whose probes made it wait, since when: each only once for a while. */
+  readonly yielded: Map<Mac, Millis>
 }
 
 /** A pick that came before the unit it speaks of. */
@@ -107,6 +113,9 @@ export interface Unit {
   own: Own | undefined
   attempt: Attempt | undefined
   round: Round | undefined
+  /** Whose claim has silenced this owner last, and whom a probe round then did not find. */
+  contestedBy: string | undefined
+  silentRival: string | undefined
   /** It said that it does not own this. */
   denied: { readonly node: string; readonly untilMs: Millis; isTold: boolean } | undefined
   /** Told to a node that has not shown yet. */
@@ -114,6 +123,9 @@ export interface Unit {
   /** An owner probes while it answers: when next. */
   checkMs: Millis | undefined
   checkedMs: Millis
+  /** Announced again at this instant: somebody else was heard to answer for it. */
+  shoutMs: Millis | undefined
+  shoutedMs: Millis
   /** Somebody placed it here: to be done in the next wake. */
   pick: { readonly isFresh: boolean; readonly cause: Cause; readonly from: string | undefined
     readonly atMs: Millis; readonly isProvisional: boolean } | undefined
@@ -135,6 +147,8 @@ export interface BeatRecord {
   /** Legs on which silence has been stated, how often and when again. */
   readonly suspected: Map<number, { count: number; nextMs: Millis }>
   contestedMs: Millis
+  /** Who was told that its owner is silent. */
+  readonly told: Set<string>
   /** Revision and `claimsRevision` that were compared last. */
   compared: string
 }
@@ -203,6 +217,8 @@ export interface Ownership {
   isStarting: boolean
   /** No other node is known or expected: nobody can ever claim. */
   isAlone: boolean
+  /** Everything was restarted: placements may move once, until then. */
+  restartUntilMs: Millis
   /** Members without our capability live, or did until 10 s ago. */
   mixedUntilMs: Millis
   peers: ReadonlyMap<string, Peer>
@@ -267,57 +283,17 @@ export interface Ownership {
 /** A node that knows nothing yet; its first event should be a `world`. */
 export function createOwnership(self: string, rules: Rules = allRules): Ownership {
   return {
-    self,
-    rules,
-    world: undefined,
-    startedMs: Number.NaN,
-    isStarting: true,
-    isAlone: false,
-    mixedUntilMs: 0,
-    peers: new Map(),
-    deadSinceMs: new Map(),
-    lost: new Set(),
-    rivals: new Map(),
-    returned: new Map(),
-    legs: new Map(),
-    ownMacs: new Set(),
-    macs: new Map(),
-    peerAddresses: new Map(),
-    units: new Map(),
-    byAddress: new Map(),
-    owned: new Set(),
-    early: new Map(),
-    hearing: new Map(),
-    twins: new Map(),
-    beats: new Map(),
-    witnessing: new Map(),
-    isWitness: new Map(),
-    due: createSchedule(),
-    later: createSchedule(),
-    starts: { baseMs: 0, used: 0 },
-    incarnation: 0,
-    revision: 0,
-    digest: 0,
-    listed: new Map(),
-    isListDirty: false,
-    nextBeatMs: 0,
-    notAfterMs: 0,
-    lastTargets: '',
-    targets: [],
-    load: undefined,
-    claimsRevision: 0,
-    missingMs: 0,
-    missingTurn: 0,
-    controlTurn: 0,
-    slowMs: 0,
-    wakeMs: Number.POSITIVE_INFINITY,
-    isRightsDirty: false,
-    rights: [],
-    news: new Set(),
-    offers: new Map(),
-    wasMixed: false,
-    history: [],
-    out: [],
+    self, rules, world: undefined, startedMs: Number.NaN, isStarting: true, isAlone: false,
+    restartUntilMs: 0, mixedUntilMs: 0, peers: new Map(), deadSinceMs: new Map(), lost: new Set(),
+    rivals: new Map(), returned: new Map(), legs: new Map(), ownMacs: new Set(), macs: new Map(),
+    peerAddresses: new Map(), units: new Map(), byAddress: new Map(), owned: new Set(),
+    early: new Map(), hearing: new Map(), twins: new Map(), beats: new Map(), witnessing: new Map(),
+    isWitness: new Map(), due: createSchedule(), later: createSchedule(),
+    starts: { baseMs: 0, used: 0 }, incarnation: 0, revision: 0, digest: 0, listed: new Map(),
+    isListDirty: false, nextBeatMs: 0, notAfterMs: 0, lastTargets: '', targets: [], load: undefined,
+    claimsRevision: 0, missingMs: 0, missingTurn: 0, controlTurn: 0, slowMs: 0,
+    wakeMs: Number.POSITIVE_INFINITY, isRightsDirty: false, rights: [], news: new Set(),
+    offers: new Map(), wasMixed: false, history: [], out: [],
     counts: { sent: 0, received: 0, malformed: 0 },
   }
 }
@@ -327,7 +303,9 @@ export function createUnit(key: string, now: Millis): Unit {
     key, wish: undefined, goneMs: now, nominees: [], ranked: undefined, mine: new Map(),
     legs: new Set(), digest: 0, owner: undefined, term: 0, beatTerm: 0, sinceMs: now, darkMs: undefined,
     contestedUntilMs: 0, own: undefined, attempt: undefined, round: undefined, picked: undefined,
+    contestedBy: undefined, silentRival: undefined,
     pick: undefined, denied: undefined, checkMs: undefined, checkedMs: Number.NEGATIVE_INFINITY,
+    shoutMs: undefined, shoutedMs: Number.NEGATIVE_INFINITY,
   }
 }
 
