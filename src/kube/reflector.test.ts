@@ -62,7 +62,7 @@ async function follow(
     ...(isCustom ? { isCustom: true as const } : {}),
   }, { api: apiOf(server), log, onChange: () => void told.push([...reflector.items.keys()].join()) })
   for (const end = performance.now() + 5_000; !holds(reflector, told); await sleep(5)) {
-    if (performance.now() > end) throw new Error(`Not within 5 s: ${told.join(' | ')}: ${server.asked.join(' ')}`)
+    if (performance.now() > end) throw new Error(`Not within 5 s: ${told.join('|')}: ${server.asked.join()}`)
   }
   return told
 }
@@ -87,7 +87,8 @@ test('a server that has gone back is listed again', async () => {
 })
 
 test('a server that has not is asked to go on', async () => {
-  const server: Server = createServer(['a'], [() => Promise.reject(new Error('cut')), () => Promise.resolve()])
+  const cut = (): Promise<void> => Promise.reject(new Error('cut'))
+  const server: Server = createServer(['a'], [cut, () => Promise.resolve()])
   await follow(server, false, () => server.asked.filter((path) => path.includes('watch=')).length === 2)
   assert.equal(server.asked.map((path) => path.replace(/&timeoutSeconds=\d+/, '')), [
     '/things?limit=500',

@@ -89,7 +89,7 @@ for (const { it, first, second, third } of lost) {
   })
 }
 
-test('a renewal whose answer was lost costs no term', async () => {
+test('a lease that was taken, but nobody said so, is found to be ours', async () => {
   let version = 1
   const api = apiOf(({ method, body }, nth) => {
     if (method === 'GET') return 200
