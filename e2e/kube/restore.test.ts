@@ -4,9 +4,11 @@ import { join } from 'node:path'
 import { test } from 'uvu'
 import * as assert from 'uvu/assert'
 import { until } from '../lab/command.ts'
-import { openHistory } from './history.ts'
+import type { Admin } from './admin.ts'
 import { findAssets, testUnless } from './assets.ts'
-import { openProxyFor, openReplica, type Replica } from './replica.ts'
+import { openHistory } from './history.ts'
+import { namespace } from './objects.ts'
+import { openProxyFor, openReplica, poolText, type Replica } from './replica.ts'
 import { serverPrograms } from './server.ts'
 import { convergeCapMs, openStage } from './stage.ts'
 
@@ -59,8 +61,18 @@ scenario('etcd is restored from a backup: what came after it is given again', as
   await server.stopStore()
   cpSync(server.store, backup, { recursive: true })
   server.startStore()
+  // What they get is not what would be first in the pool of the backup.
+  const text = poolText('192.0.2.0-192.0.2.19\n  - 192.0.2.100-192.0.2.199')
+  await until('the pool is another', () => editPool(admin, text).then(() => true, () => false), convergeCapMs)
+  await proxy.setRules([{ path: '^/api/v1/services', fault: { kind: 'answer', status: 503 } }])
+  await proxy.seen()
   await proxy.up()
+  await until('the pool is read', async () =>
+    (await proxy.seen()).some(({ path, status }) => path.includes('/configmaps?limit') && status === 200),
+  convergeCapMs)
+  await proxy.setRules([])
   const given = await Promise.all(names.map(addressOf))
+  assert.equal(given.toSorted(), ['192.0.2.100', '192.0.2.101', '192.0.2.102'])
   const before = stage.history.now()
   // Versions that the backup does not know, and more than a few.
   for (let i = 0; i < 30; i += 1) await stage.converges(`lost-${i}`)
@@ -85,6 +97,11 @@ scenario('etcd is restored from a backup: what came after it is given again', as
   assert.equal(old.map(([name]) => addressNow(name)), old.map(([, addresses]) => addresses.join()))
   assert.equal(history.faults, [])
 })
+
+function editPool(admin: Admin, config: string): Promise<unknown> {
+  const path = `/api/v1/namespaces/${namespace}/configmaps/config`
+  return admin.must('PATCH', path, { data: { config } }, 'merge')
+}
 
 timed('clocks step five minutes: the lease stays, and nobody takes it early', async () => {
   await using stage = await openStage(folder)
