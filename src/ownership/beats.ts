@@ -28,7 +28,8 @@ export function sendBeats(o: Ownership, now: Millis): Millis {
   const base = o.revision
   const changes = o.isListDirty ? renewList(o) : []
   o.isListDirty = false
-  if (o.lastTargets === '') renewTargets(o)
+  // The last beat says that nothing is left: to those that have the list.
+  if (o.lastTargets === '' && o.listed.size > 0) renewTargets(o)
   const pages = pagesOf(changes)
   const entries = pages.length === 1 ? changes : []
   for (const target of o.targets) {

@@ -7,6 +7,7 @@ import {
 } from './codec.ts'
 import { addRival, check, onRival } from './conflict.ts'
 import { conflictMinMs, deniedMs, fenceMs, suspectMs } from './limits.ts'
+import { shout } from './own.ts'
 import { type Ownership, setOwner, setTerm, tell, type Unit } from './state.ts'
 import { mayOwn, unitOf } from './units.ts'
 
@@ -58,6 +59,7 @@ function rivalClaim(
   if (term > own.term) return onRival(o, unit, { rival: node, term, isGossip: true }, now)
   if (!isItsOwn || now < own.graceUntilMs) return
   addRival(o, node, now)
+  shout(o, unit, now)
   check(o, unit, now)
 }
 
@@ -78,9 +80,11 @@ function isBeaten(o: Ownership, unit: Unit, owner: string, now: Millis): boolean
 }
 
 /** Somebody saw our MAC answer, or misses our answers: do we own these? */
-export function onQuery(o: Ownership, from: string, message: Message): void {
+export function onQuery(o: Ownership, from: string, message: Message, now: Millis): void {
   const entries = message.entries.map(({ unit: key, term }) => {
     const unit = o.units.get(key)
+    // Whoever asks has heard, or has been, another voice.
+    if (unit !== undefined) shout(o, unit, now)
     if (unit?.own === undefined) return entryOf(key, { term: unit?.term ?? term })
     const { hush, term: held } = unit.own
     const flags = hush === undefined ? isHeld : hush === 'conflict' ? isHeld | isForeign : isHushed
@@ -113,7 +117,7 @@ export function onReply(o: Ownership, from: string, message: Message, now: Milli
     setOwner(o, unit, undefined, now)
     if (!mayOwn(o, unit, now)) continue
     const loss = {
-      suspect: undefined, cause: 'placed', lastBeatMs: now - fenceMs, segments: undefined,
+      suspect: undefined, cause: 'ownerLeft', lastBeatMs: now - fenceMs, segments: undefined,
     } as const
     attempt(o, unit, loss, { rank: 0, now })
   }

@@ -18,7 +18,7 @@ const entries: readonly Entry[] = [
 
 const kinds: readonly MessageKind[] = [
   'beat', 'list', 'ask', 'contested', 'suspicion', 'pick', 'offer', 'refusal', 'claims', 'query',
-  'reply',
+  'reply', 'withdrawal',
 ]
 
 const full: Message = {

@@ -33,7 +33,9 @@ function wantedElsewhere(
   if (own === undefined) return undefined
   if (isOthers(o, unit, now)) return 'election'
   const next = successorsOf(o, unit, now)[0]
-  if (o.world?.isDraining === true) return next === undefined ? undefined : { to: next, cause: 'handOver' }
+  if (o.world?.isDraining === true) {
+    return next === undefined ? undefined : { to: next, cause: 'handOver' }
+  }
   const isNominee = unit.nominees.some(({ node }) => node === o.self) && unit.legs.size > 0
   own.ineligibleMs = isNominee ? undefined : own.ineligibleMs ?? now
   if (own.ineligibleMs !== undefined) {
@@ -41,7 +43,7 @@ function wantedElsewhere(
     return { to: next, cause: 'handOver' }
   }
   if (own.hush !== undefined) return undefined
-  const move = o.world?.moves.get(key)
+  const move = isHash(o, now) ? undefined : o.world?.moves.get(key)
   if (move !== undefined && move !== o.self && isSuccessor(o, unit, move, now)) {
     return { to: move, cause: 'handOver' }
   }
@@ -82,7 +84,8 @@ function provisional(o: Ownership, unit: Unit, now: Millis): Wanted | undefined 
 }
 
 function isSuccessor(o: Ownership, unit: Unit, node: string, now: Millis): boolean {
-  return node !== o.self && isAliveNode(o, node) && !o.lost.has(node) && o.peers.get(node)?.isCapable === true &&
+  const isThere = isAliveNode(o, node) && !o.lost.has(node)
+  return node !== o.self && isThere && o.peers.get(node)?.isCapable === true &&
     unit.nominees.some((nominee) => nominee.node === node) &&
     now >= (unit.own?.refused.get(node) ?? 0)
 }

@@ -14,8 +14,8 @@ import { onOffer, onRefusal, reviewOwned, sendOffers, stepOffer } from './handov
 import { askMissing, hear, isAllDeaf, watchHearing } from './hearing.ts'
 import { slowMs, stallMs, unheardRetryMs } from './limits.ts'
 import type { Effect, Event, ReceivedFrame, ReceivedMessage, World } from './model.ts'
-import { onBeat, onList, onSuspicion, watchBeats } from './monitor.ts'
-import { announce, hush, isSpoken, release, resume, rightsOf, take } from './own.ts'
+import { onBeat, onList, onSuspicion, onWithdrawal, watchBeats } from './monitor.ts'
+import { announce, hush, isSpoken, release, resume, rightsOf, stepShout, take } from './own.ts'
 import {
   acceptPick, endStart, findIdle, hasStarted, onPick, placeUnits, stepPick,
 } from './placing.ts'
@@ -200,6 +200,8 @@ function dispatch(o: Ownership, received: ReceivedMessage, message: Message, now
       return
     case 'suspicion':
       return onSuspicion(o, message, { atMs, now })
+    case 'withdrawal':
+      return onWithdrawal(o, message)
     case 'pick':
       return onPick(o, from, message, now)
     case 'offer':
@@ -209,7 +211,7 @@ function dispatch(o: Ownership, received: ReceivedMessage, message: Message, now
     case 'claims':
       return onClaims(o, from, message, now)
     case 'query':
-      return onQuery(o, from, message)
+      return onQuery(o, from, message, now)
     case 'reply':
       return onReply(o, from, message, now)
   }
@@ -247,6 +249,7 @@ function lookSlowly(o: Ownership, now: Millis): void {
 function stepUnit(o: Ownership, unit: Unit, now: Millis): void {
   if (unit.wish === undefined) return
   stepPick(o, unit, now)
+  stepShout(o, unit, now)
   if (unit.round !== undefined) {
     if (isBeating(o, unit, now)) return
     const ended = stepRound(o, unit, now)
@@ -266,7 +269,7 @@ function stepUnit(o: Ownership, unit: Unit, now: Millis): void {
   }
   if (now < unit.own.probeMs) return lookAt(o, unit, unit.own.probeMs)
   if (isAllDeaf(o, unit)) return
-  startRound(o, unit, 'resume', { atMs: now, legs: unit.legs })
+  startRound(o, unit, 'resume', { atMs: now, legs: unit.own.scope ?? unit.legs })
 }
 
 /** An owner of some segments asks on the others: what nobody owns there is its too. */
@@ -331,7 +334,9 @@ function endResume(o: Ownership, unit: Unit, heard: ReadonlySet<number>, now: Mi
     const { text, mac } = conflict
     note(o, { kind: 'conflictEnded', unit: unit.key, text, mac })
   }
+  // Where a member owns the other segments, `widen` asks for them.
   own.scope = [...unit.legs].every((ifindex) => heard.has(ifindex)) ? undefined : heard
+  if (own.hush === 'contested') unit.silentRival = unit.contestedBy
   own.probeMs = now + unheardRetryMs
   if (own.scope !== undefined) lookAt(o, unit, own.probeMs)
   resume(o, unit)

@@ -257,7 +257,7 @@ test('an owner lets go, unseen by the rest: its monitors tell, and the next clai
   const owner = settled(rig, vip)
   setWorld(rig, owner, { ...owner.world, wishes: [] })
   const { darkMs, owners } = watch(rig, vip, 2_000)
-  assert.ok(darkMs >= 300 && darkMs <= 600, `dark ${darkMs}`)
+  assert.ok(darkMs >= 75 && darkMs <= 600, `dark ${darkMs}`)
   assert.is(owners.length, 1)
   assert.ok(notesOf(rig, 'claimed').includes(`${owners[0]} ownerLeft`))
 })

@@ -59,6 +59,10 @@ export interface Attempt {
   /** Its MAC was asked by unicast since this instant (ARP suppression). */
   unicastMs: Millis | undefined
   readonly isProvisional: boolean
+  /** When it was last said that the suspect is silent. */
+  toldMs: Millis
+  /** Whose probes made it wait, since when: each only once for a while. */
+  readonly yielded: Map<Mac, Millis>
 }
 
 /** A pick that came before the unit it speaks of. */
@@ -107,6 +111,9 @@ export interface Unit {
   own: Own | undefined
   attempt: Attempt | undefined
   round: Round | undefined
+  /** Whose claim has silenced this owner last, and whom a probe round then did not find. */
+  contestedBy: string | undefined
+  silentRival: string | undefined
   /** It said that it does not own this. */
   denied: { readonly node: string; readonly untilMs: Millis; isTold: boolean } | undefined
   /** Told to a node that has not shown yet. */
@@ -114,6 +121,9 @@ export interface Unit {
   /** An owner probes while it answers: when next. */
   checkMs: Millis | undefined
   checkedMs: Millis
+  /** Announced again at this instant: somebody else was heard to answer for it. */
+  shoutMs: Millis | undefined
+  shoutedMs: Millis
   /** Somebody placed it here: to be done in the next wake. */
   pick: { readonly isFresh: boolean; readonly cause: Cause; readonly from: string | undefined
     readonly atMs: Millis; readonly isProvisional: boolean } | undefined
@@ -135,6 +145,8 @@ export interface BeatRecord {
   /** Legs on which silence has been stated, how often and when again. */
   readonly suspected: Map<number, { count: number; nextMs: Millis }>
   contestedMs: Millis
+  /** Who was told that its owner is silent. */
+  readonly told: Set<string>
   /** Revision and `claimsRevision` that were compared last. */
   compared: string
 }
@@ -203,6 +215,8 @@ export interface Ownership {
   isStarting: boolean
   /** No other node is known or expected: nobody can ever claim. */
   isAlone: boolean
+  /** Everything was restarted: placements may move once, until then. */
+  restartUntilMs: Millis
   /** Members without our capability live, or did until 10 s ago. */
   mixedUntilMs: Millis
   peers: ReadonlyMap<string, Peer>
@@ -273,6 +287,7 @@ export function createOwnership(self: string, rules: Rules = allRules): Ownershi
     startedMs: Number.NaN,
     isStarting: true,
     isAlone: false,
+    restartUntilMs: 0,
     mixedUntilMs: 0,
     peers: new Map(),
     deadSinceMs: new Map(),
@@ -327,7 +342,9 @@ export function createUnit(key: string, now: Millis): Unit {
     key, wish: undefined, goneMs: now, nominees: [], ranked: undefined, mine: new Map(),
     legs: new Set(), digest: 0, owner: undefined, term: 0, beatTerm: 0, sinceMs: now, darkMs: undefined,
     contestedUntilMs: 0, own: undefined, attempt: undefined, round: undefined, picked: undefined,
+    contestedBy: undefined, silentRival: undefined,
     pick: undefined, denied: undefined, checkMs: undefined, checkedMs: Number.NEGATIVE_INFINITY,
+    shoutMs: undefined, shoutedMs: Number.NEGATIVE_INFINITY,
   }
 }
 
