@@ -27,7 +27,7 @@ const deno = ['node_modules/.bin/deno', 'run', '--allow-all', '--no-lock', '--no
 const privileged = [/^src\/l2\/linux\//, /^src\/announcer\.test\.ts$/, /^e2e\//]
 
 /** Random histories: long, and the same on each runtime. On Node only, beside the other units. */
-const swarms = [/^src\/sim\/.*swarm.*\.test\.ts$/]
+const swarms = [/^src\/sim\/(swarm|mutation|scenarios)\.test\.ts$/]
 
 const unitCapMs = 60_000
 const swarmCapMs = 600_000
