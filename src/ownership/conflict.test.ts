@@ -195,6 +195,18 @@ test('two segments, one lost: the claimer of it gets the other too, and keeps bo
   assert.equal(watch(rig, vip, 3_000), { darkMs: 0, overlapMs: 0, owners: [next.name] })
 })
 
+test('two segments, the carrier of one lost: the unit is handed to a node that has both, at once', () => {
+  const { rig, owner, wishes } = placed(4, ['lan', 'wan'])
+  owner.plugs.delete(3)
+  owner.legs = owner.legs.slice(0, 1)
+  give(rig, wishes)
+  const { darkMs, overlapMs, owners } = watch(rig, vip, 1_000)
+  assert.is(darkMs, 0)
+  assert.ok(overlapMs <= 50, `overlap ${overlapMs}`)
+  assert.is.not(owners.at(-1), owner.name)
+  assert.ok(notesOf(rig, 'claimed').includes(`${owners.at(-1)} handOver`))
+})
+
 test('IPv6: probed from the unspecified and from the link-local address, and claimed', () => {
   const rig = lanOf(3)
   const text = '2001:db8::100'

@@ -6,7 +6,7 @@ import { ineligibleMs, offerMs, offerTries, preferredMs, refusedMs } from './lim
 import type { Cause } from './model.ts'
 import { announce, release } from './own.ts'
 import { isAliveNode, lookAt, type Ownership, setTerm, tell, type Unit } from './state.ts'
-import { hashRank, isOthers, loadOf, loadRank, mayOwn, weightOf } from './units.ts'
+import { hashRank, isOthers, loadOf, loadRank, mayOwn, reachOf, weightOf } from './units.ts'
 
 /** Looks whether units that are owned here should be elsewhere; when the world changed, and slowly. */
 export function reviewOwned(o: Ownership, now: Millis): void {
@@ -52,7 +52,15 @@ function wantedElsewhere(
     const isElse = winner !== undefined && winner !== o.self && isSuccessor(o, unit, winner, now)
     return isElse ? { to: winner, cause: 'election' } : undefined
   }
-  return preferred(o, unit, now) ?? provisional(o, unit, now)
+  return uncut(o, unit, next) ?? preferred(o, unit, now) ?? provisional(o, unit, now)
+}
+
+/** One owner on all segments: an owner that lost one of them makes room for a node that has all. */
+function uncut(o: Ownership, unit: Unit, next: string | undefined): Wanted | undefined {
+  if (unit.own?.isCut !== true) return undefined
+  const isWider = next !== undefined && reachOf(o, unit, next) > reachOf(o, unit, o.self)
+  unit.own.isCut = isWider
+  return isWider ? { to: next, cause: 'handOver' } : undefined
 }
 
 /** A node with a higher score that has been eligible for 30 s. */

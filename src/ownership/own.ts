@@ -31,7 +31,7 @@ export function take(o: Ownership, unit: Unit, taking: Taking, now: Millis): voi
     graceUntilMs: taking.isHanded === true ? now + handedMs : 0,
     scope: taking.scope, provisionalUntilMs: isMovable ? now + provisionalMs : 0,
     offer: undefined, refused: new Map(), better: undefined, defendedMs: Number.NEGATIVE_INFINITY,
-    conflict: undefined, ineligibleMs: undefined,
+    conflict: undefined, isCut: false, ineligibleMs: undefined,
   }
   unit.beatTerm = unit.term
   o.owned.add(unit)

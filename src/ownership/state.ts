@@ -39,6 +39,8 @@ export interface Own {
   readonly refused: Map<string, Millis>
   better: { readonly node: string; readonly sinceMs: Millis } | undefined
   defendedMs: Millis
+  /** It lost one of its segments, and has not been offered to a node with more. */
+  isCut: boolean
   /** Since when this node may not own it any more. */
   ineligibleMs: Millis | undefined
   conflict: { readonly mac: Mac; readonly text: string; everyMs: Millis; isTold: boolean } | undefined
@@ -281,58 +283,17 @@ export interface Ownership {
 /** A node that knows nothing yet; its first event should be a `world`. */
 export function createOwnership(self: string, rules: Rules = allRules): Ownership {
   return {
-    self,
-    rules,
-    world: undefined,
-    startedMs: Number.NaN,
-    isStarting: true,
-    isAlone: false,
-    restartUntilMs: 0,
-    mixedUntilMs: 0,
-    peers: new Map(),
-    deadSinceMs: new Map(),
-    lost: new Set(),
-    rivals: new Map(),
-    returned: new Map(),
-    legs: new Map(),
-    ownMacs: new Set(),
-    macs: new Map(),
-    peerAddresses: new Map(),
-    units: new Map(),
-    byAddress: new Map(),
-    owned: new Set(),
-    early: new Map(),
-    hearing: new Map(),
-    twins: new Map(),
-    beats: new Map(),
-    witnessing: new Map(),
-    isWitness: new Map(),
-    due: createSchedule(),
-    later: createSchedule(),
-    starts: { baseMs: 0, used: 0 },
-    incarnation: 0,
-    revision: 0,
-    digest: 0,
-    listed: new Map(),
-    isListDirty: false,
-    nextBeatMs: 0,
-    notAfterMs: 0,
-    lastTargets: '',
-    targets: [],
-    load: undefined,
-    claimsRevision: 0,
-    missingMs: 0,
-    missingTurn: 0,
-    controlTurn: 0,
-    slowMs: 0,
-    wakeMs: Number.POSITIVE_INFINITY,
-    isRightsDirty: false,
-    rights: [],
-    news: new Set(),
-    offers: new Map(),
-    wasMixed: false,
-    history: [],
-    out: [],
+    self, rules, world: undefined, startedMs: Number.NaN, isStarting: true, isAlone: false,
+    restartUntilMs: 0, mixedUntilMs: 0, peers: new Map(), deadSinceMs: new Map(), lost: new Set(),
+    rivals: new Map(), returned: new Map(), legs: new Map(), ownMacs: new Set(), macs: new Map(),
+    peerAddresses: new Map(), units: new Map(), byAddress: new Map(), owned: new Set(),
+    early: new Map(), hearing: new Map(), twins: new Map(), beats: new Map(), witnessing: new Map(),
+    isWitness: new Map(), due: createSchedule(), later: createSchedule(),
+    starts: { baseMs: 0, used: 0 }, incarnation: 0, revision: 0, digest: 0, listed: new Map(),
+    isListDirty: false, nextBeatMs: 0, notAfterMs: 0, lastTargets: '', targets: [], load: undefined,
+    claimsRevision: 0, missingMs: 0, missingTurn: 0, controlTurn: 0, slowMs: 0,
+    wakeMs: Number.POSITIVE_INFINITY, isRightsDirty: false, rights: [], news: new Set(),
+    offers: new Map(), wasMixed: false, history: [], out: [],
     counts: { sent: 0, received: 0, malformed: 0 },
   }
 }
