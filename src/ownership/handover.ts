@@ -2,7 +2,7 @@
 import type { Millis } from '../net/model.ts'
 import { type Entry, entryOf, isBroken, type Message, pagesOf } from './codec.ts'
 import { isHash } from './fleet.ts'
-import { ineligibleMs, offerMs, offerTries, preferredMs, refusedMs } from './limits.ts'
+import { ineligibleMs, offerMs, offerTries, preferredMs, provisionalMs, refusedMs } from './limits.ts'
 import type { Cause } from './model.ts'
 import { announce, release } from './own.ts'
 import { isAliveNode, lookAt, type Ownership, setTerm, tell, type Unit } from './state.ts'
@@ -85,6 +85,9 @@ function provisional(o: Ownership, unit: Unit, now: Millis): Wanted | undefined 
   const hint = unit.wish?.hint
   if (hint === o.self) return undefined
   if (hint !== undefined && isSuccessor(o, unit, hint, now)) return { to: hint, cause: 'restored' }
+  // One move each: it waits for those that are still to join, half the time at most.
+  const isComplete = o.world?.expected.every((name) => isAliveNode(o, name)) === true
+  if (!isComplete && now < own.provisionalUntilMs - provisionalMs / 2) return undefined
   const load = loadOf(o, now)
   const next = loadRank(o, unit, load, o.self).find((node) => isSuccessor(o, unit, node, now))
   const gap = next === undefined ? 0 : (load.get(o.self) ?? 0) - (load.get(next) ?? 0)
