@@ -30,7 +30,7 @@ const isWire = /^src\/l2\/linux\//
 const privileged = [isWire, /^src\/announcer\.test\.ts$/, /^e2e\//]
 
 /** Random histories: long, and the same on each runtime. On Node only, beside the other units. */
-const swarms = [/^src\/sim\/.*swarm.*\.test\.ts$/]
+const swarms = [/^src\/sim\/(swarm|mutation|scenarios)\.test\.ts$/]
 
 const unitCapMs = 60_000
 const swarmCapMs = 600_000

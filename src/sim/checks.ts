@@ -137,7 +137,8 @@ function darkBound(cluster: Cluster, place: Place, { fromMs, toMs, last }: Gap):
   const isGossipCut = deeds.some(({ kind }) => kind.startsWith('gossip cut'))
   const calm = deeds.filter(({ kind }) => isIncapacity(kind) || kind.startsWith('gossip'))
   if (calm.length > 1 || isLossy || isGossipCut || hurt.size > 1) return darkBounds.gossipMs
-  if (last === undefined) return darkBounds.newMs
+  const isUnseen = deeds.some(({ kind }) => kind.startsWith('API'))
+  if (last === undefined) return isUnseen ? Infinity : darkBounds.newMs
   const isHalfDead = deeds.some(({ kind }) => isHalf(kind) || kind.startsWith('starve'))
   return isHalfDead || isHealing ? darkBounds.deafMs : darkBounds.deadMs
 }
