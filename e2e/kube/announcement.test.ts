@@ -27,11 +27,16 @@ if ('folder' in assets) {
   capture = await rig.lab.capture('lan', 'arp or icmp6')
   await Promise.all([
     rig.startController(),
-    ...nodes.map(async (name) => void speakers.set(name, await rig.startSpeaker(name, '--placement', 'hash'))),
+    ...nodes.map(async (name) => void speakers.set(name, await startSpeaker(name))),
   ])
   await rig.apply(
     pool('lan', ['192.168.1.240-192.168.1.250', '2001:db8:1::f0-2001:db8:1::ff']), advertisement('lan'),
   )
+}
+
+/** A speaker that elects as MetalLB does. */
+function startSpeaker(name: string): Promise<Role> {
+  return rig.startSpeaker(name, '--placement', 'hash')
 }
 
 /** MetalLB's order, stated apart from the program: SHA-256 of `NODE#ADDRESS`, ascending. */
@@ -316,7 +321,7 @@ check('SIGTERM withdraws before the end; without its Pod the next node announces
   await assigned('web-0', second)
   await capture.settle()
   assert.equal(voices(address, seen), [second])
-  speakers.set(first, await rig.startSpeaker(first, '--placement', 'hash'))
+  speakers.set(first, await startSpeaker(first))
   await answeredBy(address, first)
   await assigned('web-0', first)
 })
