@@ -97,6 +97,8 @@ export function extend(place: Place, tenure: Tenure): void {
     open.toMs = toMs
     return
   }
+  // Whoever comes to another side is not heard on the former one any more.
+  if (open !== undefined) open.toMs = Math.min(open.toMs, fromMs)
   if (toMs <= fromMs) return
   place.open.set(node, tenure)
   place.tenures.push(tenure)
