@@ -111,9 +111,9 @@ function ownersOf(paths: readonly string[]): readonly Component[] {
   // Files are listed where they were before /lib became a link, or where they are.
   const plain = (path: string): string => path.replace(/^\/usr\/(?=lib|bin)/, '/')
   const wanted = new Set(paths.flatMap((path) => [plain(path), plain(realpathSync(path))]))
-  const info = '/var/lib/dpkg/info'
-  const names = new Set(readdirSync(info).filter((file) => file.endsWith('.list'))
-    .filter((file) => readFileSync(join(info, file), 'utf8').split('\n')
+  const lists = '/var/lib/dpkg/info'
+  const names = new Set(readdirSync(lists).filter((file) => file.endsWith('.list'))
+    .filter((file) => readFileSync(join(lists, file), 'utf8').split('\n')
       .some((path) => wanted.has(plain(path))))
     .map((file) => basename(file, '.list').replace(/:.*$/, '')))
   const stanzas = readFileSync('/var/lib/dpkg/status', 'utf8').split(/\n\n+/)
