@@ -1,5 +1,4 @@
 /** The manifests in deploy/: the names, labels and ports that users type, and no right too many. */
-import { existsSync } from 'node:fs'
 import { appendFile, cp, mkdtemp, mkdir, readFile, rm, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join, relative } from 'node:path'
@@ -7,11 +6,9 @@ import { test } from 'uvu'
 import * as assert from 'uvu/assert'
 import { run, runOk, type RunOptions } from '../lab/command.ts'
 import { arpeggio } from '../lab/program.ts'
+import { findAssets, testUnless } from './assets.ts'
 
 type Fields = Readonly<Record<string, unknown>>
-
-/** Building Kubernetes once may be what is waited for. */
-const assetsCapMs = 220_000
 
 const root = join(import.meta.dirname, '../..')
 const rendered = join(root, 'deploy/arpeggio.yaml')
@@ -44,20 +41,12 @@ test('the program finds nothing wrong in them', async () => {
   assert.equal([code, at(answer, 'problems'), at(answer, 'warnings')], [0, [], []])
 })
 
-const assets = await run([join(root, 'hack/kube-assets')], { capMs: assetsCapMs })
-const program = join(assets.stdout.trim(), 'kubectl')
-/** Why kubectl cannot read the objects; undefined = it can. */
-const lack = assets.code !== 0
-  ? assets.stderr.trim().split('\n').at(-1)
-  : existsSync(program) ? undefined : `${program} is not there`
+const assets = await findAssets(['kubectl'])
+const lack = 'lack' in assets ? assets.lack : undefined
+const program = join('folder' in assets ? assets.folder : '', 'kubectl')
+const check = testUnless(lack, test)
 const objects = lack === undefined ? await readObjects(await readFile(rendered, 'utf8')) : []
 const workloads = objects.filter(({ kind }) => kind === 'Deployment' || kind === 'DaemonSet')
-
-function check(name: string, body: () => void | Promise<void>): void {
-  if (lack === undefined) return void test(name, body)
-  console.log(`skipped ${name}: ${lack}`)
-  test.skip(name)
-}
 
 /** Runs kubectl without any cluster; its standard output. */
 function kubectl(args: readonly string[], options?: RunOptions): Promise<string> {

@@ -4,6 +4,7 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { type Capture, openCapture } from './capture.ts'
 import { type Child, openChild, type Result, run, type RunOptions, runOk } from './command.ts'
+import { cleanAtExit } from './exit.ts'
 import { nextPrefix, removeLab, sweepLabs } from './namespace.ts'
 
 /** What to build. */
@@ -55,7 +56,7 @@ export function lan(n: number): readonly string[] {
 export async function openLab(plan: LabPlan): Promise<Lab> {
   sweepLabs()
   const prefix = nextPrefix()
-  const remove = removeAtExit(prefix)
+  const remove = cleanAtExit(() => removeLab(prefix))
   try {
     const ports = planPorts(plan)
     await build(prefix, plan, ports)
@@ -196,33 +197,4 @@ function describeLab({ prefix, folder, ports, names, remove }: LabParts): Lab {
 function found<T>(value: T | undefined, name: string): T {
   if (value === undefined) throw new Error(`Cannot find "${name}" in the plan of the lab`)
   return value
-}
-
-const signals = ['SIGINT', 'SIGTERM', 'SIGHUP'] as const
-const open = new Set<string>()
-
-/** Removes a lab when called, or when this program exits, also by a signal. */
-function removeAtExit(prefix: string): () => void {
-  if (open.size === 0) {
-    process.on('exit', removeOpen)
-    for (const signal of signals) process.on(signal, leave)
-  }
-  open.add(prefix)
-  return () => {
-    if (!open.delete(prefix)) return
-    if (open.size === 0) {
-      process.off('exit', removeOpen)
-      for (const signal of signals) process.off(signal, leave)
-    }
-    removeLab(prefix)
-  }
-}
-
-function removeOpen(): void {
-  for (const prefix of open) removeLab(prefix)
-}
-
-/** A program that listens for the signal itself is left to end in its own way. */
-function leave(signal: NodeJS.Signals): void {
-  if (process.listenerCount(signal) === 1) process.exit(signal === 'SIGINT' ? 130 : 143)
 }

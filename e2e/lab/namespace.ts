@@ -3,6 +3,7 @@ import { spawnSync } from 'node:child_process'
 import { globSync, readdirSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
+import { isAlive } from './exit.ts'
 
 let labs = 0
 
@@ -42,16 +43,6 @@ export function sweepLabs(): void {
   const prefixes = new Set(names.flatMap((name) => /^arpl-\d+-/.exec(name)?.[0] ?? []))
   for (const prefix of prefixes) {
     if (!isAlive(Number(prefix.split('-')[1]))) removeLab(prefix)
-  }
-}
-
-function isAlive(pid: number): boolean {
-  try {
-    process.kill(pid, 0)
-    return true
-  } catch (error) {
-    // Refused is alive: it belongs to someone else.
-    return error instanceof Error && 'code' in error && error.code === 'EPERM'
   }
 }
 

@@ -46,6 +46,8 @@ const refused: { it: string; spec: unknown; want: readonly string[] }[] = [
       'list: keep one'] },
   { it: 'an interface that is a number', spec: { interfaces: [0] },
     want: [`${path}.interfaces[0] BadType: Want text, found 0; put it in quotes: "0"`] },
+  { it: 'an interface twice', spec: { interfaces: ['eth0', 'bond0', 'eth0'] },
+    want: [`${path}.interfaces[2] DuplicateEntry: "eth0" stands twice in the list: keep one`] },
   { it: 'weight 0', spec: { preferredNodeSelectors: [{ weight: 0, preference: {} }] },
     want: [`${path}.preferredNodeSelectors[0].weight BadValue: Want a number from 1 to 100, found 0`] },
   { it: 'weight 101', spec: { preferredNodeSelectors: [{ weight: 101, preference: {} }] },
@@ -93,7 +95,7 @@ for (const { it, spec, want } of chosen) {
   })
 }
 
-test('advertisement: every field, a repeated interface once', () => {
+test('advertisement: every field', () => {
   const gold = { matchLabels: { tier: 'gold' } }
   const want: Advertisement = {
     name: 'adv',
@@ -107,7 +109,7 @@ test('advertisement: every field, a repeated interface once', () => {
     ],
   }
   const { config, problems } = read(advertisement({
-    ipAddressPools: ['a'], nodeSelectors: [gold], interfaces: ['eth0', 'bond0', 'eth0'],
+    ipAddressPools: ['a'], nodeSelectors: [gold], interfaces: ['eth0', 'bond0'],
     serviceSelectors: [gold],
     preferredNodeSelectors: [
       { weight: 100, preference: gold }, { weight: 1, preference: {} }, { weight: 1, preference: {} },

@@ -1,11 +1,9 @@
 /** L2Advertisement objects to advertisements, and which pools each of them means. */
-import {
-  addProblem, addWarning, type At, checkKnown, field, type Fields, item, readFields, readInteger,
-  readList, readNames, readText,
-} from './fields.ts'
+import { addWarning, field, item } from './fields.ts'
 import type { Advertisement, Pool, Preference, Selector } from './model.ts'
 import { partOf, type RawObject } from './object.ts'
-import { matches, readSelector, readSelectors } from './selector.ts'
+import { matches, selectors, selectorShape } from './selector.ts'
+import { list, mapping, names, needed, refine, whole } from './shape.ts'
 import { suggest } from './suggest.ts'
 
 /** Which pools an advertisement selects, before it is known which exist. */
@@ -20,57 +18,62 @@ export interface RawAdvertisement {
   readonly rest: Omit<Advertisement, 'pools'>
 }
 
-const specFields = [
-  'ipAddressPools', 'ipAddressPoolSelectors', 'nodeSelectors', 'interfaces', 'serviceSelectors',
-  'preferredNodeSelectors',
-]
+const choiceFields = {
+  ipAddressPools: names({ description: 'Names of pools.', max: 256 }),
+  ipAddressPoolSelectors: selectors('Pools with these labels, beside those named.'),
+}
+
+interface ChoiceFields {
+  ipAddressPools: readonly string[]
+  ipAddressPoolSelectors: readonly Selector[]
+}
+
+const preferenceShape = refine(mapping<{ weight: number; preference: Selector }>({
+  weight: needed(
+    whole({ description: 'How much a match is worth.', min: 1, max: 100 }),
+    'A preference needs a weight from 1 to 100',
+  ),
+  preference: needed(selectorShape, 'A preference needs a selector; {} prefers every node'),
+}, { description: 'Nodes that are preferred.' }), [], ({ weight, preference }): Preference | undefined =>
+  weight === undefined || preference === undefined ? undefined : { weight, selector: preference })
+
+/** What `spec` of an L2Advertisement may say. */
+export const advertisementShape = mapping<ChoiceFields & {
+  nodeSelectors: readonly Selector[]
+  interfaces: readonly string[]
+  serviceSelectors: readonly Selector[]
+  preferredNodeSelectors: readonly Preference[]
+}>({
+  ...choiceFields,
+  nodeSelectors: selectors('Nodes with these labels; none means every node.'),
+  interfaces: names({ description: 'Names of interfaces; none means all.', max: 100 }),
+  serviceSelectors: selectors('Services with these labels; none means every Service.'),
+  preferredNodeSelectors: list(preferenceShape, {
+    description: 'Nodes to prefer; a node has the sum of the weights that match it.', max: 64,
+  }),
+}, { description: 'Which addresses are announced, where, for which Services.' })
+
+/** What is read of `spec` of a BGPAdvertisement. */
+export const bgpAdvertisementShape = mapping<ChoiceFields>(choiceFields, {
+  description: 'Which addresses are advertised by BGP, which this program does not speak.', isOpen: true,
+})
 
 /** The advertisement as far as it could be read. No spec means all pools, nodes, interfaces. */
 export function readAdvertisement(object: RawObject): RawAdvertisement {
-  const at = field(object.at, 'spec')
-  const spec = partOf(object, 'spec') ?? {}
-  checkKnown(spec, specFields, at)
-  const choice = readChoice(spec, at)
-  const rest = {
-    name: object.name,
-    nodeSelectors: readSelectors(spec['nodeSelectors'], field(at, 'nodeSelectors')),
-    // MetalLB takes a repeated interface, so it is no problem here either.
-    interfaces: [...new Set(readList(spec['interfaces'], field(at, 'interfaces'), readText))],
-    serviceSelectors: readSelectors(spec['serviceSelectors'], field(at, 'serviceSelectors')),
-    preferred: readList(
-      spec['preferredNodeSelectors'], field(at, 'preferredNodeSelectors'), readPreference,
-    ),
-  }
-  return { object, choice, rest }
+  const spec = advertisementShape.read(partOf(object, 'spec'), field(object.at, 'spec')) ?? {}
+  const { nodeSelectors = [], interfaces = [], serviceSelectors = [] } = spec
+  const { preferredNodeSelectors: preferred = [] } = spec
+  const rest = { name: object.name, nodeSelectors, interfaces, serviceSelectors, preferred }
+  return { object, choice: choiceOf(spec), rest }
 }
 
 /** Which pools a BGPAdvertisement selects: all that is read of it. */
 export function readPoolChoice(object: RawObject): PoolChoice {
-  return readChoice(partOf(object, 'spec') ?? {}, field(object.at, 'spec'))
+  return choiceOf(bgpAdvertisementShape.read(partOf(object, 'spec'), field(object.at, 'spec')) ?? {})
 }
 
-function readChoice(spec: Fields, at: At): PoolChoice {
-  return {
-    names: readNames(spec['ipAddressPools'], field(at, 'ipAddressPools')),
-    selectors: readSelectors(spec['ipAddressPoolSelectors'], field(at, 'ipAddressPoolSelectors')),
-  }
-}
-
-function readPreference(value: unknown, at: At): Preference | undefined {
-  const fields = readFields(value, at)
-  if (fields === undefined) return undefined
-  checkKnown(fields, ['weight', 'preference'], at)
-  const bounds = { min: 1, max: 100 }
-  const weight = readInteger(fields['weight'], field(at, 'weight'), bounds)
-  if (fields['weight'] === undefined) {
-    addProblem(field(at, 'weight'), 'MissingField', 'A preference needs a weight from 1 to 100')
-  }
-  const selector = readSelector(fields['preference'], field(at, 'preference'))
-  if (fields['preference'] === undefined || fields['preference'] === null) {
-    const message = 'A preference needs a selector; {} prefers every node'
-    addProblem(field(at, 'preference'), 'MissingField', message)
-  }
-  return weight === undefined || selector === undefined ? undefined : { weight, selector }
+function choiceOf(spec: Partial<ChoiceFields>): PoolChoice {
+  return { names: spec.ipAddressPools ?? [], selectors: spec.ipAddressPoolSelectors ?? [] }
 }
 
 /** Names of the existing pools a choice selects: all if it names none and selects by no label. */

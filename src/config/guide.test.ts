@@ -1,4 +1,6 @@
 /** The public layer-2 guide's manifests: names, fields and values as published, and what they mean. */
+import { readFileSync } from 'node:fs'
+import { join } from 'node:path'
 import { test } from 'uvu'
 import * as assert from 'uvu/assert'
 import { formatAddress } from '../net/address.ts'
@@ -6,172 +8,15 @@ import { formatRange } from '../net/range.ts'
 import type { Reading } from './model.ts'
 import { readWorld } from './read.ts'
 
-const meta = (name: string, namespace = 'metallb-system'): string =>
-  `metadata:\n  name: ${name}\n  namespace: ${namespace}\n`
-const ours = (kind: string, name: string, spec: string) =>
-  `apiVersion: metallb.io/v1beta1\nkind: ${kind}\n${meta(name)}spec:\n${spec}`
-
-const manifests = {
-  basicPool: ours('IPAddressPool', 'local-network-pool', `
-  addresses:
-    - 192.168.1.240-192.168.1.255
-`),
-  advancedPool: ours('IPAddressPool', 'production-pool', `
-  addresses:
-    - 192.168.1.100-192.168.1.150
-    - 192.168.1.200-192.168.1.220
-    - 10.0.0.0/28
-  autoAssign: true
-  avoidBuggyIPs: true
-`),
-  databasePool: ours('IPAddressPool', 'database-pool', `
-  addresses:
-    - 192.168.1.50-192.168.1.59
-  autoAssign: false
-`),
-  basicAdvertisement: ours('L2Advertisement', 'local-network-advertisement', `
-  ipAddressPools:
-    - local-network-pool
-`),
-  edgeAdvertisement: ours('L2Advertisement', 'edge-node-advertisement', `
-  ipAddressPools:
-    - production-pool
-  nodeSelectors:
-    - matchLabels:
-        node-role.kubernetes.io/edge: "true"
-    - matchExpressions:
-        - key: topology.kubernetes.io/zone
-          operator: In
-          values:
-            - zone-a
-            - zone-b
-`),
-  interfaceAdvertisement: ours('L2Advertisement', 'interface-specific-advertisement', `
-  ipAddressPools:
-    - local-network-pool
-  interfaces:
-    - eth0
-    - bond0
-`),
-  complete: `# The complete example
----
-${ours('IPAddressPool', 'primary-pool', `
-  addresses:
-    - 192.168.1.240-192.168.1.255
-  autoAssign: true
-  avoidBuggyIPs: true
-`)}
----
-${ours('IPAddressPool', 'priority-pool', `
-  addresses:
-    - 192.168.1.200-192.168.1.204
-  autoAssign: false
-`)}
----
-${ours('L2Advertisement', 'primary-l2-advertisement', `
-  ipAddressPools:
-    - primary-pool
-`)}
----
-${ours('L2Advertisement', 'priority-l2-advertisement', `
-  ipAddressPools:
-    - priority-pool
-  nodeSelectors:
-    - matchLabels:
-        node-role.kubernetes.io/worker: "true"
-`)}`,
-  deployment: `apiVersion: apps/v1\nkind: Deployment\n${meta('nginx-demo', 'default')}spec:
-  replicas: 3
-  selector:
-    matchLabels:
-      app: nginx-demo
-`,
-  automatic: `apiVersion: v1\nkind: Service\n${meta('nginx-lb', 'default')}  annotations:
-    # every annotation of this example is a comment, which leaves nothing
-spec:
-  type: LoadBalancer
-  externalTrafficPolicy: Cluster
-  selector:
-    app: nginx-demo
-  ports:
-    - name: http
-      port: 80
-      targetPort: 80
-      protocol: TCP
-`,
-  specificAddress: `apiVersion: v1\nkind: Service\n${meta('nginx-specific-ip', 'default')}  annotations:
-    metallb.universe.tf/loadBalancerIPs: "192.168.1.245"
-spec:
-  type: LoadBalancer
-  selector:
-    app: nginx-demo
-  ports:
-    - port: 80
-      targetPort: 80
-`,
-  specificPool: `apiVersion: v1\nkind: Service\n${meta('priority-service', 'default')}  annotations:
-    metallb.universe.tf/address-pool: priority-pool
-spec:
-  type: LoadBalancer
-  selector:
-    app: critical-app
-  ports:
-    - port: 443
-      targetPort: 8443
-`,
-  bestPractice: `# A strategy, documented
----
-apiVersion: metallb.io/v1beta1
-kind: IPAddressPool
-${meta('web-services-pool')}  labels:
-    purpose: web
-    environment: production
-  annotations:
-    description: "IP pool for public-facing web services"
-spec:
-  addresses:
-    - 192.168.1.100-192.168.1.119
-  autoAssign: true
-
----
-apiVersion: metallb.io/v1beta1
-kind: IPAddressPool
-${meta('internal-services-pool')}  labels:
-    purpose: internal
-    environment: production
-  annotations:
-    description: "Reserved IPs for internal services"
-spec:
-  addresses:
-    - 192.168.1.120-192.168.1.129
-  autoAssign: false
-`,
-  alerts: `apiVersion: monitoring.coreos.com/v1
-kind: PrometheusRule
-${meta('metallb-alerts', 'monitoring')}spec:
-  groups:
-    - name: metallb
-      rules:
-        - alert: MetalLBControllerDown
-          expr: |
-            absent(up{job="metallb-controller"} == 1)
-          for: 5m
-`,
-  policy: `apiVersion: networking.k8s.io/v1\nkind: NetworkPolicy\n${meta('metallb-speaker-policy')}spec:
-  podSelector:
-    matchLabels:
-      component: speaker
-  egress:
-    - to: []
-      ports:
-        - protocol: UDP
-          port: 53
-`,
-}
-type Name = keyof typeof manifests
+/** As published, one file a step; e2e/kube sends the same to an API server. */
+const folder = join(import.meta.dirname, '../../e2e/kube/guide')
+type Name =
+  | 'basic-pool' | 'advanced-pool' | 'database-pool' | 'best-practice' | 'complete'
+  | 'basic-advertisement' | 'edge-advertisement' | 'interface-advertisement'
+  | 'deployment' | 'automatic' | 'specific-address' | 'specific-pool' | 'alerts' | 'policy'
 
 const read = (...names: readonly Name[]): Reading =>
-  readWorld(names.map((name) => ({ file: name, bytes: new TextEncoder().encode(manifests[name]) })))
+  readWorld(names.map((name) => ({ file: name, bytes: readFileSync(join(folder, `${name}.yaml`)) })))
 
 for (const name of ['deployment', 'alerts', 'policy'] as const) {
   test(`guide: ${name} is none of our business`, () => {
@@ -180,7 +25,7 @@ for (const name of ['deployment', 'alerts', 'policy'] as const) {
   })
 }
 
-for (const name of ['basicPool', 'advancedPool', 'databasePool', 'bestPractice'] as const) {
+for (const name of ['basic-pool', 'advanced-pool', 'database-pool', 'best-practice'] as const) {
   test(`guide: ${name} alone is good, and nobody advertises it yet`, () => {
     const { problems, warnings } = read(name)
     assert.equal(problems, [])
@@ -188,7 +33,7 @@ for (const name of ['basicPool', 'advancedPool', 'databasePool', 'bestPractice']
   })
 }
 
-for (const name of ['basicAdvertisement', 'edgeAdvertisement', 'interfaceAdvertisement'] as const) {
+for (const name of ['basic-advertisement', 'edge-advertisement', 'interface-advertisement'] as const) {
   test(`guide: ${name} alone is good, and names a pool that is not there yet`, () => {
     const { problems, warnings } = read(name)
     assert.equal(problems, [])
@@ -197,8 +42,8 @@ for (const name of ['basicAdvertisement', 'edgeAdvertisement', 'interfaceAdverti
 }
 
 test('guide: the pools of its sections', () => {
-  const { config, problems } = read('basicPool', 'advancedPool', 'databasePool', 'basicAdvertisement',
-    'edgeAdvertisement', 'interfaceAdvertisement')
+  const { config, problems } = read('basic-pool', 'advanced-pool', 'database-pool', 'basic-advertisement',
+    'edge-advertisement', 'interface-advertisement')
   assert.equal(problems, [])
   const rows = config.pools.map((pool) =>
     [pool.name, pool.ranges.map(formatRange).join(' '), pool.autoAssign, pool.avoidBuggyIPs])
@@ -230,7 +75,7 @@ test('guide: the pools of its sections', () => {
 
 test('guide: the complete example and its three Services', () => {
   const { world, problems, warnings } = read(
-    'complete', 'deployment', 'automatic', 'specificAddress', 'specificPool',
+    'complete', 'deployment', 'automatic', 'specific-address', 'specific-pool',
   )
   assert.equal([problems, warnings], [[], []])
   assert.equal(world?.config.pools.map(({ name, ranges, autoAssign, avoidBuggyIPs }) =>
@@ -259,7 +104,7 @@ test('guide: the complete example and its three Services', () => {
 })
 
 test('guide: labels and annotations of its best practice', () => {
-  const { config } = read('bestPractice')
+  const { config } = read('best-practice')
   assert.equal(config.pools.map(({ name, labels, autoAssign }) => [name, labels, autoAssign]), [
     ['internal-services-pool', { purpose: 'internal', environment: 'production' }, false],
     ['web-services-pool', { purpose: 'web', environment: 'production' }, true],

@@ -10,17 +10,34 @@ export type Role =
   | 'pool' | 'advertisement' | 'bgpAdvertisement' | 'configMap' | 'service' | 'node' | 'slice'
   | 'namespace'
 
-const own: Readonly<Record<string, Role | 'foreign' | 'output'>> = {
-  IPAddressPool: 'pool',
-  L2Advertisement: 'advertisement',
-  BGPAdvertisement: 'bgpAdvertisement',
-  BGPPeer: 'foreign',
-  BFDProfile: 'foreign',
-  Community: 'foreign',
-  ServiceL2Status: 'output',
-  ServiceBGPStatus: 'output',
-  ConfigurationState: 'output',
+/** A kind of the group. */
+interface Kind {
+  readonly role: Role | 'foreign' | 'output'
+  readonly plural: string
+  /** Served; the last one is stored. */
+  readonly versions: readonly string[]
 }
+
+/** All kinds of the group, by name: those of MetalLB 0.16. */
+export const kinds = {
+  IPAddressPool: { role: 'pool', plural: 'ipaddresspools', versions: ['v1beta1'] },
+  L2Advertisement: { role: 'advertisement', plural: 'l2advertisements', versions: ['v1beta1'] },
+  BGPAdvertisement: { role: 'bgpAdvertisement', plural: 'bgpadvertisements', versions: ['v1beta1'] },
+  BGPPeer: { role: 'foreign', plural: 'bgppeers', versions: ['v1beta1', 'v1beta2'] },
+  BFDProfile: { role: 'foreign', plural: 'bfdprofiles', versions: ['v1beta1'] },
+  Community: { role: 'foreign', plural: 'communities', versions: ['v1beta1'] },
+  ServiceL2Status: { role: 'output', plural: 'servicel2statuses', versions: ['v1beta1'] },
+  ServiceBGPStatus: { role: 'output', plural: 'servicebgpstatuses', versions: ['v1beta1'] },
+  ConfigurationState: { role: 'output', plural: 'configurationstates', versions: ['v1beta1'] },
+} as const satisfies Readonly<Record<string, Kind>>
+
+export type KindName = keyof typeof kinds
+
+/** Names of all kinds of the group, configuration first. */
+export const kindNames: readonly KindName[] = [
+  'IPAddressPool', 'L2Advertisement', 'BGPAdvertisement', 'BGPPeer', 'BFDProfile', 'Community',
+  'ServiceL2Status', 'ServiceBGPStatus', 'ConfigurationState',
+]
 
 const core: Readonly<Record<string, Role>> = {
   '/Service': 'service',
@@ -34,11 +51,12 @@ const core: Readonly<Record<string, Role>> = {
 export function roleOf(object: RawObject): Role | undefined {
   const { kind } = object
   if (object.group !== group) return core[`${object.group}/${kind}`]
-  const role = Object.hasOwn(own, kind) ? own[kind] : undefined
-  if (role === undefined) {
+  const name = kindNames.find((one) => one === kind)
+  if (name === undefined) {
     addUnknownKind(object)
     return undefined
   }
+  const { role, versions } = kinds[name]
   if (role === 'output') return undefined
   const isBgp = role === 'foreign' || role === 'bgpAdvertisement'
   if (isBgp) {
@@ -46,7 +64,6 @@ export function roleOf(object: RawObject): Role | undefined {
       'so it has no effect'
     addWarning(object.at, 'ForeignKind', message)
   }
-  const versions = object.kind === 'BGPPeer' ? ['v1beta1', 'v1beta2'] : ['v1beta1']
   if (!versions.some((version) => object.apiVersion === `${group}/${version}`)) {
     const message = `${object.kind} is served as ${group}/${versions.join(' and ')}, ` +
       `found "${object.apiVersion}"`
@@ -64,7 +81,7 @@ function addUnknownKind(object: RawObject): void {
     addProblem(at, 'UnknownKind', message)
     return
   }
-  const meant = suggest(object.kind, Object.keys(own))
-  const hint = meant === undefined ? `known are ${Object.keys(own).join(', ')}` : `did you mean ${meant}?`
+  const meant = suggest(object.kind, kindNames)
+  const hint = meant === undefined ? `known are ${kindNames.join(', ')}` : `did you mean ${meant}?`
   addProblem(at, 'UnknownKind', `There is no ${group} kind "${object.kind}": ${hint}`)
 }

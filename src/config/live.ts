@@ -16,7 +16,8 @@ export interface LiveReading {
 
 /**
  * Pools, advertisements, legacy ConfigMap and Namespaces as the API server holds them. Unknown
- * fields are warnings: the server prunes them, so they cannot do what they seem to say.
+ * fields are warnings: the server prunes them, so they cannot do what they seem to say. So is what
+ * MetalLB's definitions let in and ours do not, where it can be read: repeated interfaces, long lists.
  */
 export function readLiveConfig(values: readonly Fields[], namespace: string): LiveReading {
   const findings: Findings = { problems: [], warnings: [] }
@@ -24,7 +25,9 @@ export function readLiveConfig(values: readonly Fields[], namespace: string): Li
     readObjects(findings, liveFile, { document: 1, value }).objects
   )
   const config = readConfig(sortByRole(objects, namespace), [])
-  const isHarmless = (problem: Problem): boolean => problem.reason === 'UnknownField'
+  const isHarmless = ({ reason, path }: Problem): boolean =>
+    reason === 'UnknownField' || reason === 'TooLarge' ||
+    (reason === 'DuplicateEntry' && path.startsWith('spec.interfaces['))
   return {
     config,
     problems: findings.problems.filter((problem) => !isHarmless(problem)),

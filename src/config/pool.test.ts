@@ -52,6 +52,11 @@ const refused: { it: string; spec: unknown; want: readonly string[] }[] = [
     want: ['1 spec.addresses[0] BadAddress: invalid IP range "192.0.2.9-192.0.2.1": ' +
       'start IP "192.0.2.9" is after the end IP "192.0.2.1"',
     '1 spec.addresses[1] BadAddress: invalid CIDR "x"'] },
+  { it: 'an entry of more characters than two addresses have', spec: { addresses: ['1'.repeat(89)] },
+    want: ['1 spec.addresses[0] BadValue: Want at most 88 characters, found 89'] },
+  { it: 'more entries than an object may have',
+    spec: { addresses: Array.from({ length: 1_001 }, (_, i) => `2001:db8::${i.toString(16)}/128`) },
+    want: ['1 spec.addresses TooLarge: Want at most 1000 items, found 1001'] },
   { it: 'mixed families', spec: { addresses: ['192.0.2.1-2001:db8::1'] },
     want: ['1 spec.addresses[0] BadAddress: invalid IP range "192.0.2.1-2001:db8::1": ' +
       'start and end are of different families'] },

@@ -1,24 +1,20 @@
 /** IPAddressPool objects to pools: every field, every way to get it wrong. */
-import type { Range } from '../net/model.ts'
 import { parseAddress } from '../net/address.ts'
-import { parseRange, rangesOverlap } from '../net/range.ts'
-import {
-  addProblem, type At, checkKnown, field, type Fields, keyed, readBoolean, readFields,
-  readInteger, readList, readNames, readText,
-} from './fields.ts'
-import type { Allocation, Labels, Pool } from './model.ts'
+import type { Range } from '../net/model.ts'
+import { rangesOverlap } from '../net/range.ts'
+import { entryShape, type Placed, readRange } from './entry.ts'
+import { addProblem, type At, field, keyed, readList } from './fields.ts'
+import type { Allocation, Labels, Pool, Selector } from './model.ts'
 import { annotationsOf, labelsOf, partOf, type RawObject } from './object.ts'
-import { matches, readSelectors } from './selector.ts'
+import { matches, selectors } from './selector.ts'
+import { flag, list, mapping, names, needed, type ValueOf, whole } from './shape.ts'
 
 /** Comma list in the syntax of `addresses`: never handed out to newcomers. */
 export const excludeAnnotation = 'arpeggio.io/exclude'
 
-/** One entry of `addresses` and where it stands, kept for the overlap check. */
-export interface Entry {
+/** One entry of `addresses` of a pool. */
+export interface Entry extends Placed {
   readonly pool: string
-  readonly text: string
-  readonly range: Range
-  readonly at: At
 }
 
 export interface RawPool {
@@ -29,17 +25,52 @@ export interface RawPool {
 /** Labels of a namespace, for namespace selectors. */
 export type Namespaces = ReadonlyMap<string, Labels>
 
-const specFields = ['addresses', 'autoAssign', 'avoidBuggyIPs', 'serviceAllocation']
+const noAddresses = 'A pool needs at least one entry, for example 192.0.2.10-192.0.2.20'
+const maxPriority = 2 ** 31 - 1
+
+const allocationShape = mapping<{
+  priority: number
+  namespaces: readonly string[]
+  namespaceSelectors: readonly Selector[]
+  serviceSelectors: readonly Selector[]
+}>({
+  priority: whole({
+    description: 'A smaller number is preferred; 0, or none, comes last.', min: 0, max: maxPriority,
+  }),
+  namespaces: names({ description: 'Namespaces whose Services may have addresses.', max: 256 }),
+  namespaceSelectors: selectors('Namespaces with these labels, beside those named.'),
+  serviceSelectors: selectors('Services with these labels; none means every Service.'),
+}, { description: 'For whom the pool is; without it, for everyone.' })
+
+/** What `spec` may say. */
+export const poolShape = needed(mapping<{
+  addresses: readonly Placed[]
+  autoAssign: boolean
+  avoidBuggyIPs: boolean
+  serviceAllocation: ValueOf<typeof allocationShape>
+}>({
+  addresses: needed(
+    list(entryShape, { description: 'Networks and ranges; earlier ones are given out first.', max: 1_000 }),
+    noAddresses, { isFilled: true },
+  ),
+  autoAssign: flag({
+    description: 'Whether Services get addresses that do not ask for the pool.', fallback: true,
+  }),
+  avoidBuggyIPs: flag({
+    description: 'Whether IPv4 addresses that end in .0 or .255 are left out.', fallback: false,
+  }),
+  serviceAllocation: allocationShape,
+}, { description: 'Addresses, and who may have them.' }), noAddresses)
 
 /** The pool as far as it could be read; what could not is a problem. */
 export function readPool(object: RawObject, namespaces: Namespaces): RawPool {
   const at = field(object.at, 'spec')
   const spec = partOf(object, 'spec') ?? {}
-  checkKnown(spec, specFields, at)
-  const entries = readEntries(spec['addresses'], { at: field(at, 'addresses'), pool: object.name })
-  const autoAssign = readBoolean(spec['autoAssign'], field(at, 'autoAssign'))
-  const avoidBuggyIPs = readBoolean(spec['avoidBuggyIPs'], field(at, 'avoidBuggyIPs'))
-  const allocation = readAllocation(spec['serviceAllocation'], field(at, 'serviceAllocation'), namespaces)
+  const { addresses = [], autoAssign, avoidBuggyIPs, serviceAllocation } = poolShape.read(spec, at) ?? {}
+  const entries = addresses.map((entry) => ({ ...entry, pool: object.name }))
+  const allocation = serviceAllocation === undefined
+    ? undefined
+    : resolveAllocation(serviceAllocation, namespaces)
   const labels = labelsOf(object)
   const excluded = readExcluded(annotationsOf(object)[excludeAnnotation], object)
   const pool: Pool = {
@@ -54,8 +85,6 @@ export function readPool(object: RawObject, namespaces: Namespaces): RawPool {
   return { pool, entries }
 }
 
-const noAddresses = 'A pool needs at least one entry, for example 192.0.2.10-192.0.2.20'
-
 /** The list `addresses` of a pool; an empty one is a problem. Shared with the legacy format. */
 export function readEntries(
   value: unknown, context: { at: At; pool: string },
@@ -65,21 +94,7 @@ export function readEntries(
     addProblem(at, 'MissingField', noAddresses)
     return []
   }
-  return readList(value, at, (each, place) => {
-    const text = readText(each, place)
-    const range = text === undefined ? undefined : readRange(text, place)
-    return text === undefined || range === undefined ? undefined : { pool, text, range, at: place }
-  })
-}
-
-function readRange(text: string, at: At): Range | undefined {
-  const parsed = parseRange(text)
-  if ('range' in parsed) return parsed.range
-  const bare = parseAddress(text.trim())
-  const bits = bare?.family === 'ipv6' ? 128 : 32
-  const hint = bare === undefined ? '' : `; a single address is written "${text.trim()}/${bits}"`
-  addProblem(at, 'BadAddress', `${parsed.message}${hint}`)
-  return undefined
+  return readList(value, at, entryShape.read).map((entry) => ({ ...entry, pool }))
 }
 
 function readExcluded(text: string | undefined, object: RawObject): readonly Range[] {
@@ -96,35 +111,19 @@ function readExcluded(text: string | undefined, object: RawObject): readonly Ran
   })
 }
 
-const maxPriority = 2 ** 31 - 1
-
-/** `serviceAllocation`, with namespace selectors resolved against the namespaces there are. */
-function readAllocation(
-  value: unknown, at: At, namespaces: Namespaces,
-): Allocation | undefined {
-  const fields = readFields(value, at)
-  if (fields === undefined) return undefined
-  checkKnown(fields, ['priority', 'namespaces', 'namespaceSelectors', 'serviceSelectors'], at)
-  const bounds = { min: 0, max: maxPriority }
-  const priority = readInteger(fields['priority'], field(at, 'priority'), bounds) ?? 0
-  const serviceSelectors = readSelectors(fields['serviceSelectors'], field(at, 'serviceSelectors'))
-  return { priority, namespaces: readNamespaces(fields, at, namespaces), serviceSelectors }
-}
-
 /**
  * Named namespaces and those that match. Selectors that match none restrict to none; MetalLB
  * lifts the restriction then, which nobody can want.
  */
-function readNamespaces(
-  fields: Fields, at: At, namespaces: Namespaces,
-): ReadonlySet<string> | undefined {
-  const named = readNames(fields['namespaces'], field(at, 'namespaces'))
-  const selectors = readSelectors(fields['namespaceSelectors'], field(at, 'namespaceSelectors'))
-  if (named.length === 0 && selectors.length === 0) return undefined
+function resolveAllocation(
+  found: ValueOf<typeof allocationShape>, namespaces: Namespaces,
+): Allocation {
+  const { priority = 0, namespaces: named = [], namespaceSelectors = [], serviceSelectors = [] } = found
+  const isOpen = named.length === 0 && namespaceSelectors.length === 0
   const matched = [...namespaces]
-    .filter(([, labels]) => selectors.some((selector) => matches(selector, labels)))
+    .filter(([, labels]) => namespaceSelectors.some((selector) => matches(selector, labels)))
     .map(([name]) => name)
-  return new Set([...named, ...matched])
+  return { priority, namespaces: isOpen ? undefined : new Set([...named, ...matched]), serviceSelectors }
 }
 
 /** A problem for each entry that overlaps an earlier one, naming both. */

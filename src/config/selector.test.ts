@@ -54,6 +54,9 @@ const refused: { it: string; value: unknown; want: string }[] = [
     want: 's.matchExpressions DuplicateEntry: The expression on "a" stands twice' },
   { it: 'a selector twice', value: [{ matchLabels: { a: 'b' } }, { matchLabels: { a: 'b' } }],
     want: 's[1] DuplicateEntry: The same selector stands twice in the list: keep one' },
+  { it: 'more labels than an object may have',
+    value: { matchLabels: Object.fromEntries(Array.from({ length: 17 }, (_, i) => [`a${i}`, ''])) },
+    want: 's.matchLabels TooLarge: Want at most 16 items, found 17' },
   { it: 'nothing in a list', value: [null], want: 's[0] BadType: Want a value, found nothing' },
 ]
 for (const { it, value, want } of refused) {
