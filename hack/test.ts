@@ -15,7 +15,7 @@ interface Outcome {
   readonly passed: number
   readonly failed: number
   readonly skipped: number
-  /** One line for each skipped test, and for each thing that is wrong with the suite as a whole. */
+  /** A line for each skipped test, each `measured` figure, and what is wrong with the suite as a whole. */
   readonly remarks: readonly string[]
   readonly output: string
 }
@@ -88,11 +88,12 @@ function count(how: string, output: string): Outcome {
     ...(skipped > reasons.length ? [`${skipped - reasons.length} skipped without a reason`] : []),
   ]
   const failed = (total ?? 0) - passed
+  const figures = [...output.matchAll(/\bmeasured \S.*: .+$/gm)].map(([text]) => text)
   return {
     passed,
     failed: wrong.length > 0 ? failed + 1 : failed,
     skipped: Math.max(skipped, reasons.length),
-    remarks: [...wrong, ...reasons.map((reason) => `skipped ${reason}`)],
+    remarks: [...wrong, ...reasons.map((reason) => `skipped ${reason}`), ...figures],
     output,
   }
 }

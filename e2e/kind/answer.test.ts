@@ -114,9 +114,11 @@ test('an interface that no node has: nobody answers, until the selector names on
   assert.equal(await addressesOf(namespace, name), [address])
   await eventually('the Service says why', async () => {
     const { status } = JSON.parse(await kubectl(['-n', namespace, 'get', 'service', name, '-o', 'json']))
-    const conditions: readonly { type: string; status: string; reason: string }[] = status.conditions ?? []
-    const { status: isTrue, reason } = conditions.find(({ type }) => type === 'arpeggio.io/Announced') ?? {}
-    return isTrue === 'False' && reason === 'InterfaceMissing'
+    const conditions: readonly { type: string; status: string; message: string }[] =
+      status.conditions ?? []
+    const { status: isTrue, message } =
+      conditions.find(({ type }) => type === 'arpeggio.io/Announced') ?? {}
+    return isTrue === 'False' && /none of the interfaces/.test(message ?? '')
   })
   assert.equal(await answerers(cluster.client, address), [])
   await apply(advertisement(name, { interfaces: ['eth0'] }))

@@ -65,7 +65,7 @@ function tell(it: string, address: string, move: { from: Machine; to: Machine; a
     : overlap.length === 0
     ? `${from.name} again, alone, ${seconds(Math.min(...again) - first)} later`
     : `${from.name} as well for ${seconds(Math.max(...overlap) - first)}`
-  console.log(`  ${it}: ${to.name} speaks ${seconds(first - at)} after it, ${words}`)
+  console.log(`measured ${it}: ${to.name} speaks ${seconds(first - at)} after it, ${words}`)
 }
 
 interface Fault {
