@@ -23,7 +23,8 @@ const cpu = cpus[arch] ?? fail(`Cannot build for "${arch}": want amd64 or arm64`
 if (cpu !== process.arch) fail(`Cannot build for ${arch} on ${process.arch}`)
 
 const busybox = realpathSync(which('busybox'))
-const programs = [process.execPath, busybox]
+const nft = realpathSync(which('nft'))
+const programs = [process.execPath, busybox, nft]
 const libraries = new Set(programs.flatMap(librariesOf))
 
 for (const folder of ['bin', 'sbin', 'lib', 'lib64']) {
@@ -39,6 +40,7 @@ chmodSync(join(out, 'tmp'), 0o1777)
 copy(process.execPath, '/usr/bin/node')
 if (existsSync('/usr/bin/strip')) execFileSync('/usr/bin/strip', [join(out, 'usr/bin/node')])
 copy(busybox, '/usr/bin/busybox')
+copy(nft, '/usr/sbin/nft')
 for (const name of execFileSync(busybox, ['--list'], { encoding: 'utf8' }).trim().split('\n')) {
   const link = join(out, 'usr/bin', name)
   if (!existsSync(link)) symlinkSync('busybox', link)
@@ -47,7 +49,7 @@ for (const path of libraries) copy(realpathSync(path), path)
 
 const home = join(out, 'opt/arpeggio')
 cpSync('build', home, {
-  recursive: true, filter: (path) => !/^build\/(?:native|bundle\.json)/.test(path),
+  recursive: true, filter: (path) => !/^build\/(?:native|bundle\.json|LICENSE)/.test(path),
 })
 cpSync(`build/native/${arch}`, join(home, 'node_modules'), { recursive: true })
 write('/usr/bin/arpeggio', `#!/bin/sh\nexec node ${nodeFlags} /opt/arpeggio/arpeggio.js "$@"\n`, 0o755)
@@ -57,7 +59,7 @@ write('/etc/nsswitch.conf', 'hosts: files dns\n')
 writeNotices()
 
 function writeNotices(): void {
-  const owners = ownersOf([busybox, ...libraries])
+  const owners = ownersOf([busybox, nft, ...libraries])
   for (const { name } of owners) {
     const notice = `/usr/share/doc/${name}/copyright`
     if (existsSync(notice)) copy(realpathSync(notice), notice)
@@ -65,6 +67,7 @@ function writeNotices(): void {
   for (const path of ['/usr/local/LICENSE', '/usr/share/doc/nodejs/copyright']) {
     if (existsSync(path)) copy(path, '/usr/share/doc/node/LICENSE')
   }
+  for (const name of ['LICENSE', 'LICENSES']) copy(`build/${name}`, `/usr/share/doc/arpeggio/${name}`)
   const { packages }: Lock = JSON.parse(readFileSync('package-lock.json', 'utf8'))
   const { name = '', version = '', license } = packages[''] ?? {}
   const created = process.env['CREATED'] ?? '1970-01-01T00:00:00Z'
@@ -109,7 +112,7 @@ function bundled(packages: Lock['packages']): readonly Component[] {
 /** The Debian packages that these files come from. */
 function ownersOf(paths: readonly string[]): readonly Component[] {
   // Files are listed where they were before /lib became a link, or where they are.
-  const plain = (path: string): string => path.replace(/^\/usr\/(?=lib|bin)/, '/')
+  const plain = (path: string): string => path.replace(/^\/usr\/(?=lib|bin|sbin)/, '/')
   const wanted = new Set(paths.flatMap((path) => [plain(path), plain(realpathSync(path))]))
   const lists = '/var/lib/dpkg/info'
   const names = new Set(readdirSync(lists).filter((file) => file.endsWith('.list'))
