@@ -91,7 +91,8 @@ const imports: Readonly<Record<string, Readonly<Record<string, string>>>> = {
   },
   'standalone': {
     net: 'addresses are printed', config: 'files become a world', ipam: 'the ledger is kept',
-    l2: 'links are filtered', plan: 'it decides', ownership: 'it owns what it announces', 'l2/linux': 'it opens links and sockets',
+    l2: 'links are filtered', plan: 'it decides', ownership: 'it owns what it announces',
+    'l2/linux': 'it opens links and sockets',
     forward: 'it applies rules', cli: 'input files are read alike', http: 'it serves status',
     'finding.ts': 'it has some',
     'journal.ts': 'changes are logged',
@@ -152,6 +153,7 @@ const reasons: Readonly<Record<string, readonly string[]>> = {
   'src/config/model.ts': ['IntentRefusal', 'ProblemReason'],
   'src/ipam/model.ts': ['Refusal', 'Release', 'Ignored'],
   'src/l2/model.ts': ['Silence', 'Drop'],
+  'src/ownership/model.ts': ['Cause', 'Postponement'],
   'src/plan/held.ts': ['Unheld'],
   'src/plan/withdrawal.ts': ['Withdrawal'],
   'src/membership/model.ts': ['MemberChange', 'RingDrop', 'ShellDrop'],

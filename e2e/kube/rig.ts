@@ -1,11 +1,13 @@
 /** A cluster without kubelets: a real API server, the roles as processes in lab hosts, a client. */
-import { mkdir, writeFile } from 'node:fs/promises'
+import { mkdir, readFile, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { type Child, until } from '../lab/command.ts'
 import { type Host, type Lab, type LabPlan, lan, openLab } from '../lab/lab.ts'
 import { arpeggio } from '../lab/program.ts'
 import { at, type Fields, listAt, namespace, node, pod, textAt } from './objects.ts'
-import { type KubeServer, openServer } from './server.ts'
+import type { Proxy } from './proxy.ts'
+import { openRemoteProxy } from './remote-proxy.ts'
+import { freePort, type KubeServer, openServer } from './server.ts'
 
 /** A machine that other suites load may take its time: waits here are for order, not for speed. */
 export const waitMs = 15_000
@@ -20,6 +22,12 @@ export interface RigOptions {
   readonly hasCrds?: boolean
   /** Hosts beside nodes, API server and client. */
   readonly others?: LabPlan['hosts']
+  /** As for `openServer`. */
+  readonly auditPolicy?: string
+  /** True: the roles reach the API server through a proxy that makes trouble. */
+  readonly hasProxy?: boolean
+  /** Further variables of the roles: `NAME=VALUE`. */
+  readonly environment?: readonly string[]
 }
 
 /** How a speaker is started, where it is not as the DaemonSet would. */
@@ -43,6 +51,8 @@ export interface Role extends AsyncDisposable {
 export interface Rig extends AsyncDisposable {
   readonly lab: Lab
   readonly server: KubeServer
+  /** What stands before the server, where the plan has it. */
+  readonly proxy: Proxy | undefined
   readonly client: Host
   /** `kubectl apply` of these objects. */
   apply(...objects: readonly Fields[]): Promise<void>
@@ -89,9 +99,13 @@ export async function openRig(options: RigOptions): Promise<Rig> {
   }))
   const api = lab.host('api')
   const within = ['ip', 'netns', 'exec', api.namespace]
-  const server = closing.use(await openServer({ assets: options.assets, address: apiAddress, within }))
-  const cluster = describeCluster(lab, server)
-  const rig = { ...cluster, ...describeRoles(cluster) }
+  const { assets, auditPolicy, environment = [] } = options
+  const audit = auditPolicy === undefined ? {} : { auditPolicy }
+  const server = closing.use(await openServer({ assets, address: apiAddress, within, ...audit }))
+  const gate = options.hasProxy === true ? await openGate(lab, server) : undefined
+  const cluster = { ...describeCluster(lab, server), proxy: gate?.proxy }
+  const port = gate?.port ?? new URL(server.url).port
+  const rig = { ...cluster, ...describeRoles(cluster, [...environmentOf(port), ...environment]) }
   await rig.kubectl('apply', ...['namespace', 'accounts', 'controller-rbac', 'speaker-rbac', 'config',
     'controller'].flatMap((name) => ['-f', join(base, `${name}.yaml`)]))
   if (hasCrds) await rig.installCrds()
@@ -102,10 +116,21 @@ export async function openRig(options: RigOptions): Promise<Rig> {
   return { ...rig, [Symbol.asyncDispose]: () => owned.disposeAsync() }
 }
 
-type Roles = Pick<
-  Rig, 'startController' | 'startSpeaker' | 'startWeakSpeaker' | 'placePod' | 'spawnSpeaker'
->
-type Cluster = Omit<Rig, keyof Roles | typeof Symbol.asyncDispose>
+/** A proxy that is the server to its clients, on another port of the same host. */
+async function openGate(
+  lab: Lab, server: KubeServer,
+): Promise<{ readonly proxy: Proxy; readonly port: number }> {
+  const port = await freePort()
+  const pem = (name: string): Promise<string> => readFile(join(server.folder, name), 'utf8')
+  const proxy = await openRemoteProxy(lab.host('api'), lab.folder, {
+    address: apiAddress, port, target: server.url,
+    certificate: await pem('apiserver.crt'), key: await pem('apiserver.key'),
+  })
+  return { proxy, port }
+}
+
+type Started = 'startController' | 'startSpeaker' | 'startWeakSpeaker' | 'placePod' | 'spawnSpeaker'
+type Cluster = Omit<Rig, Started | 'proxy' | typeof Symbol.asyncDispose>
 
 /** What is asked of the API server, and of the LAN. */
 function describeCluster(lab: Lab, server: KubeServer): Cluster {
@@ -155,10 +180,14 @@ function describeCluster(lab: Lab, server: KubeServer): Cluster {
 }
 
 /** What starts the roles, as their Pods would. */
-function describeRoles({ lab, server, kubectl, apply, read }: Cluster): Roles {
+function describeRoles(
+  { lab, kubectl, apply, read }: Cluster, environment: readonly string[],
+): Pick<Rig, Started> {
   type Name = 'controller' | 'speaker'
   const spawn = (host: Host, role: Name, words: readonly string[]): Role =>
-    describeRole(host, host.spawn(['env', ...environmentOf(lab, server, role), ...words]))
+    describeRole(host, host.spawn([
+      'env', ...environment, `ARPEGGIO_SERVICE_ACCOUNT=${accountFolder(lab, role)}`, ...words,
+    ]))
   const spawnSpeaker = (on: string, words: readonly string[]): Role =>
     spawn(lab.host(on), 'speaker', [`METALLB_NODE_NAME=${on}`, `METALLB_POD_NAME=speaker-${on}`, ...words])
   const placePod: Rig['placePod'] = async (on, segment) => {
@@ -229,12 +258,11 @@ function sortLabels(series: string): string {
   return labels.length === 0 ? series : `${series.slice(0, series.indexOf('{'))}{${labels.join(',')}}`
 }
 
-/** What the kubelet gives a Pod: the service account's folder, and where the server is. */
-function environmentOf(lab: Lab, server: KubeServer, role: string): readonly string[] {
-  const { hostname, port } = new URL(server.url)
+/** What the kubelet gives a Pod, but for the service account's folder. */
+function environmentOf(port: number | string): readonly string[] {
   return [
-    `KUBERNETES_SERVICE_HOST=${hostname}`, `KUBERNETES_SERVICE_PORT=${port}`,
-    `ARPEGGIO_SERVICE_ACCOUNT=${accountFolder(lab, role)}`, `METALLB_NAMESPACE=${namespace}`,
+    `KUBERNETES_SERVICE_HOST=${apiAddress}`, `KUBERNETES_SERVICE_PORT=${port}`,
+    `METALLB_NAMESPACE=${namespace}`,
   ]
 }
 

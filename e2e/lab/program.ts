@@ -1,6 +1,6 @@
 /** Runs the real program on a host of the lab, and asks it over HTTP as anybody could. */
 import { join } from 'node:path'
-import { type Child, until } from './command.ts'
+import { type Child, startCapMs, until } from './command.ts'
 import type { Host } from './lab.ts'
 
 /** What tests read of `/status`: our own statement of the format, apart from the program's. */
@@ -65,7 +65,7 @@ export async function openArpeggio(host: Host, args: readonly string[]): Promise
   await until(`arpeggio on "${host.name}" is ready`, async () => {
     if (!child.isRunning()) throw new Error(`Arpeggio ended early: ${child.lines.join('\n')}`)
     return (await host.exec(['curl', '-sf', `${url}/readyz`])).code === 0
-  })
+  }, startCapMs)
   const ask = ['curl', '-sS', '-H', 'accept: application/json', `${url}/status`]
   const status = async (): Promise<Status> => JSON.parse(await host.execOk(ask))
   return {

@@ -35,6 +35,8 @@ export function onBeat(
     record.heard.set(ifindex, Math.max(record.heard.get(ifindex) ?? 0, at.atMs))
     record.suspected.delete(ifindex)
   }
+  for (const node of record.told) tell(o, node, 'withdrawal', { name: from })
+  record.told.clear()
   if (message.revision > record.revision) {
     const isFirst = record.revision === 0
     const isNext = message.base === record.revision &&
@@ -63,7 +65,8 @@ function recordOf(o: Ownership, owner: string, incarnation: number): BeatRecord 
   }
   const fresh: BeatRecord = {
     owner, incarnation, revision: 0, digest: 0, list: new Map(), pages: undefined, askedMs: 0,
-    heard: new Map(), suspected: new Map(), contestedMs: 0, compared: '',
+    heard: new Map(), suspected: new Map(), contestedMs: 0,
+    told: new Set(), compared: '',
   }
   o.beats.set(owner, fresh)
   return fresh
@@ -138,8 +141,9 @@ function dropRemoved(
     setOwner(o, unit, undefined, now)
     lost.push(unit)
   }
-  orphan(o, lost, {
-    suspect: record.owner, cause: 'ownerSilent', lastBeatMs: now, segments: undefined,
+  if (lost.length === 0) return
+  spread(o, lost, {
+    suspect: record.owner, ifindex: 0, lastBeatMs: now, cause: 'ownerLeft', count: 1,
   }, now)
 }
 
@@ -156,11 +160,12 @@ function compareTerms(o: Ownership, record: BeatRecord, now: Millis, onRival: Ri
       if (term >= unit.own.term) onRival(unit, record.owner, term)
       continue
     }
-    if (term < unit.term) {
-      old.push(entryOf(key, { term: unit.term, node: unit.owner ?? '' }))
+    if (term < unit.beatTerm) {
+      old.push(entryOf(key, { term: unit.beatTerm, node: unit.owner ?? '' }))
       continue
     }
     setTerm(o, unit, term)
+    unit.beatTerm = term
     const isElsewhere = unit.attempt?.suspect === record.owner && unit.attempt.segments !== undefined
     if (unit.owner !== record.owner || (unit.attempt !== undefined && !isElsewhere)) {
       endAttempt(o, unit, record.owner, now)
@@ -216,12 +221,15 @@ function suspect(
   return true
 }
 
+/** By their number in a suspicion. */
+const causes = ['ownerSilent', 'ownerDeaf', 'ownerLeft'] as const
+
 export interface Suspicion {
   readonly suspect: string
   /** Own leg on its segment; 0 = unknown. */
   readonly ifindex: number
   readonly lastBeatMs: Millis
-  readonly cause: 'ownerSilent' | 'ownerDeaf'
+  readonly cause: (typeof causes)[number]
   /** How often it has been stated: each time three more in rank are told. */
   readonly count: number
 }
@@ -234,7 +242,9 @@ export function spread(
   const ranks = ranksOf(o, units, name, now)
   const told = new Map<string, Entry[]>()
   for (const unit of units) {
-    for (const node of ranks.get(unit)?.slice(0, toldCount * count) ?? []) {
+    const rank = ranks.get(unit) ?? []
+    const first = toldCount * (count - 1) % Math.max(1, rank.length)
+    for (const node of [...rank.slice(first), ...rank.slice(0, first)].slice(0, toldCount)) {
       if (node === o.self) continue
       const entry = entryOf(unit.key, { term: unit.term })
       const list = told.get(node)
@@ -244,8 +254,10 @@ export function spread(
   }
   const mac = legOf(o, name, ifindex)?.mac ?? noMac
   const base = Math.max(0, Math.round(now - lastBeatMs))
-  const digest = cause === 'ownerDeaf' ? 1 : 0
+  const digest = causes.indexOf(cause)
+  const record = o.beats.get(name)
   for (const [node, entries] of told) {
+    if (cause === 'ownerSilent') record?.told.add(node)
     for (const page of pagesOf(entries)) {
       tell(o, node, 'suspicion', { name, mac, base, digest, entries: page })
     }
@@ -279,12 +291,23 @@ export function onSuspicion(
     setTerm(o, unit, term)
     return [unit]
   })
-  const cause: Cause = digest === 1 ? 'ownerDeaf' : 'ownerSilent'
+  const cause: Cause = causes[digest] ?? 'ownerSilent'
   const heardMs = latestOf(o.beats.get(name), segments)
   // This node holds a later L, so recent that there is nothing to suspect.
   if (heardMs !== undefined && at.now - heardMs < suspectMs) return
   orphan(o, units, { suspect: name, cause, lastBeatMs: Math.max(lastBeatMs, heardMs ?? 0), segments },
     at.now)
+}
+
+/** A monitor hears the owner again: claims that its suspicion opened are over. */
+export function onWithdrawal(o: Ownership, { name }: Message): void {
+  for (const unit of o.units.values()) {
+    const { attempt } = unit
+    if (attempt?.suspect !== name || attempt.cause !== 'ownerSilent') continue
+    unit.attempt = undefined
+    unit.round = undefined
+    unit.darkMs = undefined
+  }
 }
 
 function latestOf(

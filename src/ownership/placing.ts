@@ -3,7 +3,7 @@ import type { Millis } from '../net/model.ts'
 import { orphan, attempt } from './claim.ts'
 import { type Entry, entryOf, isFresh, type Message, pagesOf } from './codec.ts'
 import { isHash } from './fleet.ts'
-import { pickMs, slowMs, startMs } from './limits.ts'
+import { pickMs, provisionalMs, slowMs, startMs } from './limits.ts'
 import type { Cause } from './model.ts'
 import { take } from './own.ts'
 import { startRound } from './round.ts'
@@ -118,7 +118,8 @@ export function stepPick(o: Ownership, unit: Unit, now: Millis): void {
   if (o.isAlone || pick.isFresh) {
     const isHanded = cause === 'handOver'
     const from = isHanded ? pick.from : undefined
-    take(o, unit, { cause, from, isHanded, isProvisional: isMovable && !o.isAlone }, now)
+    const isOnTrial = isMovable && !o.isAlone
+    take(o, unit, { cause, from, isHanded, isNew: true, isProvisional: isOnTrial }, now)
     if (isHanded && pick.from !== undefined) {
       tell(o, pick.from, 'claims', { entries: [entryOf(unit.key, { term: unit.term, node: o.self })] })
       return
@@ -130,6 +131,7 @@ export function stepPick(o: Ownership, unit: Unit, now: Millis): void {
   unit.attempt = {
     suspect: undefined, cause, lastBeatMs: now, startMs: now, sinceMs: now, segments: undefined,
     backoffMs: 0, told: undefined, unicastMs: undefined, isProvisional: isMovable,
+    toldMs: now, yielded: new Map(),
   }
   lookAt(o, unit, now)
 }
@@ -142,7 +144,11 @@ export function endStart(o: Ownership, now: Millis): void {
   for (const unit of units) {
     if (unit.owner === o.self && unit.own === undefined) setOwner(o, unit, undefined, now)
   }
-  const isTotal = units.every(({ owner }) => owner === undefined)
+  // Claims that are all young are of others that have just been restarted too.
+  const isTotal = units.every(({ owner, sinceMs }) =>
+    owner === undefined || now - sinceMs < provisionalMs
+  )
+  if (isTotal) o.restartUntilMs = now + provisionalMs
   placeUnits(o, units, { isFresh: false, isStart: isTotal }, now)
 }
 

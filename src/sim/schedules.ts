@@ -201,7 +201,7 @@ export const schedules: readonly Scenario[] = [
     warmUpMs: 15_000,
     story: ({ pass }) => pass(65_000),
     most: { overlapMs: 50, darkMs: 20 },
-    also: ({ cluster }) => checkBalance(cluster, 2).map(({ text }) => text),
+    also: ({ cluster }) => checkBalance(cluster, 3).map(({ text }) => text),
   },
   {
     it: '15 a hard kill with 30 % loss: announcements are repeated',

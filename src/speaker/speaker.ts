@@ -7,7 +7,9 @@ import { createIntake } from '../cluster/intake.ts'
 import { openSite } from '../cluster/site.ts'
 import { readPod } from '../cluster/state.ts'
 import type { SpeakerOptions } from '../config/role-options.ts'
-import { announcementStatus, announcerFindings, linkStatus, memberStatus } from '../http/rows.ts'
+import {
+  announcementStatus, announcerFindings, linkStatus, memberStatus, outsideFinding,
+} from '../http/rows.ts'
 import type { StatusDocument } from '../http/status.ts'
 import { logOwned } from '../journal.ts'
 import { openAccess } from '../kube/access.ts'
@@ -108,6 +110,7 @@ export async function runSpeaker(
   await stopped
   await share.drain()
   share.stop()
+  await parts.ring?.[Symbol.asyncDispose]()
   log.info('speaker stopped', { node })
 }
 
@@ -183,6 +186,7 @@ function statusOf(
       ...feed.troubles().map((message) => ({ reason: 'watchFailed', message })),
       ...(writer.trouble === undefined ? [] : [{ reason: 'writeFailed', message: writer.trouble }]),
       ...announcerFindings([...announcer.failures().values()], metrics),
+      ...outsideFinding(view.outside),
     ],
   }
 }

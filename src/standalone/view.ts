@@ -1,4 +1,4 @@
-/** What the host tells about itself, and findings made from it. */
+/** What the host tells about itself. */
 import type { Problem } from '../config/model.ts'
 import type { HostFinding } from '../finding.ts'
 import type { Announcement, LinkState } from '../l2/model.ts'
@@ -16,17 +16,4 @@ export interface HostView {
   readonly announcements: readonly Announcement[]
   readonly links: readonly LinkState[]
   readonly findings: readonly HostFinding[]
-}
-
-/** Addresses named in one sentence. */
-const maxNamed = 5
-
-/** Addresses that are announced though no connected prefix covers them. */
-export function outsideFinding(texts: readonly string[]): readonly HostFinding[] {
-  if (texts.length === 0) return []
-  const more = texts.length > maxNamed ? ` and ${texts.length - maxNamed} more` : ''
-  const list = texts.slice(0, maxNamed).join(', ') + more
-  const message = `No interface has a connected prefix that covers ${list}: announced on all ` +
-    'usable interfaces; give the right one an address of that network'
-  return [{ reason: 'outsidePrefix', message }]
 }
