@@ -114,7 +114,7 @@ async function strike(stage: Stage, instruments: Instruments, watch: Watch): Pro
   const names = new Set(verdicts.flatMap(({ owners }) => owners.map((mac) => stage.nodeOf(mac))))
   return {
     darkMs: darkOf(calls, toMs), failures: calls.filter(({ tookMs }) => tookMs < 0).length,
-    muteMs, overlapMs, moves, owners: [...names],
+    muteMs, overlapMs, moves, owners: [...names], gapsMs: verdicts.flatMap(({ gapsMs }) => gapsMs),
     frames: frames.filter(({ source, isReply, target }) =>
       names.has(stage.nodeOf(source)) && !(isReply && target === askerAddress)).length,
     broken: [

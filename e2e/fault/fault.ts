@@ -18,6 +18,8 @@ export interface Outcome {
   readonly frames: number
   /** Who spoke, in order, by name. */
   readonly owners: readonly string[]
+  /** For each change of owner: how long the old one had been silent. */
+  readonly gapsMs: readonly number[]
   /** Sentences about what does not hold; empty = all does. */
   readonly broken: readonly string[]
 }
@@ -101,12 +103,12 @@ function measure(fault: Fault, stage: Stage, { fromMs, toMs, struck }: Window): 
   const voices = voicesOf(frames, address).map(({ atMs, mac }) => ({ atMs, mac: nodeOf(mac) }))
   const own = voices.filter(({ mac }) => nodes.some((node) => node === mac))
   const all = judge(voices, fromMs, toMs)
-  const { moves, owners } = judge(own, judgeFromMs, toMs)
+  const { moves, owners, gapsMs } = judge(own, judgeFromMs, toMs)
   const { overlapMs } = judge(voices, judgeFromMs, toMs)
   const calls = instruments.calls(fromMs, toMs)
   const seen = {
     darkMs: darkOf(calls, toMs), failures: calls.filter(({ tookMs }) => tookMs < 0).length,
-    muteMs: all.muteMs, overlapMs, moves, owners,
+    muteMs: all.muteMs, overlapMs, moves, owners, gapsMs,
     frames: frames.filter(({ source, isReply, target }) =>
       nodes.some((node) => node === nodeOf(source)) && !(isReply && target === askerAddress)).length,
   }

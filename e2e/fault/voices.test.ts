@@ -45,8 +45,14 @@ for (const { it, voices, want } of rows) {
       overlapMs: verdict.overlapMs, muteMs: verdict.muteMs, owners: verdict.owners.join(' '),
     }, want)
     assert.is(verdict.moves, Math.max(0, verdict.owners.length - 1))
+    assert.is(verdict.gapsMs.length, verdict.moves)
   })
 }
+
+test('how long the old owner had been silent is told of each change', () => {
+  const voices = [...speaking('a', 0, 500), ...speaking('b', 800, 1_200), ...speaking('a', 1_200, 2_000)]
+  assert.equal(judge(voices, 0, 2_000).gapsMs, [300, 0])
+})
 
 test('a reply and a request for the own address assert it; a question and a probe do not', () => {
   const [sender, target] = ['192.0.2.1', '192.0.2.9']

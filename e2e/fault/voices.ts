@@ -24,6 +24,8 @@ export interface Verdict {
   readonly moves: number
   /** MACs in the order in which they spoke, each change once. */
   readonly owners: readonly string[]
+  /** For each change: how long the old owner had been silent when the new one first spoke. */
+  readonly gapsMs: readonly number[]
 }
 
 /**
@@ -62,12 +64,20 @@ export function spellsOf(voices: readonly Voice[]): readonly Spell[] {
 export function judge(voices: readonly Voice[], fromMs: number, toMs: number): Verdict {
   const within = voices.filter(({ atMs }) => atMs >= fromMs && atMs <= toMs)
   const spells = spellsOf(within)
-  const owners = spells.map(({ mac }) => mac).filter((mac, i, all) => mac !== all[i - 1])
+  const firsts = spells.filter(({ mac }, i) => mac !== spells[i - 1]?.mac)
+  const owners = firsts.map(({ mac }) => mac)
   return {
     overlapMs: overlapOf(spells),
     muteMs: longestGap([fromMs, ...within.map(({ atMs }) => atMs), toMs]),
     moves: Math.max(0, owners.length - 1), owners,
+    gapsMs: firsts.slice(1).map(({ startMs }) => startMs - lastBefore(spells, startMs)),
   }
+}
+
+/** End of the spell before the one that starts then. */
+function lastBefore(spells: readonly Spell[], startMs: number): number {
+  const at = spells.findIndex((spell) => spell.startMs === startMs)
+  return spells[at - 1]?.endMs ?? startMs
 }
 
 /**
