@@ -79,7 +79,8 @@ function tell(fault: Named, n: number, outcome: Outcome, isVoid: boolean): void 
   const { darkMs, muteMs, overlapMs, moves, failures, frames, owners, broken } = outcome
   console.log(
     `${fault.name} ${n}: dark ${darkMs.toFixed(0)} mute ${muteMs.toFixed(0)} ` +
-    `overlap ${overlapMs.toFixed(1)} moves ${moves} (${owners.join('>')}) failed ${failures} frames ${frames}` +
+    `overlap ${overlapMs.toFixed(1)} ` +
+    `moves ${moves} (${owners.join('>')}) failed ${failures} frames ${frames}` +
     `${isVoid ? ' VOID' : ''}${broken.length === 0 ? '' : ` BROKEN: ${broken.join('; ')}`}`,
   )
 }
