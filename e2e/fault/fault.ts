@@ -69,18 +69,22 @@ const afterMs = 1_000
 /** Runs one trial of a fault on a stage that may be as the last one left it. */
 export async function strikeOnce(fault: Fault, stage: Stage, watch: Watch): Promise<Outcome> {
   const first = await stage.steady()
-  await fault.prepare?.(stage, first)
-  const owner = fault.prepare === undefined ? first : currentOwner(stage) ?? first
-  watch.begin()
-  const fromMs = wallMs()
-  await lasting(beforeMs)
-  const struck = await fault.strike(stage, owner) ?? {}
-  const toMs = wallMs()
-  watch.end()
-  await lasting(afterMs)
-  const outcome = measure(fault, stage, { fromMs, toMs, struck })
-  await fault.heal?.(stage, owner)
-  return outcome
+  let owner = first
+  try {
+    await fault.prepare?.(stage, first)
+    if (fault.prepare !== undefined) owner = currentOwner(stage) ?? first
+    watch.begin()
+    const fromMs = wallMs()
+    await lasting(beforeMs)
+    const struck = await fault.strike(stage, owner) ?? {}
+    const toMs = wallMs()
+    watch.end()
+    await lasting(afterMs)
+    return measure(fault, stage, { fromMs, toMs, struck })
+  } finally {
+    // Also where the strike failed: what was hurt must not hurt the next trial.
+    await fault.heal?.(stage, owner)
+  }
 }
 
 /** Who spoke last. */

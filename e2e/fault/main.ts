@@ -69,7 +69,6 @@ async function tryFault(
       errors += 1
       console.log(`${fault.name} ${n}: ERROR ${error instanceof Error ? error.message : String(error)}`)
       keep(fault, n, stage, begunMs)
-      await fault.heal?.(stage, 'a').catch(() => {})
     }
   }
   return { fault, outcomes, voids, shownVoids, errors }
@@ -130,9 +129,9 @@ const head = [
   'MetalLB',
 ]
 
-async function tryAll(choice: Choice, assets: string): Promise<readonly (readonly string[])[]> {
+/** Adds a row for each fault as soon as it has been tried. */
+async function tryAll(choice: Choice, assets: string, rows: (readonly string[])[]): Promise<void> {
   const isChosen = ({ name }: Named): boolean => choice.names.length === 0 || choice.names.includes(name)
-  const rows: (readonly string[])[] = []
   await using stage = await openStage(assets)
   const seen = await measureTwoAnswerers(stage)
   const doubt = doubtOf(seen)
@@ -147,9 +146,9 @@ async function tryAll(choice: Choice, assets: string): Promise<readonly (readonl
       else rows.push(rowOf(await tryFault(fault, stage, choice, (watch) => strikeOnce(fault, stage, watch))))
     }
   }
-  if (!isChosen(crowd)) return rows
+  if (!isChosen(crowd)) return
   await using hundred = await openCrowd(stage)
-  return [...rows, rowOf(await tryFault(crowd, stage, choice, hundred.strike))]
+  rows.push(rowOf(await tryFault(crowd, stage, choice, hundred.strike)))
 }
 
 const choice = parseArguments(process.argv.slice(2))
@@ -161,11 +160,19 @@ if (typeof choice === 'string') {
   if ('lack' in assets) throw new Error(`Cannot go on: ${assets.lack}`)
   const begun = performance.now()
   console.log(`Node.js ${process.version}, Linux ${release()} ${arch()}, ${cpus().length} processors`)
-  const rows = await tryAll(choice, assets.folder)
+  const rows: (readonly string[])[] = []
+  let failure = ''
+  try {
+    await tryAll(choice, assets.folder, rows)
+  } catch (error) {
+    // What has been measured is printed all the same.
+    failure = error instanceof Error ? error.message : String(error)
+  }
   printTable('Faults: least / median / most. Dark = no new TCP connection, mute = no voice', [head, ...rows])
   for (const { name, about } of [...faults, crowd]) {
     if (rows.some(([row]) => row === name)) console.log(`${name}: ${about}`)
   }
   console.log(`\nDone in ${((performance.now() - begun) / 1_000).toFixed(0)} s`)
-  if (rows.some((row) => row[9] !== 'held')) process.exitCode = 1
+  if (failure !== '') console.log(`ENDED EARLY: ${failure}`)
+  if (failure !== '' || rows.some((row) => row[9] !== 'held')) process.exitCode = 1
 }
