@@ -25,6 +25,7 @@ import type { Log } from '../log.ts'
 import { createLoop } from '../loop.ts'
 import { createMetrics } from '../metrics.ts'
 import type { Address } from '../net/model.ts'
+import { raisePriority } from '../priority.ts'
 import { version } from '../version.ts'
 import { exportClaims } from '../ownership/ownership.ts'
 import { view as viewOwnership } from '../ownership/view.ts'
@@ -95,7 +96,7 @@ export async function runSpeaker(
     notReady: () => notReady(parts, share.isSettled()),
     status: () => statusOf(parts, share.view(), startedAt),
   }))
-  log.info('speaker started', { node, version, namespace })
+  log.info('speaker started', { node, version, namespace, priority: raisePriority() ? 'raised' : 'ordinary' })
   const timer = setInterval(() => {
     logOwned(log, node, share.view().announcements.map(({ text }) => text))
   }, minuteMs)
