@@ -275,7 +275,9 @@ function explain(parts: ShareParts, memory: Memory, changes: readonly Change[]):
   return changes.flatMap((change): readonly Change[] => {
     if (change.kind !== 'withdrawn') return [change]
     const { ip, services } = change
-    return services.map((key) => ({ kind: 'withdrawn', ip, services: [key], reason: why(key, ip) }))
+    return services.map((key) => ({
+      kind: 'withdrawn', ip, services: [key], reason: memory.isDraining ? 'stopping' : why(key, ip),
+    }))
   })
 }
 
