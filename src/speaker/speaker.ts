@@ -37,7 +37,8 @@ import { createStatuses } from './statuses.ts'
 /** Of a turn's time: a burst of changes is taken together, a single one at once. */
 const rest = 3
 const component = 'metallb-speaker'
-const width = 4
+/** Writes in flight: what a speaker says of itself must not crowd out the controller's allocations. */
+const width = 2
 const minuteMs = 60_000
 const addressLookMs = 50
 /** How old the claims may be that a member gets in an exchange of states. */
