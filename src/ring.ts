@@ -46,6 +46,8 @@ export interface Ring extends MemberPort, AsyncDisposable {
   setPeers(addresses: readonly Address[]): void
   /** What exchanges of states carry from us. */
   setClaims(bytes: Uint8Array): void
+  /** To a member, whole or not at all: over TCP, at most 4 MiB. */
+  deliver(to: string, bytes: Uint8Array): void
   /** For metrics. */
   readonly membership: Membership
 }
@@ -101,6 +103,10 @@ export async function openRing(options: RingOptions): Promise<Ring> {
     },
     setPeers: (addresses) => membership.setPeers(addresses),
     setClaims: (bytes) => membership.setUserState(bytesOf(bytes)),
+    deliver: (to, bytes) => {
+      const payload = bytesOf(encodeEnvelope({ from: name, isGossip: false, bytes }))
+      membership.send(to, payload, 'stream')
+    },
     tell: (to, ifindex, bytes) => {
       const payload = bytesOf(encodeEnvelope({ from: name, isGossip: false, bytes }))
       const leg = legs.find((own) => own.ifindex === ifindex)

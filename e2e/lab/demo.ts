@@ -1,10 +1,11 @@
-/** The demo: the guide's configuration at work in a lab, each step checked, one line a step. */
+/** The demo: the guide's configuration on one host, then three hosts and a death; one line a step. */
 import { basename } from 'node:path'
 import { capMs } from './command.ts'
 import { type BadEdit, badEdits, goodEdit, late, refusedService } from './edit.ts'
 import type { Host } from './lab.ts'
 import { findNamespaces } from './namespace.ts'
 import type { Arpeggio, Status } from './program.ts'
+import { playSecondAct } from './second-act.ts'
 import { openWorld, promised, type World } from './world.ts'
 
 interface Target {
@@ -169,8 +170,9 @@ if (start !== undefined) {
   })
 }
 if (world !== undefined && program !== undefined) await present(world, program)
-await step('tear down, and nothing is left', async () => {
-  await world?.[Symbol.asyncDispose]()
+await step('tear down the first lab', async () => void await world?.[Symbol.asyncDispose]())
+await playSecondAct(step)
+await step('nothing is left', async () => {
   const left = findNamespaces(`arpl-${process.pid}-`)
   if (left.length > 0) throw new Error(left.join(' '))
 })

@@ -22,6 +22,23 @@ export interface Status {
   }[]
   readonly drops: Readonly<Record<string, number>>
   readonly forwarding: { readonly state: string }
+  readonly findings: readonly { readonly reason: string; readonly message: string }[]
+  readonly members?: readonly { readonly name: string; readonly state: string }[]
+  readonly group?: {
+    readonly members: readonly string[]
+    readonly allocator: string | null
+    readonly standstill: string | null
+  }
+  readonly ownership?: {
+    readonly units: readonly { readonly unit: string; readonly owner?: string }[]
+    readonly moves: readonly {
+      readonly kind: string
+      readonly unit: string
+      readonly cause: string
+      readonly from?: string
+      readonly darkMs?: number
+    }[]
+  }
 }
 
 /** Finding about input, as `check -o json` prints it. */
@@ -51,7 +68,7 @@ export interface Arpeggio extends AsyncDisposable {
   readonly child: Child
   status(): Promise<Status>
   /** The first status for which `holds` is true, now or within the cap. */
-  statusWhen(what: string, holds: (status: Status) => boolean): Promise<Status>
+  statusWhen(what: string, holds: (status: Status) => boolean, cap?: number): Promise<Status>
 }
 
 /** What runs the program from its sources. */
@@ -60,22 +77,24 @@ export const arpeggio = [process.execPath, join(import.meta.dirname, '../../src/
 const url = 'http://127.0.0.1:7472'
 
 /** Starts `arpeggio standalone` on a host; it is ready when the promise fulfils. */
-export async function openArpeggio(host: Host, args: readonly string[]): Promise<Arpeggio> {
+export async function openArpeggio(
+  host: Host, args: readonly string[], cap = startCapMs,
+): Promise<Arpeggio> {
   const child = host.spawn([...arpeggio, 'standalone', ...args])
   await until(`arpeggio on "${host.name}" is ready`, async () => {
     if (!child.isRunning()) throw new Error(`Arpeggio ended early: ${child.lines.join('\n')}`)
     return (await host.exec(['curl', '-sf', `${url}/readyz`])).code === 0
-  }, startCapMs)
+  }, cap)
   const ask = ['curl', '-sS', '-H', 'accept: application/json', `${url}/status`]
   const status = async (): Promise<Status> => JSON.parse(await host.execOk(ask))
   return {
     child,
     status,
-    statusWhen: (what, holds) =>
+    statusWhen: (what, holds, most) =>
       until(what, async () => {
         const now = await status()
         return holds(now) && now
-      }),
+      }, most),
     [Symbol.asyncDispose]: () => child[Symbol.asyncDispose](),
   }
 }

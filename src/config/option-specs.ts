@@ -15,6 +15,8 @@ export interface OptionSpec {
 
 const readers = ['check', 'plan', 'convert', 'standalone']
 const roles = ['controller', 'speaker']
+/** Programs that meet others of their kind. */
+const meeters = ['standalone', 'speaker']
 const servers = ['standalone', ...roles]
 
 /** Options of MetalLB that have no effect here, taken so that its manifests start this program. */
@@ -66,6 +68,14 @@ export const specs: Readonly<Record<string, OptionSpec>> = {
     type: 'string', value: 'DIR', commands: ['standalone'],
     about: 'where assigned addresses are remembered (default /var/lib/arpeggio)',
   },
+  join: {
+    type: 'string', value: 'ADDRESS,…', commands: ['standalone'],
+    about: 'share the addresses with these hosts; the same list may stand on each',
+  },
+  forget: {
+    type: 'string', multiple: true, value: 'HOST', commands: ['standalone'],
+    about: 'this host of the group does not come back: do not count it; may be repeated',
+  },
   'http-port': {
     type: 'string', value: 'PORT', commands: servers,
     about: 'port of status, metrics and probes (default 7472)',
@@ -110,15 +120,15 @@ export const specs: Readonly<Record<string, OptionSpec>> = {
     about: 'labels of the speakers\' Pods (default app=metallb,component=speaker)',
   },
   'ml-bindaddr': {
-    type: 'string', value: 'ADDRESS', env: 'METALLB_ML_BIND_ADDR', commands: ['speaker'],
-    about: 'own address, which the other speakers dial (default: no membership)',
+    type: 'string', value: 'ADDRESS', env: 'METALLB_ML_BIND_ADDR', commands: meeters,
+    about: 'own address, which the others dial (default: the Pod\'s; standalone: one beside --join\'s)',
   },
   'ml-bindport': {
-    type: 'string', value: 'PORT', env: 'METALLB_ML_BIND_PORT', commands: ['speaker'],
+    type: 'string', value: 'PORT', env: 'METALLB_ML_BIND_PORT', commands: meeters,
     about: 'TCP and UDP port of membership, the same on all nodes (default 7946)',
   },
   'ml-secret-key-path': {
-    type: 'string', value: 'DIR', env: 'METALLB_ML_SECRET_KEY_PATH', commands: ['speaker'],
+    type: 'string', value: 'DIR', env: 'METALLB_ML_SECRET_KEY_PATH', commands: meeters,
     about: 'folder whose file "secretkey" encrypts membership (default: plain text)',
   },
   'ml-wan-config': {

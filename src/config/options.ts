@@ -5,6 +5,7 @@ import { commands, helpText, specs } from './option-specs.ts'
 import {
   choose, isUsage, type LogLevel, type Output, parsePort, type Usage, usage, type Values,
 } from './option-values.ts'
+import { buildGroup, type GroupOptions } from './group-options.ts'
 import { buildRole, type RoleCommand } from './role-options.ts'
 
 export interface FileOptions {
@@ -37,6 +38,8 @@ export interface StandaloneOptions {
   readonly ignoreExcludeLabel: boolean
   readonly setSysctls: boolean
   readonly forward: boolean
+  /** undefined = this host is alone. */
+  readonly group: GroupOptions | undefined
 }
 
 export type Command =
@@ -150,6 +153,8 @@ function buildStandalone(values: Values, shared: Shared): Command | Usage {
   }
   const labels = parseLabels(values['node-label'])
   if (isUsage(labels)) return labels
+  const group = buildGroup(values)
+  if (isUsage(group)) return group
   const nodeName = text('node-name', '')
   const httpHost = text('http-host', '')
   return {
@@ -164,6 +169,7 @@ function buildStandalone(values: Values, shared: Shared): Command | Usage {
       logLevel,
       setSysctls: values['set-sysctls'] === true,
       forward: values['no-forward'] !== true,
+      group,
     },
   }
 }

@@ -10,7 +10,7 @@ import { subjectOf } from './allocation.ts'
 import { type ConditionText, type Confirmation, planCondition } from './condition.ts'
 
 /** A speaker needs some time to take over and to say so; a refusal waits for nobody. */
-const silentGraceMs: Millis = 1_500
+const silentGraceMs: Millis = 2_500
 const graceMs: Millis = 200
 
 export interface ConditionsOptions {

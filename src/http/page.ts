@@ -1,4 +1,5 @@
 /** The status document as one HTML page: no script, no asset, readable on a phone. */
+import { ownershipTables, summariseOwnership } from './ownership.ts'
 import type { StatusDocument } from './status.ts'
 
 const style = `
@@ -50,6 +51,7 @@ ${table(['Address', 'Interfaces', 'Since', 'Requests', 'Replies', 'Unprompted'],
       row.address, row.interfaces.join(' '), row.since,
       String(row.requests), String(row.replies), String(row.gratuitous),
     ]))}
+${ownership(status)}
 <h2>Interfaces</h2>
 ${table(['Name', 'MAC', 'State', 'Addresses'], status.links.map((link) => [
     link.name, link.mac,
@@ -58,6 +60,22 @@ ${table(['Name', 'MAC', 'State', 'Addresses'], status.links.map((link) => [
   ]))}
 </body></html>
 `
+}
+
+/** Members, owners, hearing and moves; nothing where nothing is announced. */
+function ownership(status: StatusDocument): string {
+  const summary = summariseOwnership(status)
+  if (summary === undefined) return ''
+  const parts = ownershipTables(status).filter(({ rows }) => rows.length > 0)
+    .map(({ title, header, rows, rest }) =>
+      `<h2>${escape(title)}</h2>${table(header.map(inSentence), rows)}` +
+      (rest === '' ? '' : `<p class="sub">${escape(rest)}</p>`))
+  return `<h2>Ownership</h2><p class="sub">${escape(summary)}</p>${parts.join('')}`
+}
+
+/** `LAST BEAT` as `Last beat`. */
+function inSentence(heading: string): string {
+  return heading.charAt(0) + heading.slice(1).toLowerCase()
 }
 
 function listOf(kind: string, lines: readonly string[]): string {

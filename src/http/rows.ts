@@ -4,7 +4,8 @@ import { isUsable } from '../l2/eligible.ts'
 import type { Announcement, LinkState } from '../l2/model.ts'
 import { formatAddress } from '../net/address.ts'
 import type { RingMember } from '../ring.ts'
-import type { AnnouncementStatus, LinkStatus, MemberStatus, StatusDocument } from './status.ts'
+import type { MemberStatus } from './ownership.ts'
+import type { AnnouncementStatus, LinkStatus, StatusDocument } from './status.ts'
 
 /** Totals of an address, and of what could not be sent. */
 export interface Counts {

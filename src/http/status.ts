@@ -4,8 +4,8 @@ import { formatServiceTable } from '../cli/plan.ts'
 import { formatTable } from '../cli/table.ts'
 import type { Problem } from '../config/model.ts'
 import type { HostFinding } from '../finding.ts'
-import type { OwnershipView } from '../ownership/view.ts'
 import type { ServiceRow } from '../plan/report.ts'
+import { type OwnershipStatus, ownershipTables, summariseOwnership } from './ownership.ts'
 
 export interface AnnouncementStatus {
   readonly address: string
@@ -31,17 +31,7 @@ export interface LinkStatus {
   readonly addresses: readonly string[]
 }
 
-/** A member of the ring of nodes. */
-export interface MemberStatus {
-  readonly name: string
-  readonly address: string
-  /** `alive`, `suspect`, `dead` or `left`, as gossip has it. */
-  readonly state: string
-  /** It takes part in ownership: false for a speaker of MetalLB. */
-  readonly capable: boolean
-}
-
-export interface StatusDocument {
+export interface StatusDocument extends OwnershipStatus {
   readonly program: 'arpeggio'
   readonly version: string
   readonly role: string
@@ -61,15 +51,23 @@ export interface StatusDocument {
   /** Frames not answered, by reason, since the start. */
   readonly drops: Readonly<Record<string, number>>
   readonly responder: string
-  /** Who owns what, since when and why, what is heard, and past moves; absent where nothing is announced. */
-  readonly ownership?: OwnershipView
-  readonly members?: readonly MemberStatus[]
   readonly forwarding: {
     readonly state: 'on' | 'off' | 'failed'
     readonly findings: readonly HostFinding[]
   }
   /** Other findings about this host. */
   readonly findings: readonly HostFinding[]
+}
+
+/** Members, owners, hearing and moves, where there are others at all. */
+function ownershipLines(status: StatusDocument): readonly string[] {
+  const summary = summariseOwnership(status)
+  if (summary === undefined) return []
+  const tables = ownershipTables(status).filter(({ rows }) => rows.length > 0)
+  return [
+    summary, '',
+    ...tables.flatMap(({ header, rows, rest }) => [formatTable(header, rows), ...(rest === '' ? [] : [rest]), '']),
+  ]
 }
 
 /** The document as a page of text for curl. */
@@ -98,6 +96,7 @@ export function formatStatus(status: StatusDocument): string {
       ]),
     ),
     '',
+    ...ownershipLines(status),
     `forwarding ${status.forwarding.state}, responder ${status.responder}`,
     '',
   ].join('\n')

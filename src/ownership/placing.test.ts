@@ -23,6 +23,16 @@ test('alone: everything is owned at once, for ever, without a probe in the way',
   assert.equal(rig.messages, [])
 })
 
+test('alone, and not allowed any more: silent at once; allowed again: it answers', () => {
+  const rig = lanOf(1)
+  give(rig, [wishOf(vip, ['n0'])])
+  assert.is(settled(rig, vip).name, 'n0')
+  give(rig, [wishOf(vip, [])])
+  assert.equal(ownersOf(rig, vip), [])
+  give(rig, [wishOf(vip, ['n0'])])
+  assert.equal(ownersOf(rig, vip), ['n0'])
+})
+
 test('a new unit among five: answered at once by one node, which nobody doubts', () => {
   const rig = lanOf(5)
   give(rig, [])

@@ -89,8 +89,8 @@ function setWish(o: Ownership, unit: Unit, wish: Wish, now: Millis): boolean {
   unit.nominees = nominees
   unit.digest = digestOf(wish.addresses.map(({ text }) => text).toSorted().join(' '))
   const own = nominees.find(({ node }) => node === o.self)
-  // An owner that may no longer answers where it did until somebody has taken over.
-  if (own === undefined && unit.own !== undefined) unit.mine = stillThere(o, before)
+  // An owner that may no longer answers where it did until somebody has taken over, if somebody can.
+  if (own === undefined && unit.own !== undefined && !o.isAlone) unit.mine = stillThere(o, before)
   else unit.mine = own === undefined ? new Map() : placesOf(o, wish, own)
   const legs = new Set([...unit.mine.values()].flatMap((places) => [...places]))
   if (unit.own !== undefined && [...unit.legs].some((ifindex) => !legs.has(ifindex))) {

@@ -80,6 +80,16 @@ export function view(o: Ownership, now: Millis): OwnershipView {
   }
 }
 
+/** Who owns each address now, as far as this node knows; addresses that nobody owns are left out. */
+export function ownersByAddress(o: Ownership): ReadonlyMap<string, string> {
+  const owners = new Map<string, string>()
+  for (const { owner, wish } of o.units.values()) {
+    if (owner === undefined) continue
+    for (const { text } of wish?.addresses ?? []) owners.set(text, owner)
+  }
+  return owners
+}
+
 function unitViews(o: Ownership, now: Millis): readonly UnitView[] {
   const why = new Map<string, Cause>()
   for (const { unit, kind, cause } of o.history) if (kind === 'claimed') why.set(unit, cause)

@@ -59,7 +59,7 @@ export function membersOf(nodes: readonly ClusterNode[]): readonly Member[] {
 }
 
 /** Held addresses, oldest Service first; equal ages in document order. */
-function holdingsOf(world: World, verdicts: readonly Verdict[]): readonly Holding[] {
+export function holdingsOf(world: World, verdicts: readonly Verdict[]): readonly Holding[] {
   const index = createPoolIndex(world.config.pools)
   const byKey = new Map(world.services.map((service) => [service.key, service]))
   const rows: { service: Intent; addresses: readonly Address[]; pool: string }[] = []

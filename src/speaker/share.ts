@@ -24,6 +24,7 @@ import { type HeldPlan, planHeld } from '../plan/held.ts'
 import { type ServiceRow, heldRows } from '../plan/report.ts'
 import { voicesOf } from '../plan/voices.ts'
 import { planWithdrawals } from '../plan/withdrawal.ts'
+import { ownersByAddress } from '../ownership/view.ts'
 import type { Ring } from '../ring.ts'
 import type { Spoken, Statuses } from './statuses.ts'
 import { legsOf, worldOf } from './world.ts'
@@ -142,7 +143,7 @@ function turn(parts: ShareParts, memory: Memory): void {
     members: membersOf(parts),
     endpoints: feed.endpoints(),
     holdings: held.holdings,
-    owners: ownersOf(parts),
+    owners: ownersByAddress(announcer.ownership),
     placement: parts.options.placement,
     everywhere: parts.options.announceEverywhere,
     ignoreExcludeLabel: parts.options.ignoreExcludeLabel,
@@ -183,16 +184,6 @@ function hintsOf({ feed }: ShareParts, { held }: Memory): ReadonlyMap<string, st
     const node = nodes.get(service.key)
     return node === undefined ? [] : [[text, node] as const]
   }))
-}
-
-/** Who announces each address now, as far as this node knows. */
-function ownersOf({ announcer }: ShareParts): ReadonlyMap<string, string> {
-  const owners = new Map<string, string>()
-  for (const { owner, wish } of announcer.ownership.units.values()) {
-    if (owner === undefined) continue
-    for (const { text } of wish?.addresses ?? []) owners.set(text, owner)
-  }
-  return owners
 }
 
 /** A node that was known already may announce now, or may not any more. */
@@ -275,7 +266,9 @@ function explain(parts: ShareParts, memory: Memory, changes: readonly Change[]):
   return changes.flatMap((change): readonly Change[] => {
     if (change.kind !== 'withdrawn') return [change]
     const { ip, services } = change
-    return services.map((key) => ({ kind: 'withdrawn', ip, services: [key], reason: why(key, ip) }))
+    return services.map((key) => ({
+      kind: 'withdrawn', ip, services: [key], reason: memory.isDraining ? 'stopping' : why(key, ip),
+    }))
   })
 }
 

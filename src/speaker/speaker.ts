@@ -25,6 +25,7 @@ import type { Log } from '../log.ts'
 import { createLoop } from '../loop.ts'
 import { createMetrics } from '../metrics.ts'
 import type { Address } from '../net/model.ts'
+import { raisePriority } from '../priority.ts'
 import { version } from '../version.ts'
 import { exportClaims } from '../ownership/ownership.ts'
 import { view as viewOwnership } from '../ownership/view.ts'
@@ -36,7 +37,8 @@ import { createStatuses } from './statuses.ts'
 /** Of a turn's time: a burst of changes is taken together, a single one at once. */
 const rest = 3
 const component = 'metallb-speaker'
-const width = 4
+/** Writes in flight: what a speaker says of itself must not crowd out the controller's allocations. */
+const width = 2
 const minuteMs = 60_000
 const addressLookMs = 50
 /** How old the claims may be that a member gets in an exchange of states. */
@@ -95,7 +97,7 @@ export async function runSpeaker(
     notReady: () => notReady(parts, share.isSettled()),
     status: () => statusOf(parts, share.view(), startedAt),
   }))
-  log.info('speaker started', { node, version, namespace })
+  log.info('speaker started', { node, version, namespace, priority: raisePriority() ? 'raised' : 'ordinary' })
   const timer = setInterval(() => {
     logOwned(log, node, share.view().announcements.map(({ text }) => text))
   }, minuteMs)

@@ -42,11 +42,7 @@ export function worldOf(input: WorldInput): World {
   const peers = peersOf(input)
   const others = members.filter((member) => member.isAlive && member.name !== self)
   const demand = prepare({
-    config, nodes, endpoints,
-    members: [
-      { name: self, links: input.links, deaf: input.deaf },
-      ...others.map(({ name, legs }): Member => ({ name, links: legs?.map(toLink) })),
-    ],
+    config, nodes, endpoints, members: speakersOf(input),
     everywhere: input.announceEverywhere,
     ignoreExcludeLabel: input.ignoreExcludeLabel,
   })
@@ -57,6 +53,17 @@ export function worldOf(input: WorldInput): World {
     gateways: gatewaysOf(input),
     moves: new Map(),
   }
+}
+
+/** This host and the others that live, as the judge of eligibility sees them. */
+export function speakersOf(
+  { self, links, deaf, members }: Pick<WorldInput, 'self' | 'links' | 'deaf' | 'members'>,
+): readonly Member[] {
+  const others = members.filter(({ isAlive, name }) => isAlive && name !== self)
+  return [
+    { name: self, links, deaf },
+    ...others.map(({ name, legs }): Member => ({ name, links: legs?.map(toLink) })),
+  ]
 }
 
 /** Interfaces that this host can speak on, for the other members. */

@@ -6,7 +6,6 @@ import type { ClusterNode, Reading, Source, World } from '../config/model.ts'
 import type { StandaloneOptions } from '../config/options.ts'
 import { readWorld } from '../config/read.ts'
 import type { Forwarding } from '../forward/forwarding.ts'
-import { poolUsage } from '../ipam/usage.ts'
 import { isUsable } from '../l2/eligible.ts'
 import type { Announcement, LinkState } from '../l2/model.ts'
 import type { Log } from '../log.ts'
@@ -17,6 +16,7 @@ import { type Decision, decide } from '../plan/decision.ts'
 import { reportRows, type ServiceRow } from '../plan/report.ts'
 import { compareAnnouncements, compareRows } from '../plan/change.ts'
 import { aloneWorld } from '../ownership/alone.ts'
+import { poolGauges } from './gauges.ts'
 import { findEmptied, sameSources } from './intake.ts'
 import { outsideFinding } from '../http/rows.ts'
 import { logChanges } from '../journal.ts'
@@ -192,7 +192,7 @@ function decideHere(parts: HostParts, memory: Memory, world: World): Decision {
 }
 
 /** The Node documents, and this host: its own flags win over its document. */
-function withSelf(
+export function withSelf(
   nodes: readonly ClusterNode[], name: string, labels: ClusterNode['labels'],
 ): readonly ClusterNode[] {
   const own = nodes.find((node) => node.name === name)
@@ -244,13 +244,7 @@ async function apply(
   const addressesByService = addressesOf(announcements)
   const links = memory.links
   const before = new Set(memory.announcements.map(({ text }) => text))
-  metrics.setPools(poolUsage(world.config, decision.verdicts).map(({ pool, capacity, used }) => ({
-    pool,
-    ipv4Total: capacity.ipv4,
-    ipv6Total: capacity.ipv6,
-    ipv4Used: used.ipv4,
-    ipv6Used: used.ipv6,
-  })))
+  metrics.setPools(poolGauges(world.config, decision.verdicts))
   metrics.setAnnounced(announcements.flatMap(({ text, services }) =>
     services.map((service) => ({ service, node, ip: text }))
   ))
@@ -269,8 +263,9 @@ async function apply(
     .map(({ text }) => text)
 }
 
-function addressesOf(
-  announcements: readonly Announcement[],
+/** Addresses by Service, for forwarding. */
+export function addressesOf(
+  announcements: readonly Pick<Announcement, 'address' | 'services'>[],
 ): ReadonlyMap<string, readonly Address[]> {
   const byService = new Map<string, Address[]>()
   for (const { address, services } of announcements) {

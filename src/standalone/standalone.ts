@@ -1,6 +1,6 @@
 /** Assembles the standalone role: opens everything, runs until told to stop, closes in reverse. */
 import { hostname } from 'node:os'
-import { openAnnouncer } from '../announcer.ts'
+import { type Announcer, type AnnouncerOptions, openAnnouncer } from '../announcer.ts'
 import { systemClock } from '../clock.ts'
 import type { StandaloneOptions } from '../config/options.ts'
 import { createForwarding } from '../forward/forwarding.ts'
@@ -9,21 +9,31 @@ import { announcementStatus, announcerFindings, linkStatus } from '../http/rows.
 import { openListener } from '../http/listen.ts'
 import type { StatusDocument } from '../http/status.ts'
 import { openIcmp6 } from '../l2/linux/icmp6.ts'
-import { openLinks } from '../l2/linux/links.ts'
+import { type Links, openLinks } from '../l2/linux/links.ts'
 import { bootMs } from '../l2/linux/libc.ts'
 import { openPackets } from '../l2/linux/packets.ts'
 import type { Log } from '../log.ts'
 import { createMetrics } from '../metrics.ts'
+import { raisePriority } from '../priority.ts'
 import { version } from '../version.ts'
 import { aloneWorld } from '../ownership/alone.ts'
-import { createHost, type HostParts } from './host.ts'
+import { createHost, type Host } from './host.ts'
 import { logOwned } from '../journal.ts'
 import { lockState } from './lock.ts'
 import { readState } from './state.ts'
+import { type Base, openTogether, type Together } from './together.ts'
 import type { HostView } from './view.ts'
 import { watchPaths } from './watch.ts'
 
 const minuteMs = 60_000
+
+/** A host at work, alone or in a group. */
+interface Working {
+  readonly host: Host
+  readonly announcer: Announcer
+  readonly links: Links
+  readonly together: Together | undefined
+}
 
 /** Serves until `stopped` settles. Throws an Error that says what could not be opened. */
 export async function runStandalone(
@@ -34,6 +44,7 @@ export async function runStandalone(
   const startedAt = clock.wall()
   const node = options.nodeName ?? hostname()
   const metrics = createMetrics()
+  raisePriority()
   const state = await readState(options.stateDir)
   closing.use(lockState(options.stateDir))
   for (const finding of state.findings) log.warn('state file ignored', { error: finding })
@@ -41,25 +52,21 @@ export async function runStandalone(
   const forwarding = closing.use(createForwarding({
     isEnabled: options.forward, setSysctls: options.setSysctls, node, log,
   }))
-  const icmp6 = closing.use(await openIcmp6())
-  const announcer = closing.use(openAnnouncer({
-    clock: { now: bootMs, wall: clock.wall }, log, metrics, node,
-    openPackets: (onFrame, onRead) => openPackets(onFrame, { icmp6, onRead }),
-  }))
-  const parts = { options, node, state, announcer, forwarding, clock, log, metrics }
-  const host = createHost(parts)
+  const base: Base = { options, node, state, forwarding, clock, log, metrics, stopped }
+  const working = await openWork(base, closing)
+  if (working === undefined) return
+  const { host, links, together } = working
   closing.defer(() => host.close())
   // The port before the wire and the rules: a second instance ends here, before it touches them.
   const app = createApp({
     notReady: () => notReady(host.view()),
-    status: () => statusOf(parts, host.view(), startedAt),
+    status: () => statusOf(base, working, startedAt),
     metrics,
   })
   const listener = closing.use(await openListener({
     fetch: (request) => app.fetch(request), host: options.httpHost, port: options.httpPort,
   }))
   await forwarding.clear()
-  const links = closing.use(await openLinks())
   links.onChange(() => host.setLinks(links.current()))
   host.setLinks(links.current())
   const watcher = closing.use(await watchPaths(options.paths, host.reload))
@@ -75,21 +82,43 @@ export async function runStandalone(
   process.on('SIGHUP', host.reload)
   closing.defer(() => void process.off('SIGHUP', host.reload))
   await stopped
-  await host.close()
-  announcer.setWorld(aloneWorld(node, [], []))
+  if (together === undefined) {
+    await host.close()
+    working.announcer.setWorld(aloneWorld(node, [], []))
+  } else await together.leave()
   log.info('standalone stopped', { node })
+}
+
+async function openWork(base: Base, closing: AsyncDisposableStack): Promise<Working | undefined> {
+  const { options, clock, log, metrics, node } = base
+  const icmp6 = closing.use(await openIcmp6())
+  const wire = {
+    clock: { now: bootMs, wall: clock.wall }, log, metrics, node,
+    openPackets: (...on: Parameters<AnnouncerOptions['openPackets']>) =>
+      openPackets(on[0], { icmp6, onRead: on[1] }),
+  }
+  if (options.group === undefined) {
+    const announcer = closing.use(openAnnouncer(wire))
+    const host = createHost({ ...base, announcer })
+    return { host, announcer, links: closing.use(await openLinks()), together: undefined }
+  }
+  const links = closing.use(await openLinks())
+  const together = await openTogether({ ...base, group: options.group, wire, links }, closing)
+  if (together === undefined) return undefined
+  return { host: together.host, announcer: together.announcer, links, together }
 }
 
 function notReady(view: HostView): string | undefined {
   if (view.isSettled) return undefined
   if (view.isLoaded) return 'configuration read, not applied yet'
-  return view.problems.length === 0
-    ? 'configuration not read yet'
-    : `no configuration in force: ${view.problems.length} problems, see /status`
+  const [waiting] = view.findings
+  if (view.problems.length === 0) return waiting?.message ?? 'configuration not read yet'
+  return `no configuration in force: ${view.problems.length} problems, see /status`
 }
 
-function statusOf(parts: HostParts, view: HostView, startedAt: Date): StatusDocument {
-  const { announcer, metrics, node } = parts
+function statusOf(base: Base, { announcer, together, host }: Working, startedAt: Date): StatusDocument {
+  const { metrics, node, forwarding } = base
+  const view = host.view()
   return {
     program: 'arpeggio',
     version,
@@ -109,7 +138,8 @@ function statusOf(parts: HostParts, view: HostView, startedAt: Date): StatusDocu
     links: view.links.map(linkStatus),
     drops: metrics.drops(),
     responder: 'socket',
-    forwarding: { state: parts.forwarding.state(), findings: parts.forwarding.findings() },
+    ...together?.status(),
+    forwarding: { state: forwarding.state(), findings: forwarding.findings() },
     findings: [...view.findings, ...announcerFindings([...announcer.failures().values()], metrics)],
   }
 }

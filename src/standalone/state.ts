@@ -96,7 +96,8 @@ export function sameLedger(a: Ledger, b: Ledger): boolean {
   return true
 }
 
-async function replaceFile(folder: string, name: string, text: string): Promise<void> {
+/** Replaces a file of the folder, with the same promise as `writeLedger`. */
+export async function replaceFile(folder: string, name: string, text: string): Promise<void> {
   const temporary = join(folder, `.${name}.${process.pid}`)
   const file = await open(temporary, 'w', 0o600)
   try {
@@ -114,7 +115,8 @@ async function replaceFile(folder: string, name: string, text: string): Promise<
   }
 }
 
-async function readJson<T>(
+/** A JSON file of the folder; undefined where it is not there, or is not what `parse` takes. */
+export async function readJson<T>(
   path: string, findings: string[], parse: (value: unknown) => T | undefined,
 ): Promise<T | undefined> {
   let text: string

@@ -1,6 +1,7 @@
 /** What the host tells about itself. */
 import type { Problem } from '../config/model.ts'
 import type { HostFinding } from '../finding.ts'
+import type { CouncilView } from '../group/council.ts'
 import type { Announcement, LinkState } from '../l2/model.ts'
 import type { ServiceRow } from '../plan/report.ts'
 
@@ -16,4 +17,31 @@ export interface HostView {
   readonly announcements: readonly Announcement[]
   readonly links: readonly LinkState[]
   readonly findings: readonly HostFinding[]
+}
+
+/** Addresses named in one sentence. */
+const maxNamed = 5
+
+/** Why a group does not take in anything new, and what waits for it. */
+export function groupFindings(view: CouncilView, waiting: readonly string[]): readonly HostFinding[] {
+  const { standstill, heard, members, foreign } = view
+  if (standstill === undefined) return []
+  const more = waiting.length > maxNamed ? ` and ${waiting.length - maxNamed} more` : ''
+  const what = waiting.length === 0 ? '' : `; waiting: ${waiting.slice(0, maxNamed).join(', ')}${more}`
+  switch (standstill) {
+    case 'minority': {
+      const message = `This host hears ${heard} of ${members} hosts of its group, itself included: nothing ` +
+        `new is assigned until it hears more than half (one that is gone for good: --forget)${what}`
+      return [{ reason: standstill, message }]
+    }
+    case 'noAllocator': {
+      const message = `The hosts of the group have not chosen yet who allocates${what}`
+      return [{ reason: standstill, message }]
+    }
+    case 'foreignGroup': {
+      const message = `Host ${foreign.join(', ')} belongs to another group: nothing is shared with it; ` +
+        'to move a host to this group, stop it and remove group.json from its --state-dir'
+      return [{ reason: standstill, message }]
+    }
+  }
 }

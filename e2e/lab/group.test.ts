@@ -1,0 +1,202 @@
+/** Three hosts without a cluster share their addresses: one voice, failover, union, majority, restart. */
+import { mkdir, readFile, rename, rm, writeFile } from 'node:fs/promises'
+import { join } from 'node:path'
+import { test } from 'uvu'
+import * as assert from 'uvu/assert'
+import { until } from './command.ts'
+import { lan, openLab } from './lab.ts'
+import { type Arpeggio, openArpeggio, type Status } from './program.ts'
+
+const names = ['a', 'b', 'c'] as const
+type Name = (typeof names)[number]
+
+/** Times of gossip and of elections are seconds: a cap for what waits for them. */
+const slowCapMs = 20_000
+
+const lab = await openLab({
+  hosts: { a: { lan: lan(11) }, b: { lan: lan(12) }, c: { lan: lan(13) }, client: { lan: lan(20) } },
+})
+test.after(async () => void await lab[Symbol.asyncDispose]())
+const client = lab.host('client')
+const running = new Map<Name, Arpeggio>()
+
+const pool = `
+apiVersion: metallb.io/v1beta1
+kind: IPAddressPool
+metadata: { name: lan, namespace: metallb-system }
+spec: { addresses: [192.168.1.240-192.168.1.249] }
+---
+apiVersion: metallb.io/v1beta1
+kind: L2Advertisement
+metadata: { name: lan, namespace: metallb-system }
+`
+
+const service = (name: string, port = 80): string => `
+apiVersion: v1
+kind: Service
+metadata: { name: ${name}, namespace: default }
+spec: { type: LoadBalancer, ports: [{ port: ${port} }] }
+`
+
+async function write(host: Name, name: string, text: string): Promise<void> {
+  const folder = join(lab.folder, host)
+  await mkdir(folder, { recursive: true })
+  await writeFile(join(lab.folder, `${host}-${name}`), text)
+  await rename(join(lab.folder, `${host}-${name}`), join(folder, name))
+}
+
+async function start(name: Name): Promise<Arpeggio> {
+  const program = await openArpeggio(lab.host(name), [
+    '--node-name', name, '--no-forward', '--state-dir', join(lab.folder, `${name}-state`),
+    '--join', '192.168.1.11,192.168.1.12,192.168.1.13', join(lab.folder, name),
+  ], slowCapMs)
+  running.set(name, program)
+  return program
+}
+
+function program(name: Name): Arpeggio {
+  const found = running.get(name)
+  if (found === undefined) throw new Error(`No program on "${name}"`)
+  return found
+}
+
+async function kill(name: Name): Promise<void> {
+  await program(name).child.stop('SIGKILL')
+  running.delete(name)
+}
+
+/** The hosts that answer the client's question for `address`, by name. */
+async function voices(address: string): Promise<readonly string[]> {
+  const { stdout } = await client.exec(['arping', '-b', '-c', '2', '-w', '2', '-I', 'eth0', address])
+  const macs = [...stdout.matchAll(/\[([0-9A-Fa-f:]{17})\]/g)].map(([, mac = '']) => mac.toLowerCase())
+  return [...new Set(macs)].map((mac) => names.find((name) => lab.host(name).mac('eth0') === mac) ?? mac)
+    .toSorted()
+}
+
+async function owner(address: string): Promise<Name> {
+  const found = await until(`somebody answers for ${address}`, async () => {
+    const [first] = await voices(address)
+    return names.find((name) => name === first)
+  }, slowCapMs)
+  return found
+}
+
+function heldIn(status: Status): Readonly<Record<string, string>> {
+  return Object.fromEntries(status.services.filter(({ addresses }) => addresses.length > 0)
+    .map(({ name, addresses }) => [name, addresses.join(' ')]))
+}
+
+/** Every running program shows this. */
+async function everywhere(what: string, holds: (status: Status) => boolean): Promise<void> {
+  for (const [name, each] of running) await each.statusWhen(`${what} on ${name}`, holds, slowCapMs)
+}
+
+function movesOf(status: Status): readonly string[] {
+  return (status.ownership?.moves ?? []).map(({ kind, unit, cause }) => `${kind} ${unit} ${cause}`)
+}
+
+test('one input in three directories: one voice for each address', async () => {
+  await write('a', 'pool.yaml', pool)
+  await write('a', 'web.yaml', service('web'))
+  await write('b', 'mail.yaml', service('mail', 25))
+  await write('b', 'web.yaml', service('web'))
+  await mkdir(join(lab.folder, 'c'), { recursive: true })
+  await Promise.all(names.map(start))
+  await everywhere('both Services have addresses', (status) => Object.keys(heldIn(status)).length === 2)
+  assert.equal(heldIn(await program('c').status()), { web: '192.168.1.240', mail: '192.168.1.241' })
+  await everywhere('all three are members', ({ group }) => group?.members.join() === 'a,b,c')
+  for (const address of ['192.168.1.240', '192.168.1.241']) {
+    await owner(address)
+    assert.is((await voices(address)).length, 1)
+  }
+})
+
+let dead: Name = 'a'
+
+test('the owner is killed: another one answers, and says why', async () => {
+  dead = await owner('192.168.1.240')
+  await kill(dead)
+  const next = await until('another host answers', async () => {
+    const [found] = await voices('192.168.1.240')
+    return names.find((name) => name === found && name !== dead)
+  }, slowCapMs)
+  const status = await program(next).status()
+  assert.ok(movesOf(status).includes('claimed 192.168.1.240 ownerSilent'), movesOf(status).join('\n'))
+})
+
+test('the host returns: nothing moves, and it knows who owns what', async () => {
+  const before = await owner('192.168.1.240')
+  await start(dead)
+  await everywhere('all three live', ({ members = [] }) =>
+    members.length === 3 && members.every(({ state }) => state === 'alive'))
+  await program(dead).statusWhen('it knows the owner', ({ ownership }) =>
+    ownership?.units.some(({ unit, owner: name }) => unit === '192.168.1.240' && name === before) === true)
+  assert.equal(await voices('192.168.1.240'), [before])
+  assert.equal(movesOf(await program(dead).status()), [])
+})
+
+test('a Service that appears on any host is everybody\'s', async () => {
+  await write('c', 'late.yaml', service('late', 8080))
+  await everywhere('it has an address', (status) => heldIn(status)['late'] === '192.168.1.242')
+  await owner('192.168.1.242')
+  assert.is((await voices('192.168.1.242')).length, 1)
+})
+
+test('differing copies: a problem that names both places, and what was agreed on stays', async () => {
+  await write('b', 'web.yaml', service('web', 8081))
+  await everywhere('the difference is told', ({ config }) =>
+    config.problems.some(({ reason, message }) => reason === 'DuplicateName' &&
+      message.includes(`a:${join(lab.folder, 'a', 'web.yaml')}, document 1`) &&
+      message.includes(`b:${join(lab.folder, 'b', 'web.yaml')}, document 1`) &&
+      message.includes('the one agreed on before stays in force')))
+  assert.is(heldIn(await program('c').status())['web'], '192.168.1.240')
+  await write('a', 'web.yaml', service('web', 8081))
+  await everywhere('it is mended', ({ config }) => config.ok)
+  assert.is(heldIn(await program('c').status())['web'], '192.168.1.240')
+})
+
+test('a host alone goes on serving and assigns nothing new; what only the others brought stays', async () => {
+  await kill('b')
+  await kill('c')
+  const alone = program('a')
+  await alone.statusWhen('it sees that it is a minority', ({ group }) => group?.standstill === 'minority',
+    slowCapMs)
+  await write('a', 'more.yaml', service('more', 9090))
+  await alone.statusWhen('the new one waits, by name', ({ findings }) =>
+    findings.some(({ reason, message }) => reason === 'minority' && /hears 1 of 3.*Service\/default\/more/.test(message)))
+  const held = heldIn(await alone.status())
+  assert.equal(held, { web: '192.168.1.240', mail: '192.168.1.241', late: '192.168.1.242' })
+  for (const address of Object.values(held)) assert.is(await owner(address), 'a')
+  await start('b')
+  await everywhere('a majority assigns it', (status) => heldIn(status)['more'] === '192.168.1.243')
+  await start('c')
+})
+
+test('everything is killed and started: addresses and owners are as before', async () => {
+  await everywhere('all three live', ({ members = [] }) =>
+    members.length === 3 && members.every(({ state }) => state === 'alive'))
+  const held = heldIn(await program('a').status())
+  const owners = await Promise.all(Object.values(held).map(owner))
+  for (const name of names) await kill(name)
+  await Promise.all(names.map(start))
+  await everywhere('the ledger is in force', (status) => Object.keys(heldIn(status)).length === 4)
+  assert.equal(heldIn(await program('b').status()), held)
+  assert.equal(await Promise.all(Object.values(held).map(owner)), owners)
+})
+
+test('a host that stops hands over; its own documents stay, until it is told to forget it', async () => {
+  const before = heldIn(await program('a').status())
+  const code = await program('c').child.stop()
+  running.delete('c')
+  assert.is(code, 0)
+  for (const address of Object.values(before)) assert.is.not(await owner(address), 'c')
+  assert.equal(heldIn(await program('a').status()), before)
+  const ledger: { members: readonly { name: string }[] } =
+    JSON.parse(await readFile(join(lab.folder, 'a-state', 'group.json'), 'utf8'))
+  assert.equal(ledger.members.map(({ name }) => name), ['a', 'b', 'c'])
+  await rm(join(lab.folder, 'a', 'more.yaml'))
+  await everywhere('what nobody brings any more goes', (status) => heldIn(status)['more'] === undefined)
+  assert.is(heldIn(await program('a').status())['late'], '192.168.1.242')
+})
+
+test.run()

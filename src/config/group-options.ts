@@ -1,0 +1,45 @@
+/** Options of hosts that share their addresses: who the others are, and how they are met. */
+import { parseAddress } from '../net/address.ts'
+import type { Address } from '../net/model.ts'
+import { isUsage, parsePort, type Usage, usage, type Values } from './option-values.ts'
+
+export interface GroupOptions {
+  /** Addresses of hosts to meet, this one's possibly among them. Never empty. */
+  readonly join: readonly Address[]
+  /** undefined = the one beside those of `join`. */
+  readonly bindAddress: Address | undefined
+  readonly bindPort: number
+  /** Folder with the file `secretkey`; undefined = plain text. */
+  readonly secretKeyPath: string | undefined
+  /** Members that do not come back. */
+  readonly forgets: readonly string[]
+}
+
+/** undefined = no --join: this host is alone. */
+export function buildGroup(values: Values): GroupOptions | undefined | Usage {
+  const text = (key: string): string => {
+    const value = values[key]
+    return typeof value === 'string' ? value : ''
+  }
+  const forgets = Array.isArray(values['forget']) ? values['forget'].map(String) : []
+  if (text('join') === '') {
+    const stray = forgets.length > 0 ? 'forget' : undefined
+    return stray === undefined ? undefined : usage(`--${stray} means nothing without --join`)
+  }
+  const join: Address[] = []
+  for (const part of text('join').split(',').map((each) => each.trim())) {
+    const address = parseAddress(part)
+    if (address === undefined || address.bits === 0n) {
+      return usage(`Bad value "${part}" of --join: want addresses of hosts, separated by commas`)
+    }
+    join.push(address)
+  }
+  const bindText = text('ml-bindaddr')
+  const bindAddress = bindText === '' ? undefined : parseAddress(bindText)
+  if (bindText !== '' && (bindAddress === undefined || bindAddress.bits === 0n)) {
+    return usage(`Bad value "${bindText}" of --ml-bindaddr: want an address of this host`)
+  }
+  const bindPort = parsePort('ml-bindport', text('ml-bindport') || '7946')
+  if (isUsage(bindPort)) return bindPort
+  return { join, bindAddress, bindPort, secretKeyPath: text('ml-secret-key-path') || undefined, forgets }
+}

@@ -1,0 +1,143 @@
+/** Tables of who is there and who owns what, for the text form and the page alike. */
+import type { Millis } from '../net/model.ts'
+import type { LegView, OwnershipView, UnitView } from '../ownership/view.ts'
+
+/** A member of the ring of nodes. */
+export interface MemberStatus {
+  readonly name: string
+  readonly address: string
+  /** `alive`, `suspect`, `dead` or `left`, as gossip has it. */
+  readonly state: string
+  /** It takes part in ownership: false for a speaker of MetalLB. */
+  readonly capable: boolean
+}
+
+/** Hosts without a cluster that share their addresses. */
+export interface GroupStatus {
+  /** null = the group has not come into being. */
+  readonly id: string | null
+  /** Of the ledger in force: `term.number`. */
+  readonly version: string | null
+  /** Names of the hosts in the ledger. */
+  readonly members: readonly string[]
+  /** How many hosts count, and how many of them are heard, this one included. */
+  readonly size: number
+  readonly heard: number
+  readonly allocator: string | null
+  /** Why nothing new is assigned: `minority`, `noAllocator` or `foreignGroup`. */
+  readonly standstill: string | null
+}
+
+/** What `/status` tells of the others; all of it absent where nothing is announced. */
+export interface OwnershipStatus {
+  readonly node: string
+  /** Who owns what, since when and why, what is heard, and past moves. */
+  readonly ownership?: OwnershipView
+  readonly members?: readonly MemberStatus[]
+  readonly group?: GroupStatus
+}
+
+export interface Table {
+  readonly title: string
+  readonly header: readonly string[]
+  readonly rows: readonly (readonly string[])[]
+  /** What the table leaves out; '' = nothing. */
+  readonly rest: string
+}
+
+/** Moves shown to people; JSON has all that are remembered. */
+const maxMoves = 20
+
+/** One sentence about members, placement and who allocates; undefined where this host is alone. */
+export function summariseOwnership({ ownership, group }: OwnershipStatus): string | undefined {
+  if (ownership === undefined) return undefined
+  const { members, isStarting, isMixed, placement, monitors } = ownership
+  const alive = members.filter(({ isAlive }) => isAlive).length
+  const parts = [`${alive} of ${members.length} members live`]
+  if (group !== undefined) {
+    parts.push(group.allocator === null ? 'nobody allocates' : `${group.allocator} allocates`)
+    if (group.version !== null) parts.push(`ledger ${group.version}`)
+  }
+  parts.push(`placement ${placement}${isMixed ? ' (a member speaks no beats)' : ''}`)
+  if (monitors.length > 0) parts.push(`watched by ${monitors.join(', ')}`)
+  if (isStarting) parts.push('starting: waiting for members')
+  return parts.join(', ')
+}
+
+/** Members, owners, what is heard, moves; none where nothing is announced. */
+export function ownershipTables(status: OwnershipStatus): readonly Table[] {
+  const { ownership } = status
+  if (ownership === undefined) return []
+  return [memberTable(status, ownership), unitTable(ownership), legTable(ownership), moveTable(ownership)]
+}
+
+function memberTable({ members = [], node }: OwnershipStatus, { members: known }: OwnershipView): Table {
+  const byName = new Map(known.map((member) => [member.name, member]))
+  const rows = members.map(({ name, address, state, capable }) => {
+    const member = byName.get(name)
+    const beat = member?.beatAgoMs
+    const heard = name === node ? 'this host' : beat === undefined ? '-' : `${formatAge(beat)} ago`
+    return [name, address, state, capable ? 'beats' : 'gossip only', String(member?.owned ?? 0), heard]
+  })
+  const header = ['MEMBER', 'ADDRESS', 'STATE', 'SPEAKS', 'OWNS', 'LAST BEAT HERE']
+  return { title: 'Members', header, rows, rest: '' }
+}
+
+function unitTable({ units }: OwnershipView): Table {
+  const rows = units.map((unit) => [
+    unit.addresses.join(' '), unit.owner ?? 'nobody', formatAge(unit.sinceMs), unit.why ?? '-',
+    unit.interfaces.join(' ') || '-', remarkOf(unit),
+  ])
+  const header = ['ADDRESSES', 'OWNER', 'FOR', 'WHY', 'ANSWERED HERE ON', 'REMARK']
+  return { title: 'Owners', header, rows, rest: '' }
+}
+
+function remarkOf({ silence, conflict, claim, isOurs }: UnitView): string {
+  if (conflict !== undefined) return `inConflict: ${conflict.mac} answers for ${conflict.text}`
+  if (silence !== undefined) return `silent: ${silence}`
+  if (claim !== undefined) return `claim: ${claim}`
+  return isOurs ? 'answers' : '-'
+}
+
+function legTable({ legs }: OwnershipView): Table {
+  const ago = (ms: Millis | undefined): string => ms === undefined ? 'never' : `${formatAge(ms)} ago`
+  const rows = legs.map((leg) => [leg.name, ago(leg.heardAgoMs), ago(leg.answeredAgoMs), stateOf(leg)])
+  const header = ['INTERFACE', 'ANOTHER HOST HEARD', 'ANSWERED US', 'STATE']
+  return { title: 'Hearing', header, rows, rest: '' }
+}
+
+function stateOf({ isDeaf, twin }: LegView): string {
+  if (isDeaf) return 'deaf: silent here until it hears a host'
+  return twin === undefined ? 'hears' : `same segment as ${twin}, which answers`
+}
+
+/** Newest first. */
+function moveTable({ moves }: OwnershipView): Table {
+  const rows = moves.slice(-maxMoves).toReversed().map(({ agoMs, unit, kind, from, to, cause, darkMs }) => {
+    const other = kind === 'claimed' ? from : to
+    const what = kind === 'claimed' ? 'came' : 'went'
+    const where = other === undefined ? '' : kind === 'claimed' ? ` from ${other}` : ` to ${other}`
+    return [`${formatAge(agoMs)} ago`, unit, `${what}${where}`, cause, darkMs === undefined ? '-' : formatAge(darkMs)]
+  })
+  const older = moves.length - rows.length
+  return {
+    title: 'Moves', header: ['WHEN', 'ADDRESS', 'MOVE', 'CAUSE', 'DARK'], rows,
+    rest: older === 0 ? '' : `${older} older moves: ask for JSON`,
+  }
+}
+
+/** Two units at most: `340 ms`, `12 s`, `5 min 3 s`, `3 h 20 min`, `2 d 4 h`. */
+export function formatAge(ms: Millis): string {
+  if (ms < 1_000) return `${Math.max(0, Math.round(ms))} ms`
+  const seconds = Math.floor(ms / 1_000)
+  const minutes = Math.floor(seconds / 60)
+  const hours = Math.floor(minutes / 60)
+  if (minutes === 0) return `${seconds} s`
+  if (hours === 0) return two([minutes, 'min'], [seconds % 60, 's'])
+  if (hours < 24) return two([hours, 'h'], [minutes % 60, 'min'])
+  return two([Math.floor(hours / 24), 'd'], [hours % 24, 'h'])
+}
+
+function two([big, bigUnit]: [number, string], [small, smallUnit]: [number, string]): string {
+  return small === 0 ? `${big} ${bigUnit}` : `${big} ${bigUnit} ${small} ${smallUnit}`
+}

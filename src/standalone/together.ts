@@ -1,0 +1,154 @@
+/** Assembles what a host of a group has beyond one that is alone: ring, council, ownership with others. */
+import { setTimeout as sleep } from 'node:timers/promises'
+import { type Announcer, type AnnouncerOptions, openAnnouncer } from '../announcer.ts'
+import type { GroupOptions } from '../config/group-options.ts'
+import type { KnownShare } from '../group/model.ts'
+import { sharedOf } from '../group/documents.ts'
+import { memberStatus } from '../http/rows.ts'
+import type { StatusDocument } from '../http/status.ts'
+import { isUsable } from '../l2/eligible.ts'
+import type { Links } from '../l2/linux/links.ts'
+import type { LinkState } from '../l2/model.ts'
+import { formatAddress, sameAddress } from '../net/address.ts'
+import type { Address } from '../net/model.ts'
+import { prefixContains } from '../net/range.ts'
+import { exportClaims } from '../ownership/ownership.ts'
+import { view as viewOwnership } from '../ownership/view.ts'
+import type { Ring } from '../ring.ts'
+import { openSpeakerRing } from '../speaker/membership.ts'
+import { createNews } from '../speaker/news.ts'
+import { readGroupState } from './group-state.ts'
+import { nameShare, openGroup } from './group.ts'
+import type { Host, HostParts } from './host.ts'
+import { createMemberHost, type MemberHost } from './member.ts'
+
+/** What every standalone host has. */
+export interface Base extends Omit<HostParts, 'announcer'> {
+  readonly stopped: Promise<unknown>
+}
+
+export interface TogetherParts extends Base {
+  readonly group: GroupOptions
+  readonly wire: Omit<AnnouncerOptions, 'members' | 'onNote' | 'onRights'>
+  readonly links: Links
+}
+
+export interface Together {
+  readonly host: Host
+  readonly announcer: Announcer
+  status(): Pick<StatusDocument, 'ownership' | 'members' | 'group'>
+  /** Hands everything over, forwards what is under way, and leaves. */
+  leave(): Promise<void>
+}
+
+/** How old the claims may be that a host gets in an exchange of states. */
+const claimsEveryMs = 1_000
+/** Connections that still arrive here after the last hand-over are forwarded for so long. */
+const afterMs = 2_000
+
+/** undefined = told to stop before it had begun. Throws where address or port are not to be had. */
+export async function openTogether(
+  parts: TogetherParts, closing: AsyncDisposableStack,
+): Promise<Together | undefined> {
+  const { options, node, log, metrics, wire, stopped, group: choice } = parts
+  const address = choice.bindAddress ?? chooseAddress(choice.join, parts.links.current())
+  const stored = await readGroupState(options.stateDir)
+  for (const finding of stored.findings) log.warn('state file ignored', { error: finding })
+  const own = firstShare(parts)
+  let host: MemberHost | undefined
+  let ring: Ring | undefined
+  const announcer = closing.use(openAnnouncer({
+    ...wire,
+    members: {
+      tell: (to, ifindex, bytes) => ring?.tell(to, ifindex, bytes),
+      gossip: (bytes) => ring?.gossip(bytes),
+    },
+    onNote: createNews({
+      log, metrics, node, recorder: { record: () => undefined }, services: () => new Map(),
+    }),
+    onRights: () => host?.mark(),
+  }))
+  const others = choice.join.filter((each) => !sameAddress(each, address))
+  const group = closing.use(openGroup({
+    node, stateDir: options.stateDir, expected: others.length + 1, ledger: stored.ledger, own,
+    now: wire.clock.now, log, namespace: options.namespace, loadBalancerClass: options.loadBalancerClass,
+    port: () => ring && { tell: (to, bytes) => ring?.tell(to, undefined, bytes), deliver: ring.deliver },
+    onLedger: () => host?.mark(),
+  }))
+  const opened = await openSpeakerRing({
+    node, address, clock: wire.clock, log, stopped,
+    choice: { ...choice, bindAddress: address, profile: 'lan' },
+    onMessages: (messages) => {
+      const rest = group.hear(messages)
+      if (rest.length > 0) announcer.hear(rest)
+    },
+    onChange: () => {
+      if (ring !== undefined) group.setAlive(capable(ring, node))
+      host?.mark()
+    },
+    onMember: (change, name) => log.info('memberlist event', { event: change, node: name }),
+  })
+  if (opened === undefined) return undefined
+  ring = closing.use(opened)
+  opened.setPeers(others)
+  metrics.watchMembership(opened.membership)
+  host = createMemberHost({ ...parts, announcer, group, ring: opened, own, owners: stored.owners })
+  const timer = setInterval(() => {
+    opened.setClaims(exportClaims(announcer.ownership, wire.clock.now()))
+  }, claimsEveryMs)
+  closing.defer(() => clearInterval(timer))
+  const work = host
+  return {
+    host: work, announcer,
+    status: () => {
+      const { allocator, standstill, heard, members } = group.view()
+      const ledger = group.inForce()
+      return {
+        ownership: viewOwnership(announcer.ownership, wire.clock.now()),
+        members: opened.members().map(memberStatus),
+        group: {
+          id: ledger?.group ?? null, version: ledger === undefined ? null : `${ledger.version.term}.${ledger.version.n}`,
+          members: ledger?.members.map(({ name }) => name) ?? [], size: members, heard,
+          allocator: allocator ?? null, standstill: standstill ?? null,
+        },
+      }
+    },
+    leave: async () => {
+      const hadRights = announcer.rights().length > 0
+      await work.drain()
+      await work.close()
+      const isHandedOver = hadRights && announcer.rights().length === 0
+      await Promise.all([opened[Symbol.asyncDispose](), isHandedOver ? sleep(afterMs) : undefined])
+    },
+  }
+}
+
+/** Members that take part in ownership, without this host. */
+function capable(ring: Ring, node: string): readonly string[] {
+  return ring.members().flatMap(({ name, isAlive, legs }) =>
+    name !== node && isAlive && legs !== undefined ? [name] : [])
+}
+
+/** What this host brings until it has read its input: the last good one, if there ever was one. */
+function firstShare({ options, node, state }: TogetherParts): KnownShare {
+  const held = Object.fromEntries([...state.ledger].map(([key, addresses]) => [key, addresses.map(formatAddress)]))
+  const share = {
+    host: node, labels: options.nodeLabels, held, forgets: options.group?.forgets ?? [],
+    documents: sharedOf(state.lastGood ?? []),
+  }
+  const named = nameShare(share)
+  return state.lastGood === undefined || !('digest' in named) ? { digest: '', share } : named
+}
+
+/** The own address among those of --join, else the one on a network with the first of them that has one. */
+function chooseAddress(join: readonly Address[], links: readonly LinkState[]): Address {
+  const own = links.filter(isUsable).flatMap(({ addresses }) => addresses)
+  const listed = own.find(({ address }) => join.some((each) => sameAddress(each, address)))
+  if (listed !== undefined) return listed.address
+  for (const target of join) {
+    const near = own.find(({ prefix }) => prefixContains(prefix, target))
+    if (near !== undefined) return near.address
+  }
+  const texts = join.map(formatAddress).join(', ')
+  throw new Error(`Cannot tell which address of this host ${texts} can reach: give --ml-bindaddr`)
+}
