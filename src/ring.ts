@@ -103,12 +103,9 @@ export async function openRing(options: RingOptions): Promise<Ring> {
     },
     setPeers: (addresses) => membership.setPeers(addresses),
     setClaims: (bytes) => membership.setUserState(bytesOf(bytes)),
-    deliver: (to, bytes) => {
-      const payload = bytesOf(encodeEnvelope({ from: name, isGossip: false, bytes }))
-      membership.send(to, payload, 'stream')
-    },
+    deliver: (to, bytes) => membership.send(to, seal(name, bytes, false), 'stream'),
     tell: (to, ifindex, bytes) => {
-      const payload = bytesOf(encodeEnvelope({ from: name, isGossip: false, bytes }))
+      const payload = seal(name, bytes, false)
       const leg = legs.find((own) => own.ifindex === ifindex)
       if (leg === undefined) return membership.send(to, payload, 'datagram')
       const peer = members().get(to)
@@ -117,13 +114,14 @@ export async function openRing(options: RingOptions): Promise<Ring> {
         if (membership.sendFrom(local, [remote], payload)) return
       }
     },
-    gossip: (bytes) => {
-      const payload = bytesOf(encodeEnvelope({ from: name, isGossip: true, bytes }))
-      membership.broadcast(`arpeggio ${gossiped++}`, payload)
-    },
+    gossip: (bytes) => membership.broadcast(`arpeggio ${gossiped++}`, seal(name, bytes, true)),
     membership,
     [Symbol.asyncDispose]: () => membership[Symbol.asyncDispose](),
   }
+}
+
+function seal(from: string, bytes: Uint8Array, isGossip: boolean): Uint8Array<ArrayBuffer> {
+  return bytesOf(encodeEnvelope({ from, isGossip, bytes }))
 }
 
 /** A copy with a buffer of its own, as the membership wants it. */

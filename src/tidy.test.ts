@@ -22,6 +22,10 @@ const imports: Readonly<Record<string, Readonly<Record<string, string>>>> = {
     net: 'addresses are owned', l2: 'frames are built and read, and its election reused',
     config: 'its tests name addresses',
   },
+  'group': {
+    net: 'addresses are printed', config: 'objects are compared and read', ipam: 'addresses are given',
+    l2: 'an allocator is elected as an owner is',
+  },
   'membership/wire': { l2: 'its test reads golden bytes as hex' },
   'membership': {
     net: 'instants are Millis', l2: 'timers are a schedule', 'membership/wire': 'messages are heard and sent',
@@ -95,6 +99,8 @@ const imports: Readonly<Record<string, Readonly<Record<string, string>>>> = {
     l2: 'links are filtered', plan: 'it decides', ownership: 'it owns what it announces',
     'l2/linux': 'it opens links and sockets',
     forward: 'it applies rules', cli: 'input files are read alike', http: 'it serves status',
+    group: 'hosts agree on one input', 'ring.ts': 'they are met',
+    speaker: 'ring, world and news of several hosts are the same in a cluster',
     'finding.ts': 'it has some',
     'journal.ts': 'changes are logged',
     'announcer.ts': 'it announces', 'clock.ts': 'now', 'log.ts': 'it tells', 'loop.ts': 'it turns',
@@ -129,7 +135,7 @@ const vendors: Readonly<Record<string, string>> = {
 
 /** Parts without I/O, clock, randomness or state of their own: decisions only. */
 const core = new Set([
-  'net', 'config', 'ipam', 'l2', 'ownership', 'plan', 'membership', 'membership/wire',
+  'net', 'config', 'ipam', 'l2', 'ownership', 'plan', 'membership', 'membership/wire', 'group',
 ])
 
 /** `as`, `!` and `any` are allowed where foreign memory and foreign objects are narrowed. */
@@ -156,6 +162,7 @@ const reasons: Readonly<Record<string, readonly string[]>> = {
   'src/l2/model.ts': ['Silence', 'Drop'],
   'src/ownership/model.ts': ['Cause', 'Postponement'],
   'src/plan/held.ts': ['Unheld'],
+  'src/group/model.ts': ['Standstill'],
   'src/plan/withdrawal.ts': ['Withdrawal'],
   'src/membership/model.ts': ['MemberChange', 'RingDrop', 'ShellDrop'],
   'src/membership/wire/message.ts': ['MessageFailure'],

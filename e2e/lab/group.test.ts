@@ -163,7 +163,8 @@ test('a host alone goes on serving and assigns nothing new; what only the others
     slowCapMs)
   await write('a', 'more.yaml', service('more', 9090))
   await alone.statusWhen('the new one waits, by name', ({ findings }) =>
-    findings.some(({ reason, message }) => reason === 'minority' && /hears 1 of 3.*Service\/default\/more/.test(message)))
+    findings.some(({ reason, message }) =>
+      reason === 'minority' && /hears 1 of 3.*Service\/default\/more/.test(message)))
   const held = heldIn(await alone.status())
   assert.equal(held, { web: '192.168.1.240', mail: '192.168.1.241', late: '192.168.1.242' })
   for (const address of Object.values(held)) assert.is(await owner(address), 'a')

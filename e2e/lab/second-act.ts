@@ -1,7 +1,7 @@
 /** The demo's second act: three hosts share an address; its owner dies under a client, and returns. */
 import { mkdir, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
-import { capMs, until } from './command.ts'
+import { capMs, runOk, until } from './command.ts'
 import { type Dialer, type Dialled, openDialer } from './dialer.ts'
 import { type Host, type Lab, lan, openLab } from './lab.ts'
 import { type Arpeggio, openArpeggio } from './program.ts'
@@ -129,8 +129,14 @@ async function moves({ programs }: Stage): Promise<readonly string[]> {
   return all
 }
 
+/** Pulls a host's cable, or puts it back: the kernel of a host whose program was killed forwards on. */
+async function setCable({ lab }: Stage, host: string, state: 'up' | 'down'): Promise<void> {
+  await runOk(['ip', '-n', `${lab.prefix}wire`, 'link', 'set', `${host}.0`, state])
+}
+
 async function killOwner(stage: Stage): Promise<string> {
   const { programs, owner } = stage
+  await setCable(stage, owner, 'down')
   await programs.get(owner)?.child.stop('SIGKILL')
   programs.delete(owner)
   const seen = await look(stage)
@@ -139,12 +145,14 @@ async function killOwner(stage: Stage): Promise<string> {
   stage.owner = next
   const status = await programs.get(next)?.status()
   const move = status?.ownership?.moves.findLast(({ unit }) => unit === address)
-  return `DARK ${seen.darkMs} ms; ${address} moved from ${owner} to ${next}: ${move?.cause}\n${describe(seen)}`
+  const moved = `${address} moved from ${owner} to ${next}: ${move?.cause}`
+  return `DARK ${seen.darkMs} ms; ${moved}\n${describe(seen)}`
 }
 
 async function bringBack(stage: Stage): Promise<string> {
   const gone = names.find((name) => !stage.programs.has(name)) ?? ''
   const before = await moves(stage)
+  await setCable(stage, gone, 'up')
   await start(stage, gone)
   await stage.programs.get(gone)?.statusWhen('it knows the owner', ({ ownership }) =>
     ownership?.units.some(({ owner }) => owner === stage.owner) === true, slowCapMs)
@@ -187,7 +195,7 @@ export async function playSecondAct(step: Step): Promise<void> {
     await step('start arpeggio standalone --join on all three, each with a part of the input',
       () => startAll(built))
     await step('the client opens a connection every 10 ms', () => dial(built))
-    await step('the owner is killed (SIGKILL)', () => killOwner(built))
+    await step('the owner dies: cable pulled, program killed', () => killOwner(built))
     await step('it returns', () => bringBack(built))
     await step('the new owner is stopped (SIGTERM)', () => stopOwner(built))
     await step('what a host tells of all this', () => showStatus(built))

@@ -13,6 +13,13 @@ const refused = [
   { argv: ['plan', '--placement', 'best', 'f'], want: /^Bad value "best" of --placement/ },
   { argv: ['standalone', '--http-port', '70000', 'f'], want: /^Bad value "70000" of --http-port/ },
   { argv: ['standalone', '--http-port', 'x', 'f'], want: /^Bad value "x" of --http-port/ },
+  { argv: ['standalone', '--join', '192.0.2.1,here', 'f'], want: /^Bad value "here" of --join/ },
+  { argv: ['standalone', '--join', '0.0.0.0', 'f'], want: /^Bad value "0.0.0.0" of --join/ },
+  { argv: ['standalone', '--join', '192.0.2.1', '--ml-bindaddr', 'x', 'f'],
+    want: /^Bad value "x" of --ml-bindaddr/ },
+  { argv: ['standalone', '--join', '192.0.2.1', '--ml-bindport', 'x', 'f'],
+    want: /^Bad value "x" of --ml-bindport/ },
+  { argv: ['standalone', '--forget', 'a', 'f'], want: /^--forget means nothing without --join/ },
   { argv: ['standalone', '-'], want: /^Standard input can be read once only/ },
   { argv: ['standalone', '--node-label', 'edge', 'f'], want: /^Bad value "edge" of --node-label/ },
   { argv: ['standalone', '--log-level', 'loud', 'f'], want: /^Bad value "loud" of --log-level/ },
@@ -39,7 +46,7 @@ test('parseCommand: standalone with its defaults', () => {
       paths: ['conf'], namespace: undefined, placement: 'sticky', loadBalancerClass: '',
       announceEverywhere: false, ignoreExcludeLabel: false, nodeName: undefined, nodeLabels: {},
       stateDir: '/var/lib/arpeggio', httpHost: undefined, httpPort: 7472, logLevel: 'info',
-      setSysctls: false, forward: true,
+      setSysctls: false, forward: true, group: undefined,
     },
   })
 })
@@ -55,7 +62,23 @@ test('parseCommand: every option of standalone', () => {
     paths: ['f', 'g'], namespace: 'ns', placement: 'hash', loadBalancerClass: 'x/y',
     announceEverywhere: true, ignoreExcludeLabel: true, nodeName: 'n',
     nodeLabels: { a: 'b', edge: '' }, stateDir: 's', httpHost: '192.0.2.1', httpPort: 8080,
-    logLevel: 'debug', setSysctls: true, forward: false,
+    logLevel: 'debug', setSysctls: true, forward: false, group: undefined,
+  })
+})
+
+test('parseCommand: standalone with others', () => {
+  const group = (...argv: readonly string[]): unknown => {
+    const command = parseCommand(['standalone', 'conf', ...argv], {})
+    return command.kind === 'standalone' ? command.options.group : command
+  }
+  const [a, b] = [{ family: 'ipv4', bits: 0xc0000201n }, { family: 'ipv4', bits: 0xc0000202n }]
+  assert.equal(group('--join', '192.0.2.1, 192.0.2.2'), {
+    join: [a, b], bindAddress: undefined, bindPort: 7946, secretKeyPath: undefined, forgets: [],
+  })
+  const all = ['--join=192.0.2.1', '--ml-bindaddr', '192.0.2.2', '--ml-bindport=7947',
+    '--ml-secret-key-path', 'k', '--forget', 'x', '--forget=y']
+  assert.equal(group(...all), {
+    join: [a], bindAddress: b, bindPort: 7947, secretKeyPath: 'k', forgets: ['x', 'y'],
   })
 })
 

@@ -60,7 +60,8 @@ function settle(
   old: AgreedDocument | undefined, own: readonly Copy[], first: Copy, from: readonly string[],
 ): AgreedDocument {
   const { key, host, file, document, value } = own.find((each) => each.host === old?.host) ?? first
-  const isUnheard = old !== undefined && from.includes(old.host) && own.every((each) => each.host !== old.host)
+  const isUnheard = old !== undefined && from.includes(old.host) &&
+    own.every((each) => each.host !== old.host)
   if (isUnheard && isSameValue(old.value, value)) return { ...old, from }
   return { key, host, file, document, value, from }
 }

@@ -2,6 +2,7 @@
 import { test } from 'uvu'
 import * as assert from 'uvu/assert'
 import { createApp } from './app.ts'
+import type { UnitView } from '../ownership/view.ts'
 import type { StatusDocument } from './status.ts'
 
 const status: StatusDocument = {
@@ -28,10 +29,10 @@ const status: StatusDocument = {
   findings: [],
 }
 
-const ask = async (path: string, init: RequestInit = {}, notReady?: string) => {
+const ask = async (path: string, init: RequestInit = {}, notReady?: string, shown = status) => {
   const app = createApp({
     notReady: () => notReady,
-    status: () => status,
+    status: () => shown,
     metrics: { contentType: 'text/plain; version=0.0.4', text: () => Promise.resolve('m 1\n') },
   })
   const response = await app.fetch(new Request(`http://n${path}`, init))
@@ -78,6 +79,82 @@ test('status as text names problems, refusals and findings', async () => {
   const { text } = await ask('/status?format=text')
   for (const words of ['CONFIGURATION REFUSED: 1 problems', 'a.yaml:2 IPAddressPool/x spec.addresses[0]',
     'rulesNotLoaded: no nft', 'no available IPs', '192.0.2.1']) {
+    assert.ok(text.includes(words), words)
+  }
+})
+
+const together: StatusDocument = {
+  ...status,
+  members: [
+    { name: 'n<1>', address: '192.0.2.10', state: 'alive', capable: true },
+    { name: 'other', address: '192.0.2.11', state: 'dead', capable: true },
+    { name: 'old', address: '192.0.2.12', state: 'alive', capable: false },
+  ],
+  group: {
+    id: 'g', version: '2.7', members: ['n<1>', 'other'], size: 2, heard: 1, allocator: null,
+    standstill: 'minority',
+  },
+  ownership: {
+    placement: 'sticky', isMixed: true, isStarting: true, isAlone: false, fenceInMs: 200, monitors: ['old'],
+    members: [
+      { name: 'n<1>', isAlive: true, isCapable: true, owned: 2, beatAgoMs: undefined },
+      { name: 'other', isAlive: false, isCapable: true, owned: 0, beatAgoMs: 3_700_000 },
+    ],
+    units: [
+      unit('192.0.2.1', { owner: 'n<1>', why: 'ownerSilent', isOurs: true, interfaces: ['eth0'] }),
+      unit('192.0.2.2', { owner: 'n<1>', isOurs: true, silence: 'contested' }),
+      unit('192.0.2.3', { conflict: { mac: '02:00:5e:00:53:09', text: '192.0.2.3' } }),
+      unit('192.0.2.4', { claim: 'segmentUnheard', sinceMs: 86_400_000 * 2 }),
+    ],
+    legs: [
+      { name: 'eth0', heardAgoMs: 5, answeredAgoMs: undefined, isDeaf: true, twin: undefined },
+      { name: 'eth1', heardAgoMs: 5_000, answeredAgoMs: 65_000, isDeaf: false, twin: 'eth0' },
+    ],
+    moves: Array.from({ length: 25 }, (_, i) => ({
+      agoMs: 60_000 - i, unit: '192.0.2.1', kind: i % 2 === 0 ? 'claimed' : 'released',
+      cause: i % 2 === 0 ? 'ownerSilent' : 'handOver', from: 'other', to: 'new', darkMs: i === 24 ? 307 : undefined,
+    })),
+    counts: { sent: 1, received: 2, malformed: 0 },
+  },
+}
+
+function unit(text: string, rest: Partial<UnitView>): UnitView {
+  return {
+    unit: text, addresses: [text], owner: undefined, sinceMs: 12_000, why: undefined, term: 1, isOurs: false,
+    silence: undefined, conflict: undefined, interfaces: [], claim: undefined, ...rest,
+  }
+}
+
+test('a host that has others tells of members, owners, hearing and moves', async () => {
+  const { text } = await ask('/status?format=text', {}, undefined, together)
+  const has = (pattern: RegExp): void => assert.match(text, pattern)
+  has(/^1 of 2 members live, nobody allocates, ledger 2\.7, placement sticky \(a member speaks no beats\)/m)
+  has(/watched by old, starting: waiting for members$/m)
+  has(/^n<1> +192\.0\.2\.10 +alive +beats +2 +this host$/m)
+  has(/^other +192\.0\.2\.11 +dead +beats +0 +1 h 1 min ago$/m)
+  has(/^old +192\.0\.2\.12 +alive +gossip only +0 +-$/m)
+  has(/^192\.0\.2\.1 +n<1> +12 s +ownerSilent +eth0 +answers$/m)
+  has(/^192\.0\.2\.2 +n<1> .* silent: contested$/m)
+  has(/^192\.0\.2\.3 +nobody .* inConflict: 02:00:5e:00:53:09 answers for 192\.0\.2\.3$/m)
+  has(/^192\.0\.2\.4 +nobody +2 d .* claim: segmentUnheard$/m)
+  has(/^eth0 +5 ms ago +never +deaf: silent here until it hears a host$/m)
+  has(/^eth1 +5 s ago +1 min 5 s ago +same segment as eth0, which answers$/m)
+  has(/^59 s ago +192\.0\.2\.1 +came from other +ownerSilent +307 ms$/m)
+  has(/^59 s ago +192\.0\.2\.1 +went to new +handOver +-$/m)
+  has(/^5 older moves: ask for JSON$/m)
+})
+
+test('a host that is alone has none of these tables', async () => {
+  const { text } = await ask('/status?format=text')
+  assert.not.match(text, /MEMBER|CAUSE|members live/)
+})
+
+test('the page shows the same tables', async () => {
+  const { text } = await ask('/status?format=html', {}, undefined, together)
+  for (const title of ['Ownership', 'Members', 'Owners', 'Hearing', 'Moves']) {
+    assert.ok(text.includes(`<h2>${title}</h2>`), title)
+  }
+  for (const words of ['nobody allocates', 'came from other', '307 ms', 'deaf: silent here', 'Last beat here']) {
     assert.ok(text.includes(words), words)
   }
 })

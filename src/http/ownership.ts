@@ -117,7 +117,8 @@ function moveTable({ moves }: OwnershipView): Table {
     const other = kind === 'claimed' ? from : to
     const what = kind === 'claimed' ? 'came' : 'went'
     const where = other === undefined ? '' : kind === 'claimed' ? ` from ${other}` : ` to ${other}`
-    return [`${formatAge(agoMs)} ago`, unit, `${what}${where}`, cause, darkMs === undefined ? '-' : formatAge(darkMs)]
+    const dark = darkMs === undefined ? '-' : formatAge(darkMs)
+    return [`${formatAge(agoMs)} ago`, unit, `${what}${where}`, cause, dark]
   })
   const older = moves.length - rows.length
   return {

@@ -66,7 +66,8 @@ function ownershipLines(status: StatusDocument): readonly string[] {
   const tables = ownershipTables(status).filter(({ rows }) => rows.length > 0)
   return [
     summary, '',
-    ...tables.flatMap(({ header, rows, rest }) => [formatTable(header, rows), ...(rest === '' ? [] : [rest]), '']),
+    ...tables.flatMap(({ header, rows, rest }) =>
+      [formatTable(header, rows), ...(rest === '' ? [] : [rest]), '']),
   ]
 }
 

@@ -8,10 +8,10 @@ import {
   frameMessage, groupMagic, maxPackedBytes, maxUnpackedBytes, parseJson, parseLedger, parseShare, parseWord,
   unframeMessage,
 } from '../group/codec.ts'
-import {
-  type Council, type CouncilView, createCouncil, step, viewCouncil,
-} from '../group/council.ts'
+import { step } from '../group/council.ts'
 import type { Agreement, Effect, Event, GroupLedger, KnownShare, Share } from '../group/model.ts'
+import { type Council, createCouncil } from '../group/state.ts'
+import { type CouncilView, viewCouncil } from '../group/vote.ts'
 import type { Log } from '../log.ts'
 import type { Millis } from '../net/model.ts'
 import type { ReceivedMessage } from '../ownership/model.ts'
@@ -193,7 +193,8 @@ function proposeBounded(
   const excess = excessOf(next)
   if (excess === undefined) return next
   const { documents = [], services = {} } = before ?? {}
-  return { members: next.members, documents, services, problems: [tooLarge('The input of all hosts', excess)] }
+  const problems = [tooLarge('The input of all hosts', excess)]
+  return { members: next.members, documents, services, problems }
 }
 
 function tooLarge(what: string, packedBytes: number): Problem {

@@ -78,7 +78,8 @@ export function createMemberHost(parts: MemberParts): MemberHost {
   const log = parts.log.from('standalone.ts')
   const memory: Memory = {
     isInputDirty: false, isRead: false, isSettled: false, isDraining: false, own: parts.own,
-    reading: { problems: [], warnings: [] }, lastGood: parts.state.lastGood, ledger: undefined, agreed: undefined,
+    reading: { problems: [], warnings: [] }, lastGood: parts.state.lastGood,
+    ledger: undefined, agreed: undefined,
     loadedAt: undefined, warnings: [], owners: parts.owners, links: [], rows: [], announcements: [],
     ruled: new Set(), outside: [],
   }

@@ -10,7 +10,7 @@ import { isUsable } from '../l2/eligible.ts'
 import type { Links } from '../l2/linux/links.ts'
 import type { LinkState } from '../l2/model.ts'
 import { formatAddress, sameAddress } from '../net/address.ts'
-import type { Address } from '../net/model.ts'
+import type { Address, Millis } from '../net/model.ts'
 import { prefixContains } from '../net/range.ts'
 import { exportClaims } from '../ownership/ownership.ts'
 import { view as viewOwnership } from '../ownership/view.ts'
@@ -18,7 +18,7 @@ import type { Ring } from '../ring.ts'
 import { openSpeakerRing } from '../speaker/membership.ts'
 import { createNews } from '../speaker/news.ts'
 import { readGroupState } from './group-state.ts'
-import { nameShare, openGroup } from './group.ts'
+import { type Group, nameShare, openGroup } from './group.ts'
 import type { Host, HostParts } from './host.ts'
 import { createMemberHost, type MemberHost } from './member.ts'
 
@@ -97,30 +97,41 @@ export async function openTogether(
     opened.setClaims(exportClaims(announcer.ownership, wire.clock.now()))
   }, claimsEveryMs)
   closing.defer(() => clearInterval(timer))
+  const met: Met = { announcer, group, ring: opened }
   const work = host
   return {
     host: work, announcer,
-    status: () => {
-      const { allocator, standstill, heard, members } = group.view()
-      const ledger = group.inForce()
-      return {
-        ownership: viewOwnership(announcer.ownership, wire.clock.now()),
-        members: opened.members().map(memberStatus),
-        group: {
-          id: ledger?.group ?? null, version: ledger === undefined ? null : `${ledger.version.term}.${ledger.version.n}`,
-          members: ledger?.members.map(({ name }) => name) ?? [], size: members, heard,
-          allocator: allocator ?? null, standstill: standstill ?? null,
-        },
-      }
-    },
-    leave: async () => {
-      const hadRights = announcer.rights().length > 0
-      await work.drain()
-      await work.close()
-      const isHandedOver = hadRights && announcer.rights().length === 0
-      await Promise.all([opened[Symbol.asyncDispose](), isHandedOver ? sleep(afterMs) : undefined])
+    status: () => statusOf(met, wire.clock.now()),
+    leave: () => leave(met, work),
+  }
+}
+
+interface Met {
+  readonly announcer: Announcer
+  readonly group: Group
+  readonly ring: Ring
+}
+
+function statusOf({ announcer, group, ring }: Met, now: Millis): ReturnType<Together['status']> {
+  const { allocator, standstill, heard, members: size } = group.view()
+  const ledger = group.inForce()
+  const version = ledger === undefined ? null : `${ledger.version.term}.${ledger.version.n}`
+  return {
+    ownership: viewOwnership(announcer.ownership, now),
+    members: ring.members().map(memberStatus),
+    group: {
+      id: ledger?.group ?? null, version, members: ledger?.members.map(({ name }) => name) ?? [],
+      size, heard, allocator: allocator ?? null, standstill: standstill ?? null,
     },
   }
+}
+
+async function leave({ announcer, ring }: Met, host: MemberHost): Promise<void> {
+  const hadRights = announcer.rights().length > 0
+  await host.drain()
+  await host.close()
+  const isHandedOver = hadRights && announcer.rights().length === 0
+  await Promise.all([ring[Symbol.asyncDispose](), isHandedOver ? sleep(afterMs) : undefined])
 }
 
 /** Members that take part in ownership, without this host. */
@@ -131,7 +142,8 @@ function capable(ring: Ring, node: string): readonly string[] {
 
 /** What this host brings until it has read its input: the last good one, if there ever was one. */
 function firstShare({ options, node, state }: TogetherParts): KnownShare {
-  const held = Object.fromEntries([...state.ledger].map(([key, addresses]) => [key, addresses.map(formatAddress)]))
+  const held = Object.fromEntries([...state.ledger].map(([key, addresses]) =>
+    [key, addresses.map(formatAddress)]))
   const share = {
     host: node, labels: options.nodeLabels, held, forgets: options.group?.forgets ?? [],
     documents: sharedOf(state.lastGood ?? []),

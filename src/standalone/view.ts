@@ -1,7 +1,7 @@
 /** What the host tells about itself. */
 import type { Problem } from '../config/model.ts'
 import type { HostFinding } from '../finding.ts'
-import type { CouncilView } from '../group/council.ts'
+import type { CouncilView } from '../group/vote.ts'
 import type { Announcement, LinkState } from '../l2/model.ts'
 import type { ServiceRow } from '../plan/report.ts'
 

@@ -1,0 +1,170 @@
+/** What hosts agree on: the union of their objects, differing copies, members, addresses. */
+import { test } from 'uvu'
+import * as assert from 'uvu/assert'
+import type { Source } from '../config/model.ts'
+import { readWorld } from '../config/read.ts'
+import { proposeAgreement } from './agreement.ts'
+import { sharedOf, sourcesOf } from './documents.ts'
+import type { Agreement, Share } from './model.ts'
+
+const source = (file: string, text: string): Source => ({ file, bytes: new TextEncoder().encode(text) })
+
+const pool = (name: string, addresses: string): string => `
+apiVersion: metallb.io/v1beta1
+kind: IPAddressPool
+metadata: { name: ${name}, namespace: metallb-system }
+spec: { addresses: [${addresses}] }
+`
+const service = (name: string, port = 80): string => `
+apiVersion: v1
+kind: Service
+metadata: { name: ${name} }
+spec: { type: LoadBalancer, ports: [{ port: ${port} }] }
+`
+
+function share(host: string, texts: readonly string[], rest: Partial<Share> = {}): Share {
+  const documents = sharedOf([source('conf/all.yaml', texts.join('---\n'))])
+  return { host, labels: {}, held: {}, forgets: [], documents, ...rest }
+}
+
+function propose(before: Agreement | undefined, ...shares: readonly Share[]): Agreement {
+  return proposeAgreement({ before, shares, namespace: undefined, loadBalancerClass: '' })
+}
+
+/** Steps until nothing changes: one member a step. */
+function settle(before: Agreement | undefined, ...shares: readonly Share[]): Agreement {
+  let agreement = propose(before, ...shares)
+  for (let i = 0; i < 5; i++) agreement = propose(agreement, ...shares)
+  return agreement
+}
+
+const lan = pool('lan', '192.0.2.0-192.0.2.9')
+const keysOf = ({ documents }: Agreement): readonly string[] => documents.map(({ key }) => key)
+
+test('objects keep their file and number, so that findings name where they stand', () => {
+  const sources = [source('conf/a.yaml', `${lan}---\n${pool('bad', '192.0.2.5/32')}`)]
+  const documents = sharedOf(sources).map((each) => ({ ...each, host: 'a', from: ['a'] }))
+  assert.equal(documents.map(({ key, document }) => [key, document]), [
+    ['metallb.io/IPAddressPool/metallb-system/lan', 1], ['metallb.io/IPAddressPool/metallb-system/bad', 2],
+  ])
+  const { problems } = readWorld(sourcesOf(documents))
+  assert.equal(problems.map(({ file, document, reason }) => [file, document, reason]),
+    [['a:conf/a.yaml', 2, 'Overlap']])
+})
+
+test('what means nothing here stays on its host: other kinds, other ConfigMaps, broken objects', () => {
+  const text = [
+    'apiVersion: v1\nkind: Secret\nmetadata: { name: s }\n',
+    'apiVersion: v1\nkind: ConfigMap\nmetadata: { name: other }\ndata: { key: value }\n',
+    'apiVersion: v1\nkind: Service\nmetadata: {}\n',
+    'apiVersion: v1\nkind: ConfigMap\nmetadata: { name: config, namespace: metallb-system }\n' +
+      'data: { config: "address-pools: []" }\n',
+    'address-pools: []\n',
+  ].join('---\n')
+  assert.equal(sharedOf([source('x.yaml', text)]).map(({ key }) => key),
+    ['ConfigMap/metallb-system/config', 'legacy text 1'])
+})
+
+test('items of a List and several objects of one document come back as they were', () => {
+  const list = 'apiVersion: v1\nkind: List\nitems:\n' + ['a', 'b'].map((name) =>
+    `- { apiVersion: v1, kind: Service, metadata: { name: ${name} }, spec: { type: LoadBalancer } }\n`
+  ).join('')
+  const documents = sharedOf([source('l.yaml', `apiVersion: v1\nkind: Secret\n---\n${list}`)])
+    .map((each) => ({ ...each, host: 'h', from: ['h'] }))
+  assert.equal(documents.map(({ document }) => document), [2, 2])
+  assert.equal(sharedOf(sourcesOf(documents)).map(({ document }) => document), [2, 2])
+  const { world } = readWorld(sourcesOf(documents))
+  assert.equal(world?.services.map(({ key }) => key), ['default/a', 'default/b'])
+})
+
+test('the union of what hosts bring; the same on two hosts is one object', () => {
+  const b = share('b', [service('web'), service('mail', 25)])
+  const agreement = propose(undefined, b, share('a', [lan, service('web')]))
+  assert.equal(keysOf(agreement), [
+    'Service/default/mail', 'Service/default/web', 'metallb.io/IPAddressPool/metallb-system/lan',
+  ])
+  assert.equal(agreement.services, { 'default/mail': ['192.0.2.1'], 'default/web': ['192.0.2.0'] })
+  assert.equal(agreement.problems, [])
+  assert.equal(agreement.members.map(({ name }) => name), ['a', 'b'])
+})
+
+test('copies that differ: both places are named; new ones wait, agreed ones stay until mended', () => {
+  const fresh = propose(undefined, share('a', [lan, service('web')]), share('b', [service('web', 81)]))
+  const [problem] = fresh.problems
+  assert.equal([problem?.reason, problem?.file, problem?.document, problem?.object],
+    ['DuplicateName', 'b:conf/all.yaml', 1, 'Service/web'])
+  const places = /host "a" \(a:conf\/all\.yaml, document 2\) and host "b" \(b:conf.*neither/
+  assert.match(problem?.message ?? '', places)
+  assert.equal(fresh.services, {})
+
+  const agreed = settle(undefined, share('a', [lan, service('web')]), share('b', [service('web')]))
+  const split = propose(agreed, share('a', [lan, service('web')]), share('b', [service('web', 81)]))
+  assert.match(split.problems[0]?.message ?? '', /the one agreed on before stays in force/)
+  assert.equal(split.documents, agreed.documents)
+  assert.equal(split.services, agreed.services)
+  const mended = propose(split, share('a', [lan, service('web', 81)]), share('b', [service('web', 81)]))
+  assert.equal(mended.problems, [])
+  assert.match(JSON.stringify(mended.documents), /"port":81/)
+  assert.equal(mended.services, agreed.services)
+})
+
+test('what only an unheard member brought stays; what nobody brings any more goes', () => {
+  const a = share('a', [lan])
+  const agreed = settle(undefined, a, share('b', [service('web'), service('mail', 25)]))
+  assert.equal(propose(agreed, a), agreed)
+  const without = propose(agreed, a, share('b', [service('web')]))
+  assert.equal(Object.keys(without.services), ['default/web'])
+  // The copy of a host that is away is not asked: those who are here agree.
+  const both = settle(agreed, a, share('b', [service('web')]), share('c', [service('web')]))
+  const edited = propose(both, a, share('c', [service('web', 82)]))
+  assert.match(JSON.stringify(edited.documents), /"port":82/)
+  assert.equal(edited.documents.find(({ key }) => key.endsWith('web'))?.from, ['b', 'c'])
+})
+
+test('a host that is given up goes with what only it brought, unless it is heard', () => {
+  const a = share('a', [lan], { forgets: ['b'] })
+  const b = share('b', [service('web')])
+  const agreed = settle(undefined, a, b)
+  assert.equal(agreed.members.map(({ name }) => name), ['a', 'b'])
+  const gone = propose(agreed, a)
+  assert.equal([gone.members.map(({ name }) => name), gone.services], [['a'], {}])
+})
+
+test('one new member a step', () => {
+  const agreed = propose(undefined, share('a', [lan]))
+  const next = propose(agreed, share('a', [lan]), share('c', []), share('b', []))
+  assert.equal(next.members.map(({ name }) => name), ['a', 'b'])
+})
+
+test('input that is wrong only together is refused as a whole, with the hosts named', () => {
+  const agreed = settle(undefined, share('a', [lan, service('web')]), share('b', []))
+  const wrong = propose(agreed, share('a', [lan, service('web')]), share('b', [pool('lan-2', '192.0.2.9/32')]))
+  assert.equal(wrong.problems.map(({ reason, file }) => [reason, file]), [['Overlap', 'b:conf/all.yaml']])
+  assert.equal([wrong.documents, wrong.services], [agreed.documents, agreed.services])
+})
+
+test('addresses that hosts held when each was alone stay, where the group begins with them', () => {
+  const held = { 'default/web': ['192.0.2.7'] }
+  const agreement = propose(undefined, share('a', [lan, service('web'), service('mail', 25)], { held }))
+  assert.equal(agreement.services, { 'default/web': ['192.0.2.7'], 'default/mail': ['192.0.2.0'] })
+  const later = settle(agreement, share('a', [lan, service('web')]), share('b', [service('x')], {
+    held: { 'default/x': ['192.0.2.7'] },
+  }))
+  assert.equal(later.services, { 'default/web': ['192.0.2.7'], 'default/x': ['192.0.2.0'] })
+})
+
+test('planning again changes nothing', () => {
+  const shares = [share('a', [lan, service('web')]), share('b', [service('mail', 25)])]
+  const agreement = settle(undefined, ...shares)
+  assert.equal(propose(agreement, ...shares), agreement)
+})
+
+test('problems are bounded', () => {
+  const many = (port: number): readonly string[] =>
+    Array.from({ length: 60 }, (_, i) => service(`s${i}`, port))
+  const { problems } = propose(undefined, share('a', many(1)), share('b', many(2)))
+  assert.is(problems.length, 51)
+  assert.equal([problems[50]?.reason, problems[50]?.message], ['TooMany', '10 more problems'])
+})
+
+test.run()

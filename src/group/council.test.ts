@@ -1,0 +1,306 @@
+/** Whole groups on a virtual clock: who allocates, what spreads, and what a minority may not. */
+import { test } from 'uvu'
+import * as assert from 'uvu/assert'
+import { step } from './council.ts'
+import type { Agreement, Effect, Event, GroupLedger, KnownShare, Share } from './model.ts'
+import { type Council, createCouncil } from './state.ts'
+import { type CouncilView, isElected, viewCouncil } from './vote.ts'
+
+const delayMs = 5
+const diskMs = 3
+
+interface Station {
+  readonly name: string
+  council: Council
+  wakeMs: number
+  disk: GroupLedger | undefined
+  isUp: boolean
+}
+
+interface Net {
+  nowMs: number
+  readonly stations: Station[]
+  queue: { readonly atMs: number; readonly to: Station; readonly council: Council; readonly event: Event }[]
+  /** Whether a message passes. */
+  passes: (from: string, to: string) => boolean
+  readonly inForce: Map<string, GroupLedger>
+  most: number
+}
+
+/** Each share brings one Service, which gets the address of its place in the order of arrival. */
+function propose(before: Agreement | undefined, shares: readonly Share[]): Agreement {
+  const names = new Set([...(before?.members ?? []).map(({ name }) => name)])
+  const fresh = shares.map(({ host }) => host).filter((host) => !names.has(host)).toSorted()
+  for (const host of before === undefined ? fresh : fresh.slice(0, 1)) names.add(host)
+  const services: Record<string, readonly string[]> = { ...before?.services }
+  for (const { documents } of shares) {
+    for (const { key } of documents) services[key] ??= [`192.0.2.${Object.keys(services).length + 1}`]
+  }
+  const members = [...names].toSorted().map((name) => ({ name, labels: {} }))
+  return { members, documents: [], services, problems: [] }
+}
+
+function shareOf(host: string, keys: readonly string[]): KnownShare {
+  const documents = keys.map((key) => ({ key, file: 'f', document: 1, value: {} }))
+  return { digest: `${host} ${keys.join()}`, share: { host, labels: {}, held: {}, forgets: [], documents } }
+}
+
+function open(net: Net, station: Station, expected: number, keys: readonly string[]): void {
+  station.isUp = true
+  station.council = createCouncil({
+    self: station.name, expected, freshGroup: `group of ${station.name}`, ledger: station.disk,
+    own: shareOf(station.name, keys), now: net.nowMs, propose,
+  })
+  station.wakeMs = net.nowMs
+  tellAlive(net)
+}
+
+/** Membership notices at once: what the council does without it is tested by silence. */
+function tellAlive(net: Net): void {
+  for (const to of net.stations.filter(({ isUp }) => isUp)) {
+    const names = net.stations.filter((other) => other !== to && other.isUp).map(({ name }) => name)
+    net.queue.push({ atMs: net.nowMs, to, council: to.council, event: { kind: 'alive', names } })
+  }
+}
+
+function createNet(names: readonly string[], keys: Readonly<Record<string, readonly string[]>> = {}): Net {
+  const net: Net = { nowMs: 0, stations: [], queue: [], passes: () => true, inForce: new Map(), most: 0 }
+  for (const name of names) {
+    const own = shareOf(name, [])
+    const council = createCouncil({
+      self: name, expected: names.length, freshGroup: '', ledger: undefined, own, now: 0, propose,
+    })
+    net.stations.push({ name, council, wakeMs: 0, disk: undefined, isUp: false })
+  }
+  for (const station of net.stations) open(net, station, names.length, keys[station.name] ?? [])
+  return net
+}
+
+function perform(net: Net, from: Station, effect: Effect): void {
+  const send = (to: string, event: Event): void => {
+    const station = net.stations.find(({ name, isUp }) => name === to && isUp)
+    if (station === undefined || !net.passes(from.name, to)) return
+    net.queue.push({ atMs: net.nowMs + delayMs, to: station, council: station.council, event })
+  }
+  switch (effect.kind) {
+    case 'sendWord':
+      return effect.to.forEach((to) => send(to, { kind: 'word', from: from.name, word: effect.word }))
+    case 'askShare': {
+      const known = net.stations.find(({ name }) => name === effect.to)?.council.own
+      if (known === undefined || !net.passes(from.name, effect.to)) return
+      const event: Event = { kind: 'share', from: effect.to, known }
+      return void net.queue.push({ atMs: net.nowMs + 2 * delayMs, to: from, council: from.council, event })
+    }
+    case 'sendShare': return
+    case 'sendLedger': return send(effect.to, { kind: 'ledger', from: from.name, ledger: effect.ledger })
+    case 'store': {
+      const { council } = from
+      from.disk = effect.ledger
+      return void net.queue.push({ atMs: net.nowMs + diskMs, to: from, council, event: { kind: 'stored' } })
+    }
+    case 'agreed': return void net.inForce.set(from.name, effect.ledger)
+    case 'wake': from.wakeMs = effect.atMs
+  }
+}
+
+/** Runs for `ms`; after each event at most one host may be elected. */
+function run(net: Net, ms: number): void {
+  const endMs = net.nowMs + ms
+  for (;;) {
+    const up = net.stations.filter(({ isUp }) => isUp)
+    const next = Math.min(...net.queue.map(({ atMs }) => atMs), ...up.map(({ wakeMs }) => wakeMs))
+    if (next > endMs) break
+    net.nowMs = Math.max(net.nowMs, next)
+    const due = net.queue.filter(({ atMs }) => atMs <= net.nowMs)
+    net.queue = net.queue.filter(({ atMs }) => atMs > net.nowMs)
+    for (const { to, council, event } of due) {
+      if (!to.isUp || to.council !== council) continue
+      for (const effect of step(council, event, net.nowMs)) perform(net, to, effect)
+    }
+    for (const station of up.filter(({ wakeMs }) => wakeMs <= net.nowMs)) {
+      for (const effect of step(station.council, { kind: 'wake' }, net.nowMs)) perform(net, station, effect)
+    }
+    const elected = up.filter(({ council }) => isElected(council, net.nowMs))
+    net.most = Math.max(net.most, elected.length)
+  }
+  net.nowMs = endMs
+}
+
+/** A host's input is edited. */
+function bring(net: Net, name: string, keys: readonly string[]): void {
+  const station = stationOf(net, name)
+  const event: Event = { kind: 'own', own: shareOf(name, keys) }
+  for (const effect of step(station.council, event, net.nowMs)) perform(net, station, effect)
+}
+
+function kill(net: Net, name: string): void {
+  const station = stationOf(net, name)
+  station.isUp = false
+  tellAlive(net)
+}
+
+function stationOf(net: Net, name: string): Station {
+  const station = net.stations.find((each) => each.name === name)
+  if (station === undefined) throw new RangeError(`No host "${name}"`)
+  return station
+}
+
+function view(net: Net, name: string): CouncilView {
+  return viewCouncil(stationOf(net, name).council, net.nowMs)
+}
+
+/** Who allocates, as every host that is up sees it. */
+function allocators(net: Net): readonly string[] {
+  const up = net.stations.filter(({ isUp }) => isUp)
+  return [...new Set(up.map(({ name }) => view(net, name).allocator ?? 'none'))]
+}
+
+function services(net: Net, name: string): Readonly<Record<string, readonly string[]>> {
+  return stationOf(net, name).council.inForce?.services ?? {}
+}
+
+const three = ['a', 'b', 'c']
+
+test('three hosts that start together: one allocates, and all have the union', () => {
+  const net = createNet(three, { a: ['x'], b: ['y'], c: ['z'] })
+  run(net, 10_000)
+  assert.is(allocators(net).length, 1)
+  assert.is.not(allocators(net)[0], 'none')
+  for (const name of three) assert.equal(Object.keys(services(net, name)).toSorted(), ['x', 'y', 'z'])
+  assert.equal(stationOf(net, 'a').council.stored?.members.map(({ name }) => name), three)
+  assert.is(net.most, 1)
+})
+
+test('hosts that start apart, in any order: one group comes of it', () => {
+  for (let seed = 0; seed < 60; seed++) {
+    const names = ['a', 'b', 'c', 'd', 'e'].slice(0, 2 + seed % 4)
+    const net = createNet(names, Object.fromEntries(names.map((name) => [name, [name]])))
+    for (const station of net.stations) station.isUp = false
+    net.stations.forEach((station, i) => {
+      run(net, ((seed * 7_919 + i * 104_729) % 97) * 40)
+      open(net, station, names.length, [station.name])
+    })
+    run(net, 20_000)
+    const groups = new Set(net.stations.map(({ council }) => council.inForce?.group))
+    assert.is(groups.size, 1, `seed ${seed}`)
+    assert.is.not([...groups][0], undefined, `seed ${seed}`)
+    assert.is(allocators(net).length, 1, `seed ${seed}`)
+    assert.is(net.most, 1, `seed ${seed}`)
+    for (const name of names) assert.is(Object.keys(services(net, name)).length, names.length, `seed ${seed}`)
+  }
+})
+
+test('the allocator dies: another one takes the task, and what was given stays', () => {
+  const net = createNet(three, { a: ['x'], b: ['y'], c: ['z'] })
+  run(net, 10_000)
+  const [first = ''] = allocators(net)
+  const before = services(net, first)
+  kill(net, first)
+  run(net, 10_000)
+  const [next = ''] = allocators(net)
+  assert.ok(next !== first && next !== 'none', next)
+  bring(net, next, ['x', 'y', 'z', 'new'])
+  run(net, 3_000)
+  for (const name of three.filter((each) => each !== first)) {
+    assert.equal(services(net, name), { ...before, new: ['192.0.2.4'] })
+  }
+  const { version } = stationOf(net, next).council.stored ?? {}
+  assert.ok((version?.term ?? 0) > 1)
+  open(net, stationOf(net, first), 3, ['x'])
+  run(net, 5_000)
+  assert.equal(allocators(net), [next], 'the task stays where it is')
+  assert.equal(services(net, first), { ...before, new: ['192.0.2.4'] })
+})
+
+test('a membership that has not noticed a death is not waited for', () => {
+  const net = createNet(three, {})
+  run(net, 10_000)
+  const [first = ''] = allocators(net)
+  stationOf(net, first).isUp = false
+  run(net, 8_000)
+  assert.not.ok(allocators(net).includes(first))
+  assert.not.ok(allocators(net).includes('none'))
+})
+
+test('a split: the side with more than half allocates, the other stands still, and follows later', () => {
+  const net = createNet(['a', 'b', 'c', 'd', 'e'], {})
+  run(net, 10_000)
+  const [first = ''] = allocators(net)
+  const few = [first, ['a', 'b', 'c', 'd', 'e'].find((name) => name !== first) ?? '']
+  net.passes = (from, to) => few.includes(from) === few.includes(to)
+  run(net, 10_000)
+  for (const name of few) {
+    assert.is(view(net, name).allocator, undefined)
+    bring(net, name, ['late'])
+  }
+  run(net, 5_000)
+  for (const { name } of net.stations) assert.equal(services(net, name), {})
+  net.passes = () => true
+  run(net, 10_000)
+  assert.is(allocators(net).length, 1)
+  for (const { name } of net.stations) assert.equal(services(net, name), { late: ['192.0.2.1'] })
+  assert.is(net.most, 1, 'never two at a time')
+})
+
+test('words that get lost at random: never two allocators, and one in the end', () => {
+  for (let seed = 1; seed <= 20; seed++) {
+    let random = seed
+    const net = createNet(three, { a: ['x'], b: ['y'], c: ['z'] })
+    net.passes = () => {
+      random = (random * 1_103_515_245 + 12_345) % 2_147_483_648
+      return random % 10 >= 5
+    }
+    run(net, 60_000)
+    assert.is(net.most, 1, `seed ${seed}`)
+    net.passes = () => true
+    run(net, 10_000)
+    assert.is(allocators(net).length, 1, `seed ${seed}`)
+    assert.is(Object.keys(services(net, 'a')).length, 3, `seed ${seed}`)
+  }
+})
+
+test('everything ends and starts again: each announces what its disk has, at once', () => {
+  const net = createNet(three, { a: ['x'], b: ['y'], c: ['z'] })
+  run(net, 10_000)
+  const before = services(net, 'a')
+  for (const name of three) kill(net, name)
+  for (const name of three) open(net, stationOf(net, name), 3, [])
+  for (const name of three) assert.equal(services(net, name), before)
+})
+
+test('standstill: a minority, nobody elected yet, and a host of another group', () => {
+  const net = createNet(three, {})
+  assert.is(view(net, 'a').standstill, 'minority')
+  run(net, 100)
+  assert.is(view(net, 'a').standstill, 'noAllocator')
+  run(net, 10_000)
+  assert.is(view(net, 'a').standstill, undefined)
+  const stranger = createNet(['z'], {})
+  run(stranger, 10_000)
+  const ledger = stationOf(stranger, 'z').council.stored
+  assert.is(ledger?.group, 'group of z')
+  kill(net, 'b')
+  kill(net, 'c')
+  stationOf(net, 'b').disk = ledger
+  open(net, stationOf(net, 'b'), 3, [])
+  run(net, 10_000)
+  assert.is(view(net, 'a').standstill, 'foreignGroup')
+  assert.equal(view(net, 'a').foreign, ['b'])
+  assert.is(stationOf(net, 'a').council.stored?.group, stationOf(net, 'c').disk?.group)
+})
+
+test('a disk that fails: nothing is in force that is not stored', () => {
+  const council = createCouncil({
+    self: 'a', expected: 1, freshGroup: 'g', ledger: undefined, own: shareOf('a', ['x']), now: 0, propose,
+  })
+  const at = (event: Event, now: number): readonly Effect[] => step(council, event, now)
+  at({ kind: 'wake' }, 0)
+  const first = at({ kind: 'wake' }, 1_600)
+  assert.ok(first.some(({ kind }) => kind === 'store'))
+  at({ kind: 'notStored' }, 1_700)
+  assert.is(council.inForce, undefined)
+  at({ kind: 'stored' }, 1_800)
+  assert.equal(council.inForce?.services, { x: ['192.0.2.1'] })
+})
+
+test.run()
