@@ -147,8 +147,8 @@ export interface BeatRecord {
   /** Legs on which silence has been stated, how often and when again. */
   readonly suspected: Map<number, { count: number; nextMs: Millis }>
   contestedMs: Millis
-  /** Who was told that its owner is silent. */
-  readonly told: Set<string>
+  /** Who was told that its owner is silent, by own leg; 0 = anywhere. */
+  readonly told: Map<number, Set<string>>
   /** Revision and `claimsRevision` that were compared last. */
   compared: string
 }
