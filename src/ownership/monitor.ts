@@ -1,4 +1,5 @@
 /** Beats that are received: whose lists are known, who has fallen silent, and who is told. */
+import type { Mac } from '../l2/model.ts'
 import type { Millis } from '../net/model.ts'
 import { itemDigest } from './beats.ts'
 import {
@@ -33,6 +34,7 @@ export function onBeat(
   }
   for (const ifindex of legs) {
     record.heard.set(ifindex, Math.max(record.heard.get(ifindex) ?? 0, at.atMs))
+    record.macs.set(ifindex, message.mac)
     record.suspected.delete(ifindex)
   }
   withdraw(o, record, legs)
@@ -55,7 +57,7 @@ function withdraw(o: Ownership, record: BeatRecord, legs: readonly number[]): vo
     const told = record.told.get(ifindex)
     if (told === undefined) continue
     record.told.delete(ifindex)
-    const mac = legOf(o, record.owner, ifindex)?.mac ?? noMac
+    const mac = macAt(o, record.owner, ifindex)
     for (const node of told) tell(o, node, 'withdrawal', { name: record.owner, mac })
   }
 }
@@ -75,7 +77,7 @@ function recordOf(o: Ownership, owner: string, incarnation: number): BeatRecord 
   }
   const fresh: BeatRecord = {
     owner, incarnation, revision: 0, digest: 0, list: new Map(), pages: undefined, askedMs: 0,
-    heard: new Map(), suspected: new Map(), contestedMs: 0,
+    heard: new Map(), macs: new Map(), suspected: new Map(), contestedMs: 0,
     told: new Map(), compared: '',
   }
   o.beats.set(owner, fresh)
@@ -262,7 +264,7 @@ export function spread(
       else list.push(entry)
     }
   }
-  const mac = legOf(o, name, ifindex)?.mac ?? noMac
+  const mac = macAt(o, name, ifindex)
   const base = Math.max(0, Math.round(now - lastBeatMs))
   const digest = causes.indexOf(cause)
   const record = o.beats.get(name)
@@ -274,6 +276,11 @@ export function spread(
   }
   const segments = ifindex === 0 ? undefined : [ifindex]
   orphan(o, units, { suspect: name, cause, lastBeatMs, segments }, now)
+}
+
+/** The MAC of an owner on our segment, also where its leg has lost carrier. */
+function macAt(o: Ownership, owner: string, ifindex: number): Mac {
+  return legOf(o, owner, ifindex)?.mac ?? o.beats.get(owner)?.macs.get(ifindex) ?? noMac
 }
 
 function addTold(record: BeatRecord | undefined, ifindex: number, node: string): void {
