@@ -91,7 +91,7 @@ function memberVoice(
   if (own.offer?.to === node) {
     return release(o, unit, { cause: own.offer.cause, to: node }, now)
   }
-  if (now < own.graceUntilMs) return shout(o, unit, now)
+  if (now < own.graceUntilMs && own.hush === undefined) return shout(o, unit, now)
   if (own.hush === undefined) return contest(o, unit, node, now)
   if (round === undefined) return
   // What was under way when the round began is no answer to it.

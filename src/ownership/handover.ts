@@ -155,8 +155,14 @@ export function sendOffers(o: Ownership): void {
   o.offers.clear()
 }
 
-/** The old owner offers units: accepted in the next wake, of exactly the same addresses only. */
-export function onOffer(o: Ownership, from: string, message: Message, now: Millis): void {
+/**
+ * The old owner offers units: accepted in the next wake, of exactly the same addresses only. What
+ * lay in a queue for longer than the offer is good for has been given to another since.
+ */
+export function onOffer(
+  o: Ownership, from: string, message: Message, { atMs, now }: { atMs: Millis; now: Millis },
+): void {
+  if (now - atMs > offerMs) return
   const refused: Entry[] = []
   for (const { unit: key, term, value } of message.entries) {
     const unit = o.units.get(key)

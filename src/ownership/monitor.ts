@@ -1,4 +1,5 @@
 /** Beats that are received: whose lists are known, who has fallen silent, and who is told. */
+import type { Mac } from '../l2/model.ts'
 import type { Millis } from '../net/model.ts'
 import { itemDigest } from './beats.ts'
 import {
@@ -33,10 +34,10 @@ export function onBeat(
   }
   for (const ifindex of legs) {
     record.heard.set(ifindex, Math.max(record.heard.get(ifindex) ?? 0, at.atMs))
+    record.macs.set(ifindex, message.mac)
     record.suspected.delete(ifindex)
   }
-  for (const node of record.told) tell(o, node, 'withdrawal', { name: from })
-  record.told.clear()
+  withdraw(o, record, legs)
   if (message.revision > record.revision) {
     const isFirst = record.revision === 0
     const isNext = message.base === record.revision &&
@@ -48,6 +49,17 @@ export function onBeat(
     return askList(o, record, at.now)
   }
   compareTerms(o, record, at.now, at.onRival)
+}
+
+/** It beats again on these legs: whoever was told otherwise is told so. What it was said of others stays. */
+function withdraw(o: Ownership, record: BeatRecord, legs: readonly number[]): void {
+  for (const ifindex of legs) {
+    const told = record.told.get(ifindex)
+    if (told === undefined) continue
+    record.told.delete(ifindex)
+    const mac = macAt(o, record.owner, ifindex)
+    for (const node of told) tell(o, node, 'withdrawal', { name: record.owner, mac })
+  }
 }
 
 function recordOf(o: Ownership, owner: string, incarnation: number): BeatRecord {
@@ -65,8 +77,8 @@ function recordOf(o: Ownership, owner: string, incarnation: number): BeatRecord 
   }
   const fresh: BeatRecord = {
     owner, incarnation, revision: 0, digest: 0, list: new Map(), pages: undefined, askedMs: 0,
-    heard: new Map(), suspected: new Map(), contestedMs: 0,
-    told: new Set(), compared: '',
+    heard: new Map(), macs: new Map(), suspected: new Map(), contestedMs: 0,
+    told: new Map(), compared: '',
   }
   o.beats.set(owner, fresh)
   return fresh
@@ -252,18 +264,29 @@ export function spread(
       else list.push(entry)
     }
   }
-  const mac = legOf(o, name, ifindex)?.mac ?? noMac
+  const mac = macAt(o, name, ifindex)
   const base = Math.max(0, Math.round(now - lastBeatMs))
   const digest = causes.indexOf(cause)
   const record = o.beats.get(name)
   for (const [node, entries] of told) {
-    if (cause === 'ownerSilent') record?.told.add(node)
+    if (cause === 'ownerSilent') addTold(record, ifindex, node)
     for (const page of pagesOf(entries)) {
       tell(o, node, 'suspicion', { name, mac, base, digest, entries: page })
     }
   }
   const segments = ifindex === 0 ? undefined : [ifindex]
   orphan(o, units, { suspect: name, cause, lastBeatMs, segments }, now)
+}
+
+/** The MAC of an owner on our segment, also where its leg has lost carrier. */
+function macAt(o: Ownership, owner: string, ifindex: number): Mac {
+  return legOf(o, owner, ifindex)?.mac ?? o.beats.get(owner)?.macs.get(ifindex) ?? noMac
+}
+
+function addTold(record: BeatRecord | undefined, ifindex: number, node: string): void {
+  const told = record?.told.get(ifindex)
+  if (told === undefined) record?.told.set(ifindex, new Set([node]))
+  else told.add(node)
 }
 
 /** Whether the owner would answer for the unit on our segment. */
@@ -299,11 +322,21 @@ export function onSuspicion(
     at.now)
 }
 
-/** A monitor hears the owner again: claims that its suspicion opened are over. */
-export function onWithdrawal(o: Ownership, { name }: Message): void {
+/**
+ * A monitor hears the owner again on the segment of its leg `mac`, or by any way: claims that its
+ * suspicion opened are over there, and go on where the owner is silent.
+ */
+export function onWithdrawal(o: Ownership, { name, mac }: Message): void {
+  const legs = mac === noMac ? undefined : ownLegsAt(o, name, mac)
   for (const unit of o.units.values()) {
-    const { attempt } = unit
+    const { attempt, round } = unit
     if (attempt?.suspect !== name || attempt.cause !== 'ownerSilent') continue
+    const left = [...attempt.segments ?? unit.legs].filter((leg) => legs?.includes(leg) === false)
+    if (left.length > 0) {
+      attempt.segments = new Set(left)
+      if (round?.purpose === 'claim') unit.round = { ...round, legs: attempt.segments }
+      continue
+    }
     unit.attempt = undefined
     unit.round = undefined
     unit.darkMs = undefined

@@ -203,9 +203,9 @@ function dispatch(o: Ownership, received: ReceivedMessage, message: Message, now
     case 'withdrawal':
       return onWithdrawal(o, message)
     case 'pick':
-      return onPick(o, from, message, now)
+      return onPick(o, from, message, { atMs, now })
     case 'offer':
-      return onOffer(o, from, message, now)
+      return onOffer(o, from, message, { atMs, now })
     case 'refusal':
       return onRefusal(o, from, message, now)
     case 'claims':

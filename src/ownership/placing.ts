@@ -84,14 +84,16 @@ function place(
 }
 
 /** "You are placed": done in the next wake, or when this node sees the Service too. */
-export function onPick(o: Ownership, from: string, message: Message, now: Millis): void {
+export function onPick(
+  o: Ownership, from: string, message: Message, { atMs, now }: { atMs: Millis; now: Millis },
+): void {
   for (const { unit: key, term, flags } of message.entries) {
     const unit = o.units.get(key)
     if (unit === undefined) {
-      if (o.early.size < 1_000) o.early.set(key, { from, term, flags, atMs: now })
+      if (o.early.size < 1_000) o.early.set(key, { from, term, flags, atMs })
       continue
     }
-    acceptPick(o, unit, { from, term, flags, atMs: now }, now)
+    acceptPick(o, unit, { from, term, flags, atMs }, now)
   }
 }
 

@@ -144,11 +144,13 @@ export interface BeatRecord {
   askedMs: Millis
   /** Receipt of the last beat by own leg; 0 = by any way. */
   readonly heard: Map<number, Millis>
+  /** The MAC that its beats left on, by own leg. */
+  readonly macs: Map<number, Mac>
   /** Legs on which silence has been stated, how often and when again. */
   readonly suspected: Map<number, { count: number; nextMs: Millis }>
   contestedMs: Millis
-  /** Who was told that its owner is silent. */
-  readonly told: Set<string>
+  /** Who was told that its owner is silent, by own leg; 0 = anywhere. */
+  readonly told: Map<number, Set<string>>
   /** Revision and `claimsRevision` that were compared last. */
   compared: string
 }
@@ -232,6 +234,8 @@ export interface Ownership {
   legs: ReadonlyMap<number, Leg>
   ownMacs: ReadonlySet<Mac>
   macs: Map<Mac, string>
+  /** Legs of members, the lost ones too: a suspicion may be about these. */
+  readonly knownLegs: Map<Mac, Leg>
   peerAddresses: ReadonlyMap<bigint, string>
   readonly units: Map<string, Unit>
   /** By `answerKey` of the address. */
@@ -286,6 +290,7 @@ export function createOwnership(self: string, rules: Rules = allRules): Ownershi
     self, rules, world: undefined, startedMs: Number.NaN, isStarting: true, isAlone: false,
     restartUntilMs: 0, mixedUntilMs: 0, peers: new Map(), deadSinceMs: new Map(), lost: new Set(),
     rivals: new Map(), returned: new Map(), legs: new Map(), ownMacs: new Set(), macs: new Map(),
+    knownLegs: new Map(),
     peerAddresses: new Map(), units: new Map(), byAddress: new Map(), owned: new Set(),
     early: new Map(), hearing: new Map(), twins: new Map(), beats: new Map(), witnessing: new Map(),
     isWitness: new Map(), due: createSchedule(), later: createSchedule(),
