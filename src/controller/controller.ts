@@ -10,7 +10,7 @@ import type { StatusDocument } from '../http/status.ts'
 import { openAccess } from '../kube/access.ts'
 import { type Api, openApi } from '../kube/api.ts'
 import { createRecorder } from '../kube/events.ts'
-import { type Leader, openLeader } from '../kube/leader.ts'
+import { identityOf, type Leader, openLeader } from '../kube/leader.ts'
 import { whenAnswered } from '../kube/patience.ts'
 import { createWriter, type Writer } from '../kube/writer.ts'
 import { readVersion } from '../kube/server.ts'
@@ -105,7 +105,7 @@ export async function runController(
   const namespace = options.namespace ?? access.namespace ?? 'metallb-system'
   const userAgent = `arpeggio-controller/${version}`
   const api = closing.use(openApi(access, { connections: width + 4, userAgent }))
-  const identity = options.podName ?? `controller-${process.pid}`
+  const identity = identityOf(options.podName)
   const memory: Memory = { isFresh: false, term: 0, timer: undefined, savedGood: undefined }
   closing.defer(() => clearTimeout(memory.timer))
 

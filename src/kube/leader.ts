@@ -1,4 +1,5 @@
 /** Keeps asking for the Lease and says until when this process may write. */
+import { randomUUID } from 'node:crypto'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { isFields } from '../config/fields.ts'
 import type { Log } from '../log.ts'
@@ -15,6 +16,14 @@ export interface Leader extends AsyncDisposable {
   isLeading(): boolean
   /** Who holds the lease as last seen; '' = nobody. */
   holder(): string
+}
+
+/**
+ * Who a controller is among others: its Pod's name, so that a restarted container resumes. Without
+ * one a random word: in containers every program is process 1, and two of one name would both lead.
+ */
+export function identityOf(podName: string | undefined): string {
+  return podName ?? `controller-${randomUUID()}`
 }
 
 export interface LeaderOptions {

@@ -65,6 +65,19 @@ test('what fails together is one failure: the second attempt is soon', async () 
   assert.is(api.calls.length, 2 * names.length)
 })
 
+test('into a namespace that ends nothing is written: no error, and no further try', async () => {
+  const ending = { details: { causes: [{ reason: 'NamespaceTerminating', field: 'metadata.namespace' }] } }
+  const api = apiOf(() => 403, () => ending)
+  const lines: string[] = []
+  const spoken = createLog({ level: 'all', write: (line) => lines.push(line), wall: () => new Date(0) })
+  await using writer = createWriter({ api, log: spoken, width: 1 })
+  put(writer, ['event'])
+  await Promise.race([writer.idle(), sleep(4_500, undefined, { ref: false })])
+  assert.is(writer.pending, 0)
+  assert.is(api.calls.length, 1)
+  assert.equal(lines, [])
+})
+
 const lost: { it: string; first: number | typeof cut; second: number; third: string }[] = [
   { it: 'refused for a while', first: 503, second: 201, third: 'PATCH' },
   { it: 'made, but nobody said so', first: cut, second: 409, third: 'PATCH' },

@@ -1,4 +1,5 @@
 /** Writes to the API server: many in flight but bounded, the newest wish per object, backing off. */
+import { isFields } from '../config/fields.ts'
 import type { Log } from '../log.ts'
 import type { Millis } from '../net/model.ts'
 import { type Api, type Call, describeReply, type Reply } from './api.ts'
@@ -194,6 +195,14 @@ function takeNext(queue: Queue): Entry | undefined {
   return entry
 }
 
+/** The object's namespace is being deleted: nothing can be made in it, and nobody will read it. */
+function isEnding({ value }: Reply): boolean {
+  const details = isFields(value) ? value['details'] : undefined
+  const causes = isFields(details) ? details['causes'] : undefined
+  return Array.isArray(causes) &&
+    causes.some((cause: unknown) => isFields(cause) && cause['reason'] === 'NamespaceTerminating')
+}
+
 type Outcome =
   | { readonly kind: 'settled' }
   /** Nothing was written. */
@@ -213,6 +222,10 @@ async function attempt(options: WriterOptions, entry: Entry): Promise<Outcome> {
     // 500 is about the object (an admission webhook that fails), the others about the server.
     if (status === 429 || status > 500) {
       return { kind: 'trouble', why: describeReply(reply), waitMs: reply.retryAfterMs }
+    }
+    if (status === 403 && isEnding(reply)) {
+      entry.job.settled?.(reply)
+      return { kind: 'settled' }
     }
     if (status === 401 || status === 403 || status === 500) {
       // A server that has just started denies everything for a moment: told the second time.

@@ -130,7 +130,7 @@ async function openMembers(
   const { options, log, announcer, feed } = parts
   const { membership: choice, nodeName } = options
   const findAddress = (): Address | undefined =>
-    choice?.bindAddress ?? feed.speakerAddressOf(nodeName)
+    choice.bindAddress ?? feed.speakerAddressOf(nodeName)
   let isStopped = false
   void stopped.then(() => void (isStopped = true))
   let address = findAddress()
