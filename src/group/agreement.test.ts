@@ -138,7 +138,9 @@ test('one new member a step', () => {
 
 test('input that is wrong only together is refused as a whole, with the hosts named', () => {
   const agreed = settle(undefined, share('a', [lan, service('web')]), share('b', []))
-  const wrong = propose(agreed, share('a', [lan, service('web')]), share('b', [pool('lan-2', '192.0.2.9/32')]))
+  const wrong = propose(
+    agreed, share('a', [lan, service('web')]), share('b', [pool('lan-2', '192.0.2.9/32')]),
+  )
   assert.equal(wrong.problems.map(({ reason, file }) => [reason, file]), [['Overlap', 'b:conf/all.yaml']])
   assert.equal([wrong.documents, wrong.services], [agreed.documents, agreed.services])
 })

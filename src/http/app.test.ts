@@ -112,7 +112,8 @@ const together: StatusDocument = {
     ],
     moves: Array.from({ length: 25 }, (_, i) => ({
       agoMs: 60_000 - i, unit: '192.0.2.1', kind: i % 2 === 0 ? 'claimed' : 'released',
-      cause: i % 2 === 0 ? 'ownerSilent' : 'handOver', from: 'other', to: 'new', darkMs: i === 24 ? 307 : undefined,
+      cause: i % 2 === 0 ? 'ownerSilent' : 'handOver', from: 'other', to: 'new',
+      darkMs: i === 24 ? 307 : undefined,
     })),
     counts: { sent: 1, received: 2, malformed: 0 },
   },
