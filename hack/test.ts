@@ -15,7 +15,7 @@ interface Outcome {
   readonly passed: number
   readonly failed: number
   readonly skipped: number
-  /** One line for each skipped test, and for each thing that is wrong with the suite as a whole. */
+  /** A line for each skipped test, each `measured` figure, and what is wrong with the suite as a whole. */
   readonly remarks: readonly string[]
   readonly output: string
 }
@@ -23,15 +23,26 @@ interface Outcome {
 const node = process.execPath
 const deno = ['node_modules/.bin/deno', 'run', '--allow-all', '--no-lock', '--no-prompt']
 
-/** Suites that need root: they make namespaces and open raw sockets. Once, on Node, one by one. */
-const privileged = [/^src\/l2\/linux\//, /^src\/announcer\.test\.ts$/, /^e2e\//]
+/** Sockets differ between the runtimes: raw-socket is there on Node only. */
+const isWire = /^src\/l2\/linux\//
+
+/** Suites that need root: they make namespaces and open raw sockets. One by one, most on Node only. */
+const privileged = [isWire, /^src\/announcer\.test\.ts$/, /^e2e\//]
 
 /** Random histories: long, and the same on each runtime. On Node only, beside the other units. */
-const swarms = [/^src\/sim\/.*swarm.*\.test\.ts$/]
+const swarms = [/^src\/sim\/(swarm|mutation|scenarios)\.test\.ts$/]
+
+/** Suites that need the cluster of hack/e2e, which runs them. */
+const clustered = /^e2e\/kind\//
 
 const unitCapMs = 60_000
 const swarmCapMs = 600_000
-const privilegedCapMs = 240_000
+const privilegedCapMs = 480_000
+/** Suites that start the program some hundred times, or wait for leases and backoffs to run out. */
+const long = /^e2e\/kube\/(kills|trouble|restore|outage)\.test\.ts$/
+const longCapMs = 600_000
+/** kubelets are patient before they believe that something is wrong. */
+const clusteredCapMs = 1_200_000
 /** Time to clean up that a suite gets after SIGTERM. */
 const graceMs = 5_000
 
@@ -87,11 +98,12 @@ function count(how: string, output: string): Outcome {
     ...(skipped > reasons.length ? [`${skipped - reasons.length} skipped without a reason`] : []),
   ]
   const failed = (total ?? 0) - passed
+  const figures = [...output.matchAll(/\bmeasured \S.*: .+$/gm)].map(([text]) => text)
   return {
     passed,
     failed: wrong.length > 0 ? failed + 1 : failed,
     skipped: Math.max(skipped, reasons.length),
-    remarks: [...wrong, ...reasons.map((reason) => `skipped ${reason}`)],
+    remarks: [...wrong, ...reasons.map((reason) => `skipped ${reason}`), ...figures],
     output,
   }
 }
@@ -112,8 +124,12 @@ function findSuites(choice: readonly string[]): { unit: Suite[]; alone: Suite[] 
     choice.length === 0 || choice.some((part) => name.includes(part))
   const isAlone = (name: string): boolean => privileged.some((pattern) => pattern.test(name))
   const isSwarm = (name: string): boolean => swarms.some((pattern) => pattern.test(name))
-  const capOf = (name: string): number =>
-    isAlone(name) ? privilegedCapMs : isSwarm(name) ? swarmCapMs : unitCapMs
+  const capOf = (name: string): number => {
+    if (clustered.test(name)) return clusteredCapMs
+    if (long.test(name)) return longCapMs
+    if (isAlone(name)) return privilegedCapMs
+    return isSwarm(name) ? swarmCapMs : unitCapMs
+  }
   const suite = (runtime: Suite['runtime'], name: string, command: readonly string[]): Suite =>
     ({ runtime, name, command, capMs: capOf(name) })
   const units = files.filter((name) => !isAlone(name))
@@ -124,7 +140,10 @@ function findSuites(choice: readonly string[]): { unit: Suite[]; alone: Suite[] 
       .map((name) => suite('node', name, [node, name])),
     ...units.filter((name) => !isSwarm(name)).map((name) => suite('deno', name, [...deno, name])),
   ]
-  const alone = files.filter(isAlone).map((name) => suite('node', name, [node, name]))
+  const alone = files.filter(isAlone).flatMap((name) => [
+    suite('node', name, [node, name]),
+    ...(isWire.test(name) ? [suite('deno', name, [...deno, name])] : []),
+  ])
   return { unit: unit.filter(isChosen), alone: alone.filter(isChosen) }
 }
 
@@ -169,11 +188,20 @@ function canMakeHosts(): boolean {
   return (BigInt(`0x${bits}`) & wanted) === wanted
 }
 
+/** Why a suite cannot run here; undefined = it can. */
+function lackOf(name: string): string | undefined {
+  if (!canMakeHosts()) return 'needs root'
+  return clustered.test(name) && process.env['ARPEGGIO_CLUSTER'] === undefined
+    ? 'needs a cluster: hack/e2e makes one and runs it'
+    : undefined
+}
+
 const { unit, alone } = findSuites(process.argv.slice(2))
 const outcomes = await runAll(unit, availableParallelism())
-const left = canMakeHosts() ? [] : alone
-if (left.length === 0) outcomes.push(...await runAll(alone, 1))
-for (const { name } of left) console.log(`skipped ${name}: needs root`)
+const lacks = new Map(alone.map(({ name }) => [name, lackOf(name)]))
+const left = alone.filter(({ name }) => lacks.get(name) !== undefined)
+outcomes.push(...await runAll(alone.filter((suite) => !left.includes(suite)), 1))
+for (const { name } of left) console.log(`skipped ${name}: ${lacks.get(name)}`)
 const sum = (of: (outcome: Outcome) => number): number =>
   outcomes.reduce((total, outcome) => total + of(outcome), 0)
 const failed = sum((outcome) => outcome.failed) + (outcomes.length + left.length === 0 ? 1 : 0)

@@ -7,6 +7,7 @@ import { type PlanResult, runPlan } from './cli/plan.ts'
 import { askStatus } from './cli/status.ts'
 import type { Reading } from './config/model.ts'
 import { type Command, type FileOptions, parseCommand } from './config/options.ts'
+import type { RoleOptions } from './config/role-options.ts'
 import { readWorld } from './config/read.ts'
 import { createLog, type Level, type Log } from './log.ts'
 import { version } from './version.ts'
@@ -38,13 +39,13 @@ async function run(command: Command): Promise<number> {
     }
     case 'controller': {
       const { runController } = await import('./controller/controller.ts')
-      const log = openLog(command.options.logLevel)
+      const log = openRoleLog(command.options)
       await runController(command.options, log, signalled('SIGTERM', 'SIGINT', 'SIGQUIT'))
       return 0
     }
     case 'speaker': {
       const { runSpeaker } = await import('./speaker/speaker.ts')
-      const log = openLog(command.options.logLevel)
+      const log = openRoleLog(command.options)
       await runSpeaker(command.options, log, signalled('SIGTERM', 'SIGINT', 'SIGQUIT'))
       return 0
     }
@@ -54,6 +55,13 @@ async function run(command: Command): Promise<number> {
 function openLog(level: Level): Log {
   const write = (line: string): void => void process.stdout.write(`${line}\n`)
   return createLog({ level, write, wall: () => new Date() })
+}
+
+/** A flag of MetalLB's that changes nothing here must not look as if it did. */
+function openRoleLog({ logLevel, ignored }: RoleOptions): Log {
+  const log = openLog(logLevel)
+  for (const option of ignored) log.warn('option has no effect', { option })
+  return log
 }
 
 async function readFiles(options: FileOptions): Promise<Reading> {

@@ -15,21 +15,42 @@ export interface Trial<T> {
   readonly isVoid: boolean
 }
 
-/** Runs the trial; again, at most three times, while this process saw gaps. */
-export async function runTrial<T>(act: () => Promise<T>): Promise<Trial<T>> {
+/** Lets a trial say which part of it counts; without it, all of it does. */
+export interface Watch {
+  /** What was seen so far does not matter. */
+  begin(): void
+  /** What is seen from now on does not matter. */
+  end(): void
+}
+
+/** Runs the trial; again, at most `repeats` times, while this process saw gaps. */
+export async function runTrial<T>(
+  act: (watch: Watch) => Promise<T>, repeats = maxRepeats,
+): Promise<Trial<T>> {
   for (let voids = 0; ; voids += 1) {
     let last = performance.now()
     let worstMs = 0
+    let isOver = false
     const tick = (): void => {
       const now = performance.now()
-      worstMs = Math.max(worstMs, now - last - tickMs)
+      if (!isOver) worstMs = Math.max(worstMs, now - last - tickMs)
       last = now
     }
+    const watch: Watch = {
+      begin: () => {
+        tick()
+        worstMs = 0
+      },
+      end: () => {
+        tick()
+        isOver = true
+      },
+    }
     const timer = setInterval(tick, tickMs)
-    const result = await act().finally(() => clearInterval(timer))
+    const result = await act(watch).finally(() => clearInterval(timer))
     tick()
     const isVoid = worstMs > voidGapMs
-    if (!isVoid || voids === maxRepeats) return { result, voids, isVoid }
+    if (!isVoid || voids === repeats) return { result, voids, isVoid }
   }
 }
 

@@ -243,6 +243,21 @@ check('whoever waits gets what is released: by deletion, and by another type', a
   await rig.kubectl('delete', 'service', 'first', 'third')
 })
 
+check('a pool for namespaces with a label is used once the namespace has it', async () => {
+  await rig.apply(pool('team', ['192.168.1.225/32'], {
+    serviceAllocation: { priority: 1, namespaceSelectors: [{ matchLabels: { team: 'blue' } }] },
+  }))
+  await rig.apply(service('blue', {}, { 'metallb.io/address-pool': 'team' }))
+  await rig.serviceWhen('blue', 'is refused', (now) => conditionOf(now) === 'False poolNotForService')
+  await rig.kubectl('label', 'namespace', 'default', 'team=blue')
+  await rig.serviceWhen('blue', 'is served', hasAddresses('192.168.1.225'))
+  await rig.kubectl('label', 'namespace', 'default', 'team-')
+  await rig.serviceWhen('blue', 'loses it', (now) =>
+    ingressOf(now).length === 0 && conditionOf(now) === 'False poolNotForService')
+  assert.equal((await eventsWith('blue', 'ClearAssignment')).length, 1)
+  await rig.kubectl('delete', 'service', 'blue')
+})
+
 check('a change of the requested address moves the Service, with its events', async () => {
   await rig.apply(service('mover', {}, ask('192.168.1.246')))
   await rig.serviceWhen('mover', 'has one', hasAddresses('192.168.1.246'))
@@ -252,7 +267,9 @@ check('a change of the requested address moves the Service, with its events', as
   await rig.kubectl('delete', 'service', 'mover')
 })
 
-check('a restart changes nothing, and writes nothing', async () => {
+check('a restart changes nothing, and writes nothing; what changed meanwhile is noticed', async () => {
+  await rig.apply(service('left'))
+  await rig.serviceWhen('left', 'is written', (now) => poolOf(now) !== '' && conditionOf(now) !== '')
   const names = ['nginx-lb', 'nginx-specific-ip', 'priority-service']
   await Promise.all(names.map((name) =>
     rig.serviceWhen(name, 'is written', (now) => conditionOf(now) === 'False noEndpoints')))
@@ -261,9 +278,12 @@ check('a restart changes nothing, and writes nothing', async () => {
   const secret = (): Promise<unknown> => rig.read(`/api/v1/namespaces/${namespace}/secrets/memberlist`)
   const before = [await versions(), await secret()]
   assert.is(await controller.child.stop(), 0)
+  await rig.kubectl('patch', 'service', 'left', '-p', '{"spec":{"type":"ClusterIP"}}')
   controller = await rig.startController()
   await settle('settle-3')
   assert.equal([await versions(), await secret()], before)
+  await rig.serviceWhen('left', 'has nothing of ours', (now) =>
+    ingressOf(now).length === 0 && poolOf(now) === '' && conditionOf(now) === '')
 })
 
 check('with --lb-class only that class is served, and a change of type releases its address', async () => {
@@ -286,6 +306,12 @@ check('with --lb-class only that class is served, and a change of type releases 
   await rig.kubectl('patch', 'service', 'classed', '-p', JSON.stringify(release))
   await rig.serviceWhen('classed', 'keeps nothing of ours', (now) =>
     ingressOf(now).length === 0 && poolOf(now) === '' && conditionOf(now) === '')
+})
+
+check('the rights of deploy/base were enough: no write was refused, no watch failed, no turn either', () => {
+  const wrong = controller.log().filter(({ msg, level }) =>
+    level === 'error' || msg === 'watch failed, trying again')
+  assert.equal(wrong, [])
 })
 
 test.run()

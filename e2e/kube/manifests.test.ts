@@ -207,6 +207,26 @@ check('speakers listen where the NetworkPolicy of the guide lets others in', () 
   assert.ok(listAt(containerOf('speaker'), 'args').includes('--http-port=7472')) // exec … wget
 })
 
+/** A kubeconfig's reader is the largest part of the program: a loaded machine takes its time. */
+const startCap: RunOptions = { capMs: 30_000 }
+
+const foreign = [
+  { name: 'controller', args: ['--port=9120', '--log-level=info', '--webhook-mode=disabled',
+    '--tls-min-version=VersionTLS12'], ignored: ['tls-min-version', 'webhook-mode'] },
+  { name: 'speaker', args: ['--port=9120', '--log-level=info', '--node-name=n', '--host=192.0.2.1'],
+    ignored: ['host'] },
+]
+for (const { name, args, ignored } of foreign) {
+  test(`${name}: MetalLB's own arguments start it, and those without effect are told`, async () => {
+    const missing = join(scratch, 'no-such-kubeconfig')
+    const { code, stdout } = await run([...arpeggio, name, ...args, '--kubeconfig', missing], startCap)
+    assert.is(code, 1)
+    const told: unknown[] = stdout.split('\n').filter((line) => line !== '').map((line) => JSON.parse(line))
+    assert.equal(told.map((line) => `${String(at(line, 'level'))} ${String(at(line, 'option'))}`).toSorted(),
+      ignored.map((option) => `warn ${option}`))
+  })
+}
+
 const roles = [
   { name: 'controller', variables: ['METALLB_NAMESPACE', 'METALLB_POD_NAME', 'METALLB_ML_SECRET_NAME',
     'METALLB_DEPLOYMENT'] },
@@ -221,7 +241,8 @@ for (const { name, variables } of roles) {
     assert.equal(env.map((pair) => pair.replace(/=.*/, '')), variables)
     const args = listAt(container, 'args').map(String)
     const missing = join(scratch, 'no-such-kubeconfig')
-    const { code, stderr } = await run(['env', ...env, ...arpeggio, ...args, '--kubeconfig', missing])
+    const { code, stderr } = await run(
+      ['env', ...env, ...arpeggio, ...args, '--kubeconfig', missing], startCap)
     // 2 would be wrong usage; a cluster is all that it lacks.
     assert.is(code, 1)
     assert.match(stderr, /^Cannot read the kubeconfig/)
@@ -287,7 +308,7 @@ check('exactly these rights', () => {
     'controller: metallb.io bgpadvertisements list watch',
     'controller: metallb.io servicel2statuses list watch',
     'controller: metallb.io ipaddresspools/status patch',
-    'controller: metallb.io configurationstates get list watch create patch',
+    'controller: metallb.io configurationstates list watch create patch',
     'controller: metallb.io configurationstates/status patch',
     'controller: core configmaps list watch create',
     'controller: core configmaps [arpeggio-last-good] patch',
@@ -307,7 +328,7 @@ check('exactly these rights', () => {
     'speaker: metallb.io l2advertisements list watch',
     'speaker: metallb.io bgpadvertisements list watch',
     'speaker: core configmaps list watch',
-    'speaker: metallb.io configurationstates get list watch create patch',
+    'speaker: metallb.io configurationstates list watch create patch',
     'speaker: metallb.io configurationstates/status patch',
     'speaker: metallb.io servicel2statuses list watch create delete',
     'speaker: metallb.io servicel2statuses/status patch',

@@ -1,11 +1,13 @@
 /** A cluster without kubelets: a real API server, the roles as processes in lab hosts, a client. */
-import { mkdir, writeFile } from 'node:fs/promises'
+import { mkdir, readFile, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { type Child, until } from '../lab/command.ts'
-import { type Host, type Lab, lan, openLab } from '../lab/lab.ts'
+import { type Host, type Lab, type LabPlan, lan, openLab } from '../lab/lab.ts'
 import { arpeggio } from '../lab/program.ts'
 import { at, type Fields, listAt, namespace, node, pod, textAt } from './objects.ts'
-import { type KubeServer, openServer } from './server.ts'
+import type { Proxy } from './proxy.ts'
+import { openRemoteProxy } from './remote-proxy.ts'
+import { freePort, type KubeServer, openServer } from './server.ts'
 
 /** A machine that other suites load may take its time: waits here are for order, not for speed. */
 export const waitMs = 15_000
@@ -18,6 +20,21 @@ export interface RigOptions {
   readonly nodes?: readonly string[]
   /** False: the resource definitions come later, or never. */
   readonly hasCrds?: boolean
+  /** Hosts beside nodes, API server and client. */
+  readonly others?: LabPlan['hosts']
+  /** As for `openServer`. */
+  readonly auditPolicy?: string
+  /** True: the roles reach the API server through a proxy that makes trouble. */
+  readonly hasProxy?: boolean
+  /** Further variables of the roles: `NAME=VALUE`. */
+  readonly environment?: readonly string[]
+}
+
+/** How a speaker is started, where it is not as the DaemonSet would. */
+export interface SpeakerPlan {
+  readonly args?: readonly string[]
+  /** Words before the command. */
+  readonly within?: readonly string[]
 }
 
 /** A role that runs. Disposing sends SIGTERM. */
@@ -34,6 +51,8 @@ export interface Role extends AsyncDisposable {
 export interface Rig extends AsyncDisposable {
   readonly lab: Lab
   readonly server: KubeServer
+  /** What stands before the server, where the plan has it. */
+  readonly proxy: Proxy | undefined
   readonly client: Host
   /** `kubectl apply` of these objects. */
   apply(...objects: readonly Fields[]): Promise<void>
@@ -52,6 +71,10 @@ export interface Rig extends AsyncDisposable {
   startController(...args: readonly string[]): Promise<Role>
   /** Makes the Pod as well, where there is none. */
   startSpeaker(on: string, ...args: readonly string[]): Promise<Role>
+  /** Makes a speaker's Pod where there is none, with its address on one of the node's segments. */
+  placePod(on: string, segment: 'control' | 'lan'): Promise<void>
+  /** Starts a speaker whose Pod is there, and does not wait for anything. */
+  spawnSpeaker(on: string, plan?: SpeakerPlan): Role
   /** The same without the right to open packet sockets. */
   startWeakSpeaker(on: string): Promise<Role>
   installCrds(): Promise<void>
@@ -63,7 +86,7 @@ const apiAddress = `${control}.1`
 
 /** Builds it; nothing of the program runs yet. Needs root. */
 export async function openRig(options: RigOptions): Promise<Rig> {
-  const { nodes = [], hasCrds = true } = options
+  const { nodes = [], hasCrds = true, others = {} } = options
   await using closing = new AsyncDisposableStack()
   const legs = nodes.map((name, i) =>
     [name, { lan: lan(11 + i), control: [`${control}.${11 + i}/24`] }] as const
@@ -71,13 +94,18 @@ export async function openRig(options: RigOptions): Promise<Rig> {
   const lab = closing.use(await openLab({
     hosts: {
       api: { control: [`${apiAddress}/24`] }, ...Object.fromEntries(legs), client: { lan: lan(30) },
+      ...others,
     },
   }))
   const api = lab.host('api')
   const within = ['ip', 'netns', 'exec', api.namespace]
-  const server = closing.use(await openServer({ assets: options.assets, address: apiAddress, within }))
-  const cluster = describeCluster(lab, server)
-  const rig = { ...cluster, ...describeRoles(cluster) }
+  const { assets, auditPolicy, environment = [] } = options
+  const audit = auditPolicy === undefined ? {} : { auditPolicy }
+  const server = closing.use(await openServer({ assets, address: apiAddress, within, ...audit }))
+  const gate = options.hasProxy === true ? await openGate(lab, server) : undefined
+  const cluster = { ...describeCluster(lab, server), proxy: gate?.proxy }
+  const port = gate?.port ?? new URL(server.url).port
+  const rig = { ...cluster, ...describeRoles(cluster, [...environmentOf(port), ...environment]) }
   await rig.kubectl('apply', ...['namespace', 'accounts', 'controller-rbac', 'speaker-rbac', 'config',
     'controller'].flatMap((name) => ['-f', join(base, `${name}.yaml`)]))
   if (hasCrds) await rig.installCrds()
@@ -88,7 +116,21 @@ export async function openRig(options: RigOptions): Promise<Rig> {
   return { ...rig, [Symbol.asyncDispose]: () => owned.disposeAsync() }
 }
 
-type Cluster = Omit<Rig, 'startController' | 'startSpeaker' | 'startWeakSpeaker' | typeof Symbol.asyncDispose>
+/** A proxy that is the server to its clients, on another port of the same host. */
+async function openGate(
+  lab: Lab, server: KubeServer,
+): Promise<{ readonly proxy: Proxy; readonly port: number }> {
+  const port = await freePort()
+  const pem = (name: string): Promise<string> => readFile(join(server.folder, name), 'utf8')
+  const proxy = await openRemoteProxy(lab.host('api'), lab.folder, {
+    address: apiAddress, port, target: server.url,
+    certificate: await pem('apiserver.crt'), key: await pem('apiserver.key'),
+  })
+  return { proxy, port }
+}
+
+type Started = 'startController' | 'startSpeaker' | 'startWeakSpeaker' | 'placePod' | 'spawnSpeaker'
+type Cluster = Omit<Rig, Started | 'proxy' | typeof Symbol.asyncDispose>
 
 /** What is asked of the API server, and of the LAN. */
 function describeCluster(lab: Lab, server: KubeServer): Cluster {
@@ -139,41 +181,53 @@ function describeCluster(lab: Lab, server: KubeServer): Cluster {
 
 /** What starts the roles, as their Pods would. */
 function describeRoles(
-  { lab, server, kubectl, apply, read }: Cluster,
-): Pick<Rig, 'startController' | 'startSpeaker' | 'startWeakSpeaker'> {
+  { lab, kubectl, apply, read }: Cluster, environment: readonly string[],
+): Pick<Rig, Started> {
   type Name = 'controller' | 'speaker'
-  const start = async (host: Host, role: Name, words: readonly string[]): Promise<Role> => {
-    const child = host.spawn(['env', ...environmentOf(lab, server, role), ...words])
-    const running = describeRole(host, child)
-    await until(`${role} on "${host.name}" is ready`, async () => {
-      if (!child.isRunning()) throw new Error(`It ended early: ${child.lines.join('\n')}`)
-      return (await host.exec(['curl', '-sf', 'http://127.0.0.1:17472/readyz'])).code === 0
-    }, waitMs)
-    return running
-  }
-  const startSpeaker = async (on: string, words: readonly string[]): Promise<Role> => {
+  const spawn = (host: Host, role: Name, words: readonly string[]): Role =>
+    describeRole(host, host.spawn([
+      'env', ...environment, `ARPEGGIO_SERVICE_ACCOUNT=${accountFolder(lab, role)}`, ...words,
+    ]))
+  const spawnSpeaker = (on: string, words: readonly string[]): Role =>
+    spawn(lab.host(on), 'speaker', [`METALLB_NODE_NAME=${on}`, `METALLB_POD_NAME=speaker-${on}`, ...words])
+  const placePod: Rig['placePod'] = async (on, segment) => {
     const name = `speaker-${on}`
     const path = `/api/v1/namespaces/${namespace}/pods/${name}`
     if (await read(path) === undefined) await apply(pod(name, 'speaker', on))
-    const podIP = `${control}.${lanNumber(lab, on)}`
+    const podIP = `${segment === 'lan' ? '192.168.1' : control}.${lanNumber(lab, on)}`
     const status = JSON.stringify({ status: { phase: 'Running', podIP } })
     await kubectl('patch', 'pod', name, '-n', namespace, '--subresource=status', '-p', status)
-    return start(lab.host(on), 'speaker', [
-      `METALLB_NODE_NAME=${on}`, `METALLB_POD_NAME=${name}`, ...words,
-    ])
+  }
+  const startSpeaker = async (on: string, words: readonly string[]): Promise<Role> => {
+    await placePod(on, 'control')
+    return whenReady(lab.host(on), spawnSpeaker(on, words))
   }
   return {
-    startController: (...args) =>
-      start(lab.host('api'), 'controller', [
+    placePod,
+    spawnSpeaker: (on, { args = [], within = [] } = {}) =>
+      spawnSpeaker(on, [...within, ...arpeggio, 'speaker', ...args]),
+    startController: (...args) => {
+      const api = lab.host('api')
+      return whenReady(api, spawn(api, 'controller', [
         'METALLB_POD_NAME=controller-0', 'METALLB_ML_SECRET_NAME=memberlist', 'METALLB_DEPLOYMENT=controller',
         ...arpeggio, 'controller', ...args,
-      ]),
+      ]))
+    },
     startSpeaker: (on, ...args) => startSpeaker(on, [...arpeggio, 'speaker', ...args]),
     startWeakSpeaker: (on) =>
       startSpeaker(on, [
         'setpriv', '--bounding-set', '-net_raw', '--inh-caps', '-net_raw', ...arpeggio, 'speaker',
       ]),
   }
+}
+
+/** The role, once it says that it is ready. */
+async function whenReady(host: Host, role: Role): Promise<Role> {
+  await until(`the program on "${host.name}" is ready`, async () => {
+    if (!role.child.isRunning()) throw new Error(`It ended early: ${role.child.lines.join('\n')}`)
+    return (await host.exec(['curl', '-sf', 'http://127.0.0.1:17472/readyz'])).code === 0
+  }, waitMs)
+  return role
 }
 
 /** The host's number in its networks, which its hardware address tells: `api` is the first. */
@@ -204,12 +258,11 @@ function sortLabels(series: string): string {
   return labels.length === 0 ? series : `${series.slice(0, series.indexOf('{'))}{${labels.join(',')}}`
 }
 
-/** What the kubelet gives a Pod: the service account's folder, and where the server is. */
-function environmentOf(lab: Lab, server: KubeServer, role: string): readonly string[] {
-  const { hostname, port } = new URL(server.url)
+/** What the kubelet gives a Pod, but for the service account's folder. */
+function environmentOf(port: number | string): readonly string[] {
   return [
-    `KUBERNETES_SERVICE_HOST=${hostname}`, `KUBERNETES_SERVICE_PORT=${port}`,
-    `ARPEGGIO_SERVICE_ACCOUNT=${accountFolder(lab, role)}`, `METALLB_NAMESPACE=${namespace}`,
+    `KUBERNETES_SERVICE_HOST=${apiAddress}`, `KUBERNETES_SERVICE_PORT=${port}`,
+    `METALLB_NAMESPACE=${namespace}`,
   ]
 }
 

@@ -58,6 +58,10 @@ export interface KubeServer extends AsyncDisposable {
   startApi(): Promise<void>
   /** Both, one after the other. */
   restart(signal?: NodeJS.Signals): Promise<void>
+  /** Where etcd keeps everything: may be copied, or put back, while it is stopped. */
+  readonly store: string
+  stopStore(): Promise<void>
+  startStore(): void
 }
 
 const admin = 'admin'
@@ -105,7 +109,7 @@ async function open(
     '--cache-dir', join(folder, 'cache'),
   ])
   const apiFlags = [...planApiFlags(folder, ports, { ...options, address }), ...flags]
-  const etcd = start('etcd', planEtcdFlags(folder, ports))
+  let etcd = start('etcd', planEtcdFlags(folder, ports))
   let api: Child | undefined
   let ca = ''
   const stopApi = async (signal?: NodeJS.Signals): Promise<void> => void await api?.stop(signal)
@@ -135,6 +139,9 @@ async function open(
     audit: () => readAudit(auditLogIn(folder)),
     stopApi, startApi,
     restart: (signal) => stopApi(signal).then(startApi),
+    store: join(folder, 'etcd'),
+    stopStore: async () => void await etcd.stop(),
+    startStore: () => void (etcd = start('etcd', planEtcdFlags(folder, ports))),
     [Symbol.asyncDispose]: async () => {
       // Nothing of it is wanted any more: no need to be kind.
       await Promise.all([controllers, api, etcd].map((child) => child?.stop('SIGKILL')))
@@ -173,7 +180,8 @@ function readAudit(path: string): readonly unknown[] {
   return lines.map((line): unknown => JSON.parse(line))
 }
 
-function freePort(): Promise<number> {
+/** A port of 127.0.0.1 that nobody has at present. */
+export function freePort(): Promise<number> {
   return new Promise((resolve, reject) => {
     const server = createServer().on('error', reject).listen(0, '127.0.0.1', () => {
       const address = server.address()

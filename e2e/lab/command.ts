@@ -3,6 +3,8 @@ import { type ChildProcess, spawn } from 'node:child_process'
 
 /** One generous cap for every wait of the lab: tests are not stopwatches. */
 export const capMs = 5_000
+/** What has a program start in it: on a busy machine that alone takes seconds. */
+export const startCapMs = 20_000
 
 const pollMs = 20
 /** Time to end that a child gets after SIGTERM. */
@@ -61,7 +63,7 @@ export interface Child extends AsyncDisposable {
   readonly exited: Promise<number>
   isRunning(): boolean
   /** The first line that matches, past or future; rejects at the cap, or when the child ends. */
-  line(pattern: RegExp): Promise<string>
+  line(pattern: RegExp, cap?: number): Promise<string>
   /** Sends a signal, then SIGKILL if that does not help; the exit code. */
   stop(signal?: NodeJS.Signals): Promise<number>
 }
@@ -85,12 +87,12 @@ export function openChild(argv: readonly string[], options: { cwd?: string } = {
     lines,
     exited,
     isRunning: () => isRunning,
-    line: (pattern) =>
+    line: (pattern, cap) =>
       until(`"${argv.join(' ')}" prints ${pattern}`, () => {
         const found = lines.find((line) => pattern.test(line))
         if (found !== undefined || isRunning) return found
         throw new Error(`Ended early: "${argv.join(' ')}": ${lines.slice(-10).join('\n')}`)
-      }),
+      }, cap),
     stop,
     [Symbol.asyncDispose]: async () => void await stop(),
   }

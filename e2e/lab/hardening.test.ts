@@ -4,7 +4,7 @@ import { mkdir, readFile, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { test } from 'uvu'
 import * as assert from 'uvu/assert'
-import { type Child, until } from './command.ts'
+import { type Child, startCapMs, until } from './command.ts'
 import { type Host, lan, openLab } from './lab.ts'
 import { arpeggio, openArpeggio } from './program.ts'
 
@@ -68,7 +68,7 @@ const pause = (ms: number): Promise<void> => new Promise((resolve) => setTimeout
 /** A random instant: anywhere, while the ledger is being written, or just after it was. */
 async function instant(n: number, child: Child, state: string): Promise<void> {
   if (n % 3 === 0) return pause(Math.random() * 1_000)
-  if (n % 3 === 1) return void await child.line(/ipAllocated/)
+  if (n % 3 === 1) return void await child.line(/ipAllocated/, startCapMs)
   await mkdir(state, { recursive: true })
   const watcher = watch(state)
   await new Promise((resolve) => watcher.once('change', resolve))
@@ -91,7 +91,7 @@ async function killAgain(lane: number): Promise<number> {
   }
   const { length } = Object.keys(held)
   const last = node.spawn([...arpeggio, ...argumentsFor(at)])
-  await last.line(/standalone started/)
+  await last.line(/standalone started/, startCapMs)
   await last.stop()
   const end = await readLedger(at.state)
   compare(held, end)
@@ -114,6 +114,7 @@ test('a taken port: the second instance ends with a sentence and says nothing on
   await writeFile(join(second.input, 'pool.yaml'), service('b'))
   const { code, stderr } = await node.exec(
     [...arpeggio, 'standalone', '--state-dir', second.state, second.input],
+    { capMs: startCapMs },
   )
   assert.is(code, 1)
   assert.match(stderr, /port 7472: another program uses it; choose one with --http-port/)
@@ -129,6 +130,7 @@ test('a state folder in use: the second instance ends with a sentence, the first
   await using program = await openArpeggio(node, ['--state-dir', at.state, at.input])
   const { code, stderr } = await node.exec(
     [...arpeggio, 'standalone', '--http-port', '0', '--state-dir', at.state, at.input],
+    { capMs: startCapMs },
   )
   assert.is(code, 1)
   assert.match(stderr, /Cannot use the state folder ".*": another arpeggio uses it; see --state-dir/)
@@ -141,7 +143,7 @@ const setpriv = (right: string): string[] =>
 
 async function logOf(host: Host, argv: readonly string[], pattern: RegExp): Promise<string> {
   await using child = host.spawn(argv)
-  const line = await child.line(pattern)
+  const line = await child.line(pattern, startCapMs)
   await child.line(/standalone started/)
   return line
 }
@@ -161,10 +163,34 @@ test('without CAP_NET_ADMIN it announces all the same, and says that it cannot f
   await writeFile(join(at.input, 'a.yaml'), service('a'))
   const argv = ['standalone', '--http-port', '0', '--state-dir', at.state, at.input]
   await using child = node.spawn([...setpriv('net_admin'), ...arpeggio, ...argv])
-  assert.match(await child.line(/rulesNotLoaded/), /needs CAP_NET_ADMIN/)
+  assert.match(await child.line(/rulesNotLoaded/, startCapMs), /needs CAP_NET_ADMIN/)
   await child.line(/serviceAnnounced/)
   await until('it answers', async () => (await client.exec(
     ['arping', '-c', '1', '-w', '1', '-I', 'eth0', '192.168.1.100'])).code === 0)
+})
+
+test('the rights that the systemd unit and the Compose file give are enough', async () => {
+  const deploy = join(import.meta.dirname, '../../deploy/standalone')
+  const unit = await readFile(join(deploy, 'arpeggio.service'), 'utf8')
+  const compose = await readFile(join(deploy, 'compose.yaml'), 'utf8')
+  const rights = /^AmbientCapabilities=(.*)$/m.exec(unit)?.[1]?.split(' ') ?? []
+  const added = /^ {4}cap_add: \[(.*)\]$/m.exec(compose)?.[1]?.split(', ') ?? []
+  assert.equal(rights, added.map((name) => `CAP_${name}`))
+  const command = /^ExecStart=.*src\/main\.ts (.*)$/m.exec(unit)?.[1]?.split(' ') ?? []
+  assert.equal(command, ['standalone', '--state-dir', '/var/lib/arpeggio', '/etc/arpeggio'])
+  assert.match(compose, '    command: [standalone, --state-dir, /state, /config]\n')
+
+  const at = await folder('rights')
+  await writeFile(join(at.input, 'a.yaml'), service('a'))
+  const list = ['-all', ...added.map((name) => `+${name.toLowerCase()}`)].join(',')
+  const only = ['setpriv', `--bounding-set=${list}`, `--inh-caps=${list}`, '--no-new-privs']
+  const argv = ['standalone', '--http-port', '0', '--state-dir', at.state, at.input]
+  await using child = node.spawn([...only, ...arpeggio, ...argv])
+  await child.line(/standalone started/, startCapMs)
+  await child.line(/serviceAnnounced/)
+  assert.match(await node.execOk(['nft', 'list', 'tables']), /arpeggio/)
+  const missed = /socket failed|rulesNotLoaded|notAnnounced|not permitted/
+  assert.equal(child.lines.filter((line) => missed.test(line)), [])
 })
 
 test('without nft it announces all the same, and names the package', async () => {
@@ -176,7 +202,7 @@ test('without nft it announces all the same, and names the package', async () =>
   await using child = node.spawn(
     ['unshare', '--mount', 'sh', '-c', hide, 'sh', ...arpeggio, ...argv],
   )
-  assert.match(await child.line(/rulesNotLoaded/), /install the package nftables/)
+  assert.match(await child.line(/rulesNotLoaded/, startCapMs), /install the package nftables/)
   await child.line(/serviceAnnounced/)
 })
 
@@ -191,7 +217,7 @@ test('an nft that cannot list is no flushed ruleset: nothing is loaded again for
   await using child = node.spawn(
     ['env', `PATH=${tools}:/usr/sbin:/usr/bin:/sbin:/bin`, ...arpeggio, ...argv],
   )
-  await child.line(/serviceAnnounced.*default\/a/)
+  await child.line(/serviceAnnounced.*default\/a/, startCapMs)
   await writeFile(join(at.input, 'b.yaml'), service('b'))
   await child.line(/serviceAnnounced.*default\/b/)
   assert.equal(child.lines.filter((line) => line.includes('rulesGone')), [])
@@ -199,7 +225,9 @@ test('an nft that cannot list is no flushed ruleset: nothing is loaded again for
 
 test('a state folder that cannot be made ends it with a sentence', async () => {
   const at = await folder('state')
-  const { code, stderr } = await node.exec([...arpeggio, ...argumentsFor({ ...at, state: '/proc/x' })])
+  const { code, stderr } = await node.exec(
+    [...arpeggio, ...argumentsFor({ ...at, state: '/proc/x' })], { capMs: startCapMs },
+  )
   assert.is(code, 1)
   assert.match(stderr, /^Cannot use the state folder "\/proc\/x": .*see --state-dir/)
 })
@@ -215,7 +243,7 @@ test('SIGTERM in the middle of a turn: it ends, silent, and takes its rules alon
   await using child = node.spawn(
     ['env', `PATH=${tools}:/usr/sbin:/usr/bin:/sbin:/bin`, ...arpeggio, ...argv],
   )
-  await child.line(/serviceAnnounced/)
+  await child.line(/serviceAnnounced/, startCapMs)
   const wire = await lab.capture('lan', 'arp')
   await writeFile(join(at.input, 'b.yaml'), service('b'))
   await until('the turn has stored the ledger', async () =>

@@ -42,6 +42,10 @@ export interface Lab extends AsyncDisposable {
   host(name: string): Host
   /** Starts tcpdump on a segment's bridge, where every frame of the segment passes once. */
   capture(segment: string, filter: string): Promise<Capture>
+  /** Runs a program where the bridges are; a host's port there is `HOST.N`. It must succeed. */
+  wire(argv: readonly string[], stdin?: string): Promise<void>
+  /** Starts a program there. */
+  spawn(argv: readonly string[]): Child
 }
 
 /** Addresses of host `n` in the networks that the lab uses by habit: the guide's LAN, and IPv6. */
@@ -187,6 +191,9 @@ function describeLab({ prefix, folder, ports, names, remove }: LabParts): Lab {
     host: (name) => found(hosts.get(name), name),
     capture: (segment, filter) =>
       openCapture({ segment, filter, spawn: (argv) => spawnIn(`${prefix}${hub}`, argv) }),
+    wire: async (argv, stdin = '') =>
+      void await runOk(['ip', 'netns', 'exec', `${prefix}${hub}`, ...argv], { stdin }),
+    spawn: (argv) => spawnIn(`${prefix}${hub}`, argv),
     [Symbol.asyncDispose]: async () => {
       await Promise.all([...children].map((child) => child.stop()))
       remove()

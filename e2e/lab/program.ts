@@ -1,6 +1,6 @@
 /** Runs the real program on a host of the lab, and asks it over HTTP as anybody could. */
 import { join } from 'node:path'
-import { capMs, type Child, until } from './command.ts'
+import { type Child, startCapMs, until } from './command.ts'
 import type { Host } from './lab.ts'
 
 /** What tests read of `/status`: our own statement of the format, apart from the program's. */
@@ -73,9 +73,6 @@ export interface Arpeggio extends AsyncDisposable {
 
 /** What runs the program from its sources. */
 export const arpeggio = [process.execPath, join(import.meta.dirname, '../../src/main.ts')]
-
-/** A start reads sources and opens sockets while others do the same. */
-const startCapMs = 4 * capMs
 
 const url = 'http://127.0.0.1:7472'
 

@@ -36,6 +36,7 @@ export function configResource(
   return {
     name: plural,
     path: `${groupPath}/namespaces/${namespace}/${plural}`,
+    isCustom: true,
     narrow: (value) => narrowConfig(value, group, kind),
     isSame: (a, b) => isSameValue(a.object, b.object) && isSameValue(a.status, b.status),
   }
@@ -109,6 +110,7 @@ export function podResource(namespace: string, labels: string): Resource<LivePod
 export function stateResource(namespace: string): Resource<LiveState> {
   return {
     name: 'configurationstates', path: `${groupPath}/namespaces/${namespace}/configurationstates`,
+    isCustom: true,
     narrow: narrowState, isSame: isSameValue,
   }
 }
@@ -117,6 +119,7 @@ export function stateResource(namespace: string): Resource<LiveState> {
 export function l2StatusResource(namespace: string): Resource<LiveL2Status> {
   return {
     name: 'servicel2statuses', path: `${groupPath}/namespaces/${namespace}/servicel2statuses`,
+    isCustom: true,
     narrow: narrowL2Status, isSame: isSameValue,
   }
 }

@@ -1,7 +1,7 @@
 /** Writes this process's ConfigurationState: whether the configuration is in force, and why not. */
 import type { Problem } from '../config/model.ts'
 import { isFields } from '../config/fields.ts'
-import type { Api } from '../kube/api.ts'
+import { type Api, Refused } from '../kube/api.ts'
 import { linksAnnotation, type LiveState } from '../kube/live.ts'
 import { metadataOf, textOf } from '../kube/object.ts'
 import type { Writer } from '../kube/writer.ts'
@@ -25,13 +25,17 @@ export interface PodIdentity {
   readonly uid: string
 }
 
-/** Our own Pod as an owner; undefined where it cannot be read (outside a cluster). */
+/**
+ * Our own Pod as an owner; undefined where it cannot be read (outside a cluster). Rejects where the
+ * API server is in trouble: it may be asked again.
+ */
 export async function readPod(
   api: Api, namespace: string, name: string | undefined,
 ): Promise<PodIdentity | undefined> {
   if (name === undefined) return undefined
   const path = `/api/v1/namespaces/${namespace}/pods/${name}`
   const reply = await api.call({ method: 'GET', path })
+  if (reply.status === 401 || reply.status === 429 || reply.status >= 500) throw new Refused(reply)
   if (reply.status !== 200 || !isFields(reply.value)) return undefined
   const uid = textOf(metadataOf(reply.value), 'uid')
   return uid === '' ? undefined : { name, uid }

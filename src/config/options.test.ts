@@ -99,7 +99,12 @@ test('parseCommand: a dash is standard input, -o a short option', () => {
 })
 
 const memberships: readonly (readonly [it: string, argv: readonly string[], want: unknown])[] = [
-  ['none without an address', [], undefined],
+  ['without an address: the Pod\'s', [], {
+    bindAddress: undefined, bindPort: 7946, secretKeyPath: undefined, profile: 'lan',
+  }],
+  ['without an address: port and secret as given', ['--ml-bindport=7000', '--ml-secret-key-path=keys'], {
+    bindAddress: undefined, bindPort: 7000, secretKeyPath: 'keys', profile: 'lan',
+  }],
   ['MetalLB\'s defaults', ['--ml-bindaddr', '192.0.2.1'], {
     bindAddress: { family: 'ipv4', bits: 0xc0000201n }, bindPort: 7946, secretKeyPath: undefined,
     profile: 'lan',

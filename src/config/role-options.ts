@@ -38,13 +38,13 @@ export interface ControllerOptions extends RoleOptions {
 
 export interface SpeakerOptions extends RoleOptions {
   readonly nodeName: string
-  /** undefined = none: every node is taken to run a speaker that lives, as by MetalLB. */
-  readonly membership: MembershipChoice | undefined
+  readonly membership: MembershipChoice
 }
 
 /** How a speaker meets the others. */
 export interface MembershipChoice {
-  readonly bindAddress: Address
+  /** undefined = that of the speaker's Pod. */
+  readonly bindAddress: Address | undefined
   readonly bindPort: number
   /** Folder with the file `secretkey`; undefined = plain text. */
   readonly secretKeyPath: string | undefined
@@ -106,13 +106,12 @@ export function buildRole(
 
 function chooseMembership(
   text: (key: string) => string, profile: MembershipChoice['profile'],
-): MembershipChoice | undefined | Usage {
+): MembershipChoice | Usage {
   const bindText = text('ml-bindaddr')
   const bindPort = parsePort('ml-bindport', text('ml-bindport') || '7946')
   if (isUsage(bindPort)) return bindPort
-  if (bindText === '') return undefined
-  const bindAddress = parseAddress(bindText)
-  if (bindAddress === undefined || bindAddress.bits === 0n) {
+  const bindAddress = bindText === '' ? undefined : parseAddress(bindText)
+  if (bindText !== '' && (bindAddress === undefined || bindAddress.bits === 0n)) {
     return usage(`Bad value "${bindText}" of --ml-bindaddr: want an address of this node`)
   }
   return { bindAddress, bindPort, secretKeyPath: text('ml-secret-key-path') || undefined, profile }

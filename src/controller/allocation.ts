@@ -2,7 +2,7 @@
 import type { Log } from '../log.ts'
 import { logChanges } from '../journal.ts'
 import { readMembers } from '../cluster/members.ts'
-import { type LiveService, type LiveState, poolAnnotation } from '../kube/live.ts'
+import { type LiveL2Status, type LiveService, type LiveState, poolAnnotation } from '../kube/live.ts'
 import type { Recorder } from '../kube/events.ts'
 import type { Writer } from '../kube/writer.ts'
 import type { Metrics } from '../metrics.ts'
@@ -14,6 +14,7 @@ import { compareRows } from '../plan/change.ts'
 import { type Decision, decide } from '../plan/decision.ts'
 import { reportRows, type ServiceRow } from '../plan/report.ts'
 import type { Placement } from '../l2/placement.ts'
+import { type Held, keepShown, recall } from './held.ts'
 import { type EventText, eventsOf, planStatus, type Wanted } from './writes.ts'
 
 /** What the cluster looks like at one instant, narrowed. */
@@ -25,6 +26,8 @@ export interface Snapshot {
   /** Nodes with a speaker that runs. */
   readonly speakers: ReadonlySet<string>
   readonly states: ReadonlyMap<string, LiveState>
+  /** What speakers say that they announce. */
+  readonly statuses: Iterable<LiveL2Status>
 }
 
 export interface AllocationOptions {
@@ -50,14 +53,10 @@ export interface Allocation {
   readonly rows: readonly ServiceRow[]
 }
 
-/** An allocation as this process knows it, before the cluster says it back. */
-interface Held {
-  readonly uid: string
-  readonly addresses: readonly Address[]
-}
-
 interface Memory {
   held: Map<string, Held>
+  /** What the last term left; looked at once. */
+  seen: ReadonlyMap<string, Held>
   rows: readonly ServiceRow[]
   /** Events told, by Service: the same are not told again. */
   told: Map<string, string>
@@ -69,11 +68,13 @@ interface Memory {
 
 export function createAllocation(options: AllocationOptions): Allocation {
   const memory: Memory = {
-    held: new Map(), rows: [], told: new Map(), wishes: new Map(), spent: new Map(),
+    held: new Map(), seen: new Map(), rows: [], told: new Map(), wishes: new Map(), spent: new Map(),
   }
   return {
     turn: (snapshot) => turn(options, memory, snapshot),
     forget: () => {
+      // Told that leading ended, and again that it began: nothing is held the second time.
+      if (memory.held.size > 0) memory.seen = keepShown(memory.held, options.services())
       memory.held = new Map()
       memory.told = new Map()
       memory.wishes = new Map()
@@ -90,8 +91,9 @@ function turn(options: AllocationOptions, memory: Memory, snapshot: Snapshot): D
   const { services } = snapshot
   const decision = decide({
     world: worldOf(snapshot),
-    ledger: ledgerOf(memory, services),
+    ledger: new Map([...recall(memory.seen, services), ...ledgerOf(memory, services)]),
     members: readMembers(snapshot.speakers, snapshot.states),
+    owners: ownersOf(snapshot),
     loadBalancerClass: options.loadBalancerClass,
     placement: options.placement,
     announceEverywhere: options.announceEverywhere,
@@ -118,6 +120,7 @@ function turn(options: AllocationOptions, memory: Memory, snapshot: Snapshot): D
     for (const key of map.keys()) if (!services.has(key)) map.delete(key)
   }
   memory.held = held
+  memory.seen = new Map()
   metrics.setPools(poolUsage(snapshot.config, decision.verdicts).map(({ pool, capacity, used }) => ({
     pool, ipv4Total: capacity.ipv4, ipv6Total: capacity.ipv6, ipv4Used: used.ipv4, ipv6Used: used.ipv6,
   })))
@@ -130,6 +133,16 @@ function turn(options: AllocationOptions, memory: Memory, snapshot: Snapshot): D
 
 function leftOver(service: string): Verdict {
   return { kind: 'released', service, reason: 'notLoadBalancer', dropped: [] }
+}
+
+/** Who announces each address: the speakers decide that, and their word is taken for it. */
+function ownersOf({ services, speakers, statuses }: Snapshot): ReadonlyMap<string, string> {
+  const owners = new Map<string, string>()
+  for (const { service, node, isFilled } of statuses) {
+    if (!isFilled || !speakers.has(node)) continue
+    for (const text of services.get(service)?.ingress ?? []) owners.set(text, node)
+  }
+  return owners
 }
 
 function worldOf({ config, services, nodes, endpoints }: Snapshot): World {

@@ -10,7 +10,7 @@ import { subjectOf } from './allocation.ts'
 import { type ConditionText, type Confirmation, planCondition } from './condition.ts'
 
 /** A speaker needs some time to take over and to say so; a refusal waits for nobody. */
-const silentGraceMs: Millis = 1_500
+const silentGraceMs: Millis = 2_500
 const graceMs: Millis = 200
 
 export interface ConditionsOptions {
@@ -33,17 +33,20 @@ export interface ConditionsTurn {
 export interface Conditions {
   /** Queues what is due; returns the instant of the next that is not yet, if any. */
   turn(turn: ConditionsTurn): Millis | undefined
+  /** What was queued may have been dropped: everything that differs is due anew. */
+  forget(): void
 }
 
 interface Pending {
   readonly text: string
   readonly sinceMs: Millis
   isQueued: boolean
+  isLogged: boolean
 }
 
 export function createConditions(options: ConditionsOptions): Conditions {
   const pending = new Map<string, Pending>()
-  return { turn: (turn) => takeTurn(options, pending, turn) }
+  return { turn: (turn) => takeTurn(options, pending, turn), forget: () => pending.clear() }
 }
 
 function takeTurn(
@@ -104,7 +107,7 @@ function dueOf(
 ): Millis {
   const text = JSON.stringify(wanted ?? '')
   const before = pending.get(key)
-  const entry = before?.text === text ? before : { text, sinceMs: now, isQueued: false }
+  const entry = before?.text === text ? before : { text, sinceMs: now, isQueued: false, isLogged: false }
   if (entry !== before) pending.set(key, entry)
   const isWaiting = wanted?.status === 'False' && !wanted.message.startsWith('no address')
   return entry.sinceMs + (isWaiting ? silentGraceMs : graceMs)
@@ -135,25 +138,30 @@ function queue(
       // The uid: a Service made anew under the name is another.
       body: { metadata: { uid: live.uid }, status: { conditions: [condition] } },
     }),
-    // Written, it stays queued until the watch shows it: else it would be written again.
-    settled: (reply) => void (entry.isQueued = reply.status < 300),
+    settled: (reply) => {
+      // Written, it stays queued until the watch shows it: else it would be written again.
+      entry.isQueued = reply.status < 300
+      if (entry.isQueued) tell(options.recorder, live, wanted)
+    },
   })
-  tell(options, live, wanted)
+  if (!entry.isLogged) write(options.log, live, wanted)
+  entry.isLogged = true
 }
 
-/** One event and one line when a Service turns silent, or silent for another reason. */
-function tell(
-  { recorder, log }: ConditionsOptions, live: LiveService, wanted: ConditionText | undefined,
-): void {
+/** One line when a Service turns silent, or silent for another reason, whether or not it can be written. */
+function write(log: Log, live: LiveService, wanted: ConditionText | undefined): void {
   const service = live.intent.key
-  if (wanted === undefined) return
-  const { status, reason, message } = wanted
-  if (status === 'True') {
-    if (live.condition?.status === 'False') log.info('announced', { event: 'announced', service })
-    return
+  if (wanted?.status === 'False') {
+    const { reason, message } = wanted
+    log.warn('not announced', { event: 'notAnnounced', service, reason, error: message })
+  } else if (wanted?.status === 'True' && live.condition?.status === 'False') {
+    log.info('announced', { event: 'announced', service })
   }
-  log.warn('not announced', { event: 'notAnnounced', service, reason, error: message })
-  // A refusal has an event of its own.
-  if (message.startsWith('no address')) return
+}
+
+/** One event a change; a refusal has one of its own. */
+function tell(recorder: Recorder, live: LiveService, wanted: ConditionText | undefined): void {
+  if (wanted?.status !== 'False' || wanted.message.startsWith('no address')) return
+  const { message } = wanted
   recorder.record(subjectOf(live), { type: 'Warning', reason: 'notAnnounced', message })
 }

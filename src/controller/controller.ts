@@ -10,7 +10,7 @@ import type { StatusDocument } from '../http/status.ts'
 import { openAccess } from '../kube/access.ts'
 import { type Api, openApi } from '../kube/api.ts'
 import { createRecorder } from '../kube/events.ts'
-import { type Leader, openLeader } from '../kube/leader.ts'
+import { identityOf, type Leader, openLeader } from '../kube/leader.ts'
 import { whenAnswered } from '../kube/patience.ts'
 import { createWriter, type Writer } from '../kube/writer.ts'
 import { readVersion } from '../kube/server.ts'
@@ -86,6 +86,8 @@ function createParts(opened: Opened): Parts {
 interface Memory {
   /** Services have been listed again since leading began: nothing of a predecessor is missed. */
   isFresh: boolean
+  /** Counts how often leading began or ended. */
+  term: number
   timer: ReturnType<typeof setTimeout> | undefined
   savedGood: string | undefined
 }
@@ -101,36 +103,37 @@ export async function runController(
   const metrics = createMetrics()
   const access = await openAccess(process.env, options.kubeconfig)
   const namespace = options.namespace ?? access.namespace ?? 'metallb-system'
-  const api = closing.use(openApi(access, {
-    connections: width + 4, userAgent: `arpeggio-controller/${version}`,
-  }))
-  const identity = options.podName ?? `controller-${process.pid}`
-  const memory: Memory = { isFresh: false, timer: undefined, savedGood: undefined }
+  const userAgent = `arpeggio-controller/${version}`
+  const api = closing.use(openApi(access, { connections: width + 4, userAgent }))
+  const identity = identityOf(options.podName)
+  const memory: Memory = { isFresh: false, term: 0, timer: undefined, savedGood: undefined }
   closing.defer(() => clearTimeout(memory.timer))
 
   const feed = closing.use(openFeed({ api, log, namespace, role: 'controller', onChange: () => loop.mark() }))
   const leader = closing.use(openLeader({
-    api, log, namespace, name: leaseName, identity, wall: clock.wall,
+    // A connection of its own: long lists and a hundred writes on their way must not cost the lease.
+    api: closing.use(openApi(access, { connections: 1, userAgent })),
+    log, namespace, name: leaseName, identity, wall: clock.wall,
     onChange: () => void takeOffice(),
   }))
   const writer = closing.use(createWriter({ api, log, width, mayWrite: leader.isLeading }))
-  // Of our own state every replica tells, leading or not.
+  // What it says of itself does not wait behind a thousand statuses.
   const ownWriter = closing.use(createWriter({ api, log, width: 1 }))
   const parts = createParts({
     options, namespace, log, metrics, feed, writer, leader, identity, ownWriter, wall: clock.wall,
   })
-  const { state, allocation } = parts
+  const { state } = parts
   const loop = createLoop(
     async () => turn(parts, memory, () => loop.mark()),
     (error) => log.error('turn failed', { error: describeError(error) }),
     { rest },
   )
   const takeOffice = async (): Promise<void> => {
-    memory.isFresh = false
-    allocation.forget()
-    writer.clear()
+    const term = ++memory.term
+    forget(parts, memory)
     if (!leader.isLeading()) return
     await feed.refreshServices()
+    if (term !== memory.term) return // that list is of another term
     memory.isFresh = true
     loop.mark()
   }
@@ -144,14 +147,23 @@ export async function runController(
   state.owner = await whenAnswered(log, stopped, () => readPod(api, namespace, options.podName))
   state.isKnown = true
   loop.mark()
+  parts.hasIPMode = await whenAnswered(log, stopped, () => knowsIPMode(api)) ?? false
   await whenAnswered(log, stopped, () => ensureSecret({
     api, log, namespace, name: options.memberlistSecret, deployment: options.deployment,
   }))
-  parts.hasIPMode = await whenAnswered(log, stopped, () => knowsIPMode(api)) ?? false
   await stopped
   // What is decided is written before the lease goes to somebody else.
   await Promise.race([writer.idle(), new Promise((resolve) => setTimeout(resolve, 2_000).unref())])
   log.info('controller stopped', { node: identity })
+}
+
+/** Leading began or ended: what was only planned, or waits to be written, is nobody's. */
+function forget({ allocation, conditions, writer }: Parts, memory: Memory): void {
+  memory.isFresh = false
+  memory.savedGood = undefined
+  allocation.forget()
+  conditions.forget()
+  writer.clear()
 }
 
 /** `ipMode` is served since Kubernetes 1.30. */
@@ -164,9 +176,12 @@ function turn(parts: Parts, memory: Memory, again: () => void): void {
   const { feed, intake, leader, namespace, writer, allocation } = parts
   if (!feed.isSynced) return
   intake.take(feed.configObjects(), feed.lastGood())
-  if (parts.state.isKnown) syncState(parts.state, feed.states.get(`${namespace}/controller`), {
-    problems: intake.problems, isUnknown: false, links: undefined,
-  })
+  // Several replicas would each take it for its own Pod's, forever.
+  if (parts.state.isKnown && leader.isLeading()) {
+    syncState(parts.state, feed.states.get(`${namespace}/controller`), {
+      problems: intake.problems, isUnknown: false, links: undefined,
+    })
+  }
   if (!leader.isLeading() || !memory.isFresh) return
   const { config } = intake
   if (config === undefined) {
@@ -176,7 +191,7 @@ function turn(parts: Parts, memory: Memory, again: () => void): void {
   saveGood(parts, memory)
   const snapshot: Snapshot = {
     config, services: feed.services, nodes: feed.nodes(), endpoints: feed.endpoints(),
-    speakers: feed.speakers(), states: feed.states,
+    speakers: feed.speakers(), states: feed.states, statuses: feed.l2Statuses.values(),
   }
   const decision = allocation.turn(snapshot)
   syncPools(writer, feed.pools, poolUsage(config, decision.verdicts), namespace)

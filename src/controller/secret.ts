@@ -1,8 +1,7 @@
 /** Makes the secret that encrypts the gossip of the speakers, once: it is never changed. */
 import { randomBytes } from 'node:crypto'
 import { isFields } from '../config/fields.ts'
-import type { Api } from '../kube/api.ts'
-import { describeReply } from '../kube/api.ts'
+import { type Api, describeReply, Refused } from '../kube/api.ts'
 import { metadataOf, textOf } from '../kube/object.ts'
 import type { Log } from '../log.ts'
 
@@ -48,6 +47,7 @@ async function ownersOf(options: SecretOptions): Promise<readonly unknown[]> {
   if (deployment === '') return []
   const path = `/apis/apps/v1/namespaces/${namespace}/deployments/${deployment}`
   const reply = await api.call({ method: 'GET', path })
+  if (reply.status === 401 || reply.status === 429 || reply.status >= 500) throw new Refused(reply)
   if (reply.status !== 200 || !isFields(reply.value)) return []
   const uid = textOf(metadataOf(reply.value), 'uid')
   return [{ apiVersion: 'apps/v1', kind: 'Deployment', name: deployment, uid }]

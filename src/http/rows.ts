@@ -1,4 +1,5 @@
 /** Rows of the status document, made from what the wire side knows. */
+import type { HostFinding } from '../finding.ts'
 import { isUsable } from '../l2/eligible.ts'
 import type { Announcement, LinkState } from '../l2/model.ts'
 import { formatAddress } from '../net/address.ts'
@@ -61,4 +62,17 @@ export function linkStatus(link: LinkState): LinkStatus {
 /** A member as gossip has it. */
 export function memberStatus({ name, address, state, legs }: RingMember): MemberStatus {
   return { name, address: formatAddress(address), state, capable: legs !== undefined }
+}
+
+/** Addresses named in one sentence. */
+const maxNamed = 5
+
+/** Addresses that are announced though no connected prefix covers them. */
+export function outsideFinding(texts: readonly string[]): readonly HostFinding[] {
+  if (texts.length === 0) return []
+  const more = texts.length > maxNamed ? ` and ${texts.length - maxNamed} more` : ''
+  const list = texts.slice(0, maxNamed).join(', ') + more
+  const message = `No interface has a connected prefix that covers ${list}: announced on all ` +
+    'usable interfaces; give the right one an address of that network'
+  return [{ reason: 'outsidePrefix', message }]
 }

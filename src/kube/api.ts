@@ -30,7 +30,7 @@ export interface WatchCall {
   readonly signal: AbortSignal
   /** The stream is ended when nothing arrived for so long. */
   readonly silenceMs: Millis
-  /** Gets the events of one chunk of bytes, parsed; a broken line ends the stream. */
+  /** Gets the events of one chunk of bytes, parsed; first none, when the server has agreed. */
   readonly onEvents: (events: readonly unknown[]) => void
 }
 
@@ -62,6 +62,8 @@ export function describeReply(reply: Reply): string {
 /** As client-go: a dead server is noticed without waiting for minutes. */
 const defaultTimeoutMs: Millis = 30_000
 const keepAliveMs: Millis = 15_000
+/** However long the server asks us to stay away. */
+const maxRetryAfterMs: Millis = 30_000
 const metadataOnly =
   'application/json;as=PartialObjectMetadata;g=meta.k8s.io;v=v1,application/json'
 
@@ -88,9 +90,14 @@ export function openApi(access: Access, options: ApiOptions): Api {
   }
   return {
     call: async (call) => {
-      const reply = await send(optionsOf(call.path, pooled), call)
-      if (reply.status === 401) access.refused()
-      return reply
+      const options = optionsOf(call.path, pooled)
+      const reply = await send(options, call)
+      if (reply.status !== 401) return reply
+      access.refused()
+      const again = optionsOf(call.path, pooled)
+      // The token on disk may be another by now; nothing was done with the old one.
+      const isSame = JSON.stringify(again.headers) === JSON.stringify(options.headers)
+      return isSame ? reply : await send(again, call)
     },
     watch: async (call) => {
       const request = open({ ...optionsOf(call.path, single), method: 'GET' })
@@ -149,7 +156,7 @@ async function readReply(response: IncomingMessage): Promise<Reply> {
   return {
     status: response.statusCode ?? 0,
     value: parseJson(Buffer.concat(chunks).toString()),
-    retryAfterMs: Number.isFinite(seconds) && seconds > 0 ? seconds * 1_000 : undefined,
+    retryAfterMs: seconds > 0 ? Math.min(seconds * 1_000, maxRetryAfterMs) : undefined,
   }
 }
 
@@ -172,6 +179,7 @@ async function follow(request: ClientRequest, call: WatchCall): Promise<void> {
   try {
     const response = await responseOf(request)
     if (response.statusCode !== 200) throw new Refused(await readReply(response))
+    call.onEvents([])
     // Bytes, so that a character cut in two by the network is not mangled.
     let rest: Buffer = Buffer.alloc(0)
     for await (const chunk of response) {

@@ -30,7 +30,6 @@ export interface RecorderOptions {
 
 interface Known {
   readonly name: string
-  readonly firstAt: string
   count: number
 }
 
@@ -50,7 +49,7 @@ export function createRecorder(options: RecorderOptions): Recorder {
   const known = new Map<string, Known>()
   const buckets = new Map<string, Bucket>()
   const prefix = `event/${options.component}`
-  let made = 0
+  let recorded = 0
   return {
     record: (subject, happening) => {
       const object = `${subject.namespace}/${subject.name}/${subject.uid}`
@@ -58,19 +57,24 @@ export function createRecorder(options: RecorderOptions): Recorder {
       if (!takeToken(buckets, object, wall.getTime())) return
       const { type, reason, message } = happening
       const key = [prefix, object, type, reason, message].join('|')
+      // Named once: where the answer was lost, the second attempt finds that it is there.
+      const name = `${subject.name}.${wall.getTime().toString(16)}${uniqueTail(recorded++)}`
+      let before: Known | undefined
       options.writer.put({
         key,
         rank: 1,
         make: () => {
-          const before = known.get(key)
-          if (before !== undefined) return countUp(subject, before, wall)
-          const name = `${subject.name}.${wall.getTime().toString(16)}${uniqueTail(made++)}`
-          remember(known, key, { name, firstAt: toSeconds(wall), count: 1 })
-          return create(options, { subject, happening, name, wall })
+          before = known.get(key)
+          return before === undefined
+            ? create(options, { subject, happening, name, wall })
+            : countUp(subject, before, wall)
         },
-        settled: (reply: Reply) => {
+        settled: ({ status }: Reply) => {
+          const isThere = status < 300 || (before === undefined && status === 409)
           // Events expire after an hour: the next one is new.
-          if (reply.status >= 400) known.delete(key)
+          if (!isThere) known.delete(key)
+          else if (before === undefined) remember(known, key, { name, count: 1 })
+          else before.count += 1
         },
       })
     },
@@ -78,8 +82,8 @@ export function createRecorder(options: RecorderOptions): Recorder {
 }
 
 /** Tells events of one millisecond apart. */
-function uniqueTail(made: number): string {
-  return (made % 65_536).toString(16).padStart(4, '0')
+function uniqueTail(recorded: number): string {
+  return (recorded % 65_536).toString(16).padStart(4, '0')
 }
 
 function remember<T>(map: Map<string, T>, key: string, value: T): void {
@@ -108,13 +112,12 @@ function eventsOf({ namespace }: Subject): string {
 }
 
 function countUp(subject: Subject, known: Known, wall: Date): Call {
-  known.count += 1
   return {
     method: 'PATCH',
     path: `${eventsOf(subject)}/${known.name}`,
     contentType: 'application/merge-patch+json',
     wantsMetadata: true,
-    body: { count: known.count, lastTimestamp: toSeconds(wall) },
+    body: { count: known.count + 1, lastTimestamp: toSeconds(wall) },
   }
 }
 

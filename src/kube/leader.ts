@@ -1,4 +1,5 @@
 /** Keeps asking for the Lease and says until when this process may write. */
+import { randomUUID } from 'node:crypto'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { isFields } from '../config/fields.ts'
 import type { Log } from '../log.ts'
@@ -15,6 +16,14 @@ export interface Leader extends AsyncDisposable {
   isLeading(): boolean
   /** Who holds the lease as last seen; '' = nobody. */
   holder(): string
+}
+
+/**
+ * Who a controller is among others: its Pod's name, so that a restarted container resumes. Without
+ * one a random word: in containers every program is process 1, and two of one name would both lead.
+ */
+export function identityOf(podName: string | undefined): string {
+  return podName ?? `controller-${randomUUID()}`
 }
 
 export interface LeaderOptions {
@@ -44,20 +53,26 @@ export function openLeader(options: LeaderOptions): Leader {
     log.info(wasLeading ? 'leading' : 'no longer leading', { event: 'lease', identity })
     options.onChange()
   }
-  const turn = async (): Promise<void> => {
-    // Leading, the version we wrote is the one there is; if not, the write says so.
-    if (!isLeading()) known = observe(known, await read(options), performance.now())
+  /** Whether the lease is as we know it: false = somebody was faster, and we have looked who it is. */
+  const attempt = async (): Promise<boolean> => {
     const step = nextStep(known, identity, performance.now())
-    if (step.kind === 'wait') return
+    if (step.kind === 'wait') return true
     const sentAtMs = performance.now()
     const lease = await write(options, step.kind === 'take' ? step.lease : undefined, identity)
     if (lease === undefined) {
-      // Somebody else was faster: look who it is.
       known = observe(known, await read(options), performance.now())
-      return
+      return false
     }
     known = observe(known, lease, performance.now())
+    tell() // what we held may have ended meanwhile: then this is another term
     untilMs = sentAtMs + writeMs
+    return true
+  }
+  const turn = async (): Promise<void> => {
+    // Leading, the version we wrote is the one there is; if not, the write says so.
+    if (!isLeading()) known = observe(known, await read(options), performance.now())
+    // A renewal of ours whose answer was lost may be what was faster.
+    if (!await attempt()) await attempt()
   }
   const run = async (): Promise<void> => {
     while (!ending.signal.aborted) {

@@ -1,6 +1,7 @@
 /** Who writes: cases of the lease, judged by one process's own clock. */
 import { test } from 'uvu'
 import * as assert from 'uvu/assert'
+import { identityOf } from './leader.ts'
 import { backoffMs } from './backoff.ts'
 import {
   type Knowledge, type Lease, leaseMs, leaseTimeoutMs, nextStep, observe, writeMs,
@@ -41,6 +42,13 @@ test('backoff: doubles up to its cap, half of it by chance', () => {
   const spec = { firstMs: 100, maxMs: 1_000 }
   assert.equal([1, 2, 3, 4, 5, 99].map((n) => backoffMs(spec, n, 0)), [100, 200, 400, 800, 1_000, 1_000])
   assert.is(backoffMs(spec, 1, 1), 50)
+})
+
+test('a Pod\'s name is who one is; without one, nobody is anybody else, also as process 1', () => {
+  assert.is(identityOf('controller-0'), 'controller-0')
+  const [one, other] = [identityOf(undefined), identityOf(undefined)]
+  assert.match(one, /^controller-/)
+  assert.is.not(one, other)
 })
 
 test.run()

@@ -6,6 +6,7 @@ import type { Millis } from '../net/model.ts'
 import { type Api, describeReply, Refused } from './api.ts'
 import { backoffMs } from './backoff.ts'
 import { keyOf, metadataOf } from './object.ts'
+import { readVersion } from './server.ts'
 
 export interface Resource<T> {
   /** What the log calls it: `services`. */
@@ -18,6 +19,8 @@ export interface Resource<T> {
   readonly narrow: (object: Fields) => T | undefined
   /** True: the change concerns nothing that is kept, and is told to nobody. */
   readonly isSame?: (before: T, after: T) => boolean
+  /** A custom resource: the server may not know it. Without the others it would be no API server. */
+  readonly isCustom?: true
 }
 
 export interface Reflector<T> extends Disposable {
@@ -48,6 +51,8 @@ const watchSeconds = { min: 240, spread: 240 }
 const silenceMs: Millis = 150_000
 /** A kind that had objects is taken as removed when the server denies it for so long. */
 const removedAfterMs: Millis = 10_000
+/** A watch that lived so long has worked: its end is the first failure, not one more. */
+const livedMs: Millis = 5_000
 /** A failing resource is told again after this time. */
 const tellAgainMs: Millis = 60_000
 
@@ -104,21 +109,28 @@ async function run<T>(
   resource: Resource<T>, options: ReflectorOptions, state: State<T>, signal: AbortSignal,
 ): Promise<void> {
   let failures = 0
+  /** A watch goes on where another has ended. */
+  let isResumed = false
   while (!signal.aborted) {
+    let begunAtMs = performance.now()
     try {
+      if (isResumed && await isBehind(resource, options, state)) state.version = undefined
       while (state.version === undefined || state.whenListed.length > 0) {
         await list(resource, options, state)
       }
-      const begunAtMs = performance.now()
+      isResumed = true
+      begunAtMs = performance.now()
       const isInterrupted = await follow(resource, options, state)
       if (isInterrupted) continue
       // A server that ends watches at once is in trouble, whatever it says.
       failures = performance.now() - begunAtMs < 1_000 ? failures + 1 : 0
     } catch (error) {
-      failures += 1
+      // Something in between that ends connections after a minute is no reason to wait or to list.
+      failures = performance.now() - begunAtMs > livedMs ? 1 : failures + 1
       // Whatever the server's trouble with this version is, a new list ends it.
       if (failures % 5 === 0) state.version = undefined
-      judge(resource, options, state, error)
+      const isDenied = resource.isCustom === true && await deniesKind(options.api, error)
+      judge(resource, options, state, { error, isDenied })
     }
     const waitMs = failures === 0 ? 0 : backoffMs(retry, failures, Math.random())
     await sleep(waitMs, undefined, { signal }).catch(() => undefined)
@@ -157,6 +169,25 @@ async function list<T>(
   onChange()
 }
 
+/**
+ * Whether the server knows less than we do: restored from a backup, it would agree to a watch from
+ * our version, and be silent until it has caught up. A read without a version is answered by the store.
+ */
+async function isBehind<T>(
+  resource: Resource<T>, { api }: ReflectorOptions, { version }: State<T>,
+): Promise<boolean> {
+  if (version === undefined) return false
+  const reply = await api.call({ method: 'GET', path: `${resource.path}?limit=1${queryOf(resource)}` })
+  if (reply.status !== 200 || !isFields(reply.value)) throw new Refused(reply)
+  const { resourceVersion } = metadataOf(reply.value)
+  return isOlder(String(resourceVersion), version)
+}
+
+/** Versions are numbers in all stores there are; where they are not, nothing is known. */
+function isOlder(a: string, b: string): boolean {
+  return /^\d+$/.test(a) && /^\d+$/.test(b) && BigInt(a) < BigInt(b)
+}
+
 function queryOf<T>(resource: Resource<T>): string {
   return resource.query === undefined || resource.query === '' ? '' : `&${resource.query}`
 }
@@ -187,8 +218,13 @@ async function follow<T>(
       path, signal: stopping.signal, silenceMs,
       onEvents: (events) => {
         state.trouble = undefined
-        const changes = events.filter((event) => takeEvent(resource, state, event))
-        if (changes.length > 0) onChange()
+        let isChanged = false
+        try {
+          for (const event of events) isChanged = takeEvent(resource, state, event) || isChanged
+        } finally {
+          // What came before an error has happened.
+          if (isChanged) onChange()
+        }
       },
     })
   } catch (error) {
@@ -212,16 +248,23 @@ function takeEvent<T>(
   return type === 'BOOKMARK' ? false : keep(resource, state.items, object)
 }
 
+/** Whether an API server says that it has no such kind: a proxy may say 404 to whatever it is asked. */
+async function deniesKind(api: Api, error: unknown): Promise<boolean> {
+  if (!(error instanceof Refused) || error.reply.status !== 404) return false
+  return readVersion(api).then(({ major }) => Number.isFinite(major), () => false)
+}
+
 /** Decides what a failure means: list again, an unknown kind, or only wait. Tells it, not too often. */
 function judge<T>(
-  resource: Resource<T>, { log, onChange }: ReflectorOptions, state: State<T>, error: unknown,
+  resource: Resource<T>, { log, onChange }: ReflectorOptions, state: State<T>,
+  { error, isDenied }: { readonly error: unknown; readonly isDenied: boolean },
 ): void {
   const now = performance.now()
   const status = error instanceof Refused ? error.reply.status : undefined
   // 410: the server has forgotten the version; 504: it does not know it yet, restored from a backup.
   if (status === 410 || status === 504) state.version = undefined
   if (status === 410) return
-  if (status === 404) {
+  if (isDenied) {
     state.version = undefined
     state.deniedAtMs ??= now
     const isRemoved = state.items.size === 0 || now - state.deniedAtMs > removedAfterMs
@@ -236,9 +279,8 @@ function judge<T>(
   state.trouble = describeFailure(error)
   if (now - state.toldAtMs < tellAgainMs) return
   state.toldAtMs = now
-  const isUnknown = status === 404
-  const msg = isUnknown ? 'the API server does not know the resource' : 'watch failed, trying again'
-  log[isUnknown ? 'info' : 'warn'](msg, { resource: resource.name, error: state.trouble })
+  const msg = isDenied ? 'the API server does not know the resource' : 'watch failed, trying again'
+  log[isDenied ? 'info' : 'warn'](msg, { resource: resource.name, error: state.trouble })
 }
 
 /** What went wrong, as words. */

@@ -1,8 +1,9 @@
 /** Writes to the API server: many in flight but bounded, the newest wish per object, backing off. */
+import { isFields } from '../config/fields.ts'
 import type { Log } from '../log.ts'
 import type { Millis } from '../net/model.ts'
 import { type Api, type Call, describeReply, type Reply } from './api.ts'
-import { backoffMs } from './backoff.ts'
+import { type Backoff, backoffMs } from './backoff.ts'
 import { describeFailure } from './reflector.ts'
 
 /** Smaller goes first. */
@@ -46,7 +47,7 @@ interface Entry {
 }
 
 /** Of one object; and of all, while the server is in trouble. */
-const retry = { firstMs: 100, maxMs: 10_000 }
+const retry = { firstMs: 100, maxMs: 5_000 }
 const refusedRetry = { firstMs: 2_000, maxMs: 60_000 }
 /** A lease outlives a write sent in its time: 10 s of writing, 4 s under way, 15 s of lease. */
 const timeoutMs: Millis = 4_000
@@ -86,7 +87,6 @@ export function createWriter(options: WriterOptions): Writer {
     whenIdle = []
   }
   const rest = (waitMs: Millis): void => {
-    clearTimeout(pause)
     pause = setTimeout(() => {
       pause = undefined
       pump()
@@ -96,9 +96,9 @@ export function createWriter(options: WriterOptions): Writer {
     queue.flying.set(entry.job.key, undefined)
     const outcome = await attempt(options, entry)
     if (outcome.kind === 'trouble') {
-      troubles += 1
       trouble = outcome.why
-      rest(outcome.waitMs ?? backoffMs(retry, troubles, Math.random()))
+      // What was in flight together fails together: that is one trouble, and one wait.
+      if (pause === undefined) rest(outcome.waitMs ?? backoffMs(retry, ++troubles, Math.random()))
     } else if (outcome.kind !== 'none') {
       troubles = 0
       trouble = undefined
@@ -171,15 +171,15 @@ function land(queue: Queue, entry: Entry, outcome: Outcome, pump: () => void): v
   queue.flying.delete(key)
   if (newer !== undefined) enqueue(queue, { ...entry, job: newer })
   else if (outcome.kind === 'trouble') enqueue(queue, entry)
-  else if (outcome.kind === 'refused') restEntry(queue, entry, pump)
+  else if (outcome.kind === 'refused') restEntry(queue, entry, outcome.retry, pump)
 }
 
-function restEntry(queue: Queue, entry: Entry, pump: () => void): void {
+function restEntry(queue: Queue, entry: Entry, how: Backoff, pump: () => void): void {
   const timer = setTimeout(() => {
     queue.resting.delete(entry.job.key)
     enqueue(queue, entry)
     pump()
-  }, backoffMs(refusedRetry, entry.failures, Math.random()))
+  }, backoffMs(how, entry.failures, Math.random()))
   queue.resting.set(entry.job.key, { entry, timer })
 }
 
@@ -195,14 +195,22 @@ function takeNext(queue: Queue): Entry | undefined {
   return entry
 }
 
+/** The object's namespace is being deleted: nothing can be made in it, and nobody will read it. */
+function isEnding({ value }: Reply): boolean {
+  const details = isFields(value) ? value['details'] : undefined
+  const causes = isFields(details) ? details['causes'] : undefined
+  return Array.isArray(causes) &&
+    causes.some((cause: unknown) => isFields(cause) && cause['reason'] === 'NamespaceTerminating')
+}
+
 type Outcome =
   | { readonly kind: 'settled' }
   /** Nothing was written. */
   | { readonly kind: 'none' }
   /** The server does not answer or asks for patience: everything waits. */
   | { readonly kind: 'trouble'; readonly why: string; readonly waitMs: Millis | undefined }
-  /** This write is not allowed; the others may be. */
-  | { readonly kind: 'refused' }
+  /** This write is not allowed, or breaks something; the others may be good. */
+  | { readonly kind: 'refused'; readonly retry: Backoff }
 
 async function attempt(options: WriterOptions, entry: Entry): Promise<Outcome> {
   const { api, log, mayWrite } = options
@@ -211,14 +219,20 @@ async function attempt(options: WriterOptions, entry: Entry): Promise<Outcome> {
   try {
     const reply = await api.call({ timeoutMs, ...call })
     const { status } = reply
-    if (status === 429 || status >= 500) {
+    // 500 is about the object (an admission webhook that fails), the others about the server.
+    if (status === 429 || status > 500) {
       return { kind: 'trouble', why: describeReply(reply), waitMs: reply.retryAfterMs }
     }
-    if (status === 401 || status === 403) {
-      if (entry.failures++ === 0) {
+    if (status === 403 && isEnding(reply)) {
+      entry.job.settled?.(reply)
+      return { kind: 'settled' }
+    }
+    if (status === 401 || status === 403 || status === 500) {
+      // A server that has just started denies everything for a moment: told the second time.
+      if (entry.failures++ === 1) {
         log.error('write refused', { key: entry.job.key, error: describeReply(reply) })
       }
-      return { kind: 'refused' }
+      return { kind: 'refused', retry: status === 500 ? retry : refusedRetry }
     }
     const isExpected = status < 400 || status === 404 || status === 409
     if (!isExpected) log.error('write refused', { key: entry.job.key, error: describeReply(reply) })

@@ -14,7 +14,7 @@ type Targets = Ownership['targets']
 
 /** Whether the fence of the present rights has ended before now. */
 export function isFenced(o: Ownership, now: Millis): boolean {
-  return !o.isAlone && now >= o.notAfterMs
+  return !o.isAlone && o.rules.hasFence && now >= o.notAfterMs
 }
 
 /**
@@ -28,7 +28,8 @@ export function sendBeats(o: Ownership, now: Millis): Millis {
   const base = o.revision
   const changes = o.isListDirty ? renewList(o) : []
   o.isListDirty = false
-  if (o.lastTargets === '') renewTargets(o)
+  // The last beat says that nothing is left: to those that have the list.
+  if (o.lastTargets === '' && o.listed.size > 0) renewTargets(o)
   const pages = pagesOf(changes)
   const entries = pages.length === 1 ? changes : []
   for (const target of o.targets) {
@@ -37,7 +38,7 @@ export function sendBeats(o: Ownership, now: Millis): Millis {
   }
   o.nextBeatMs = now + beatMs
   if (o.listed.size === 0) return Number.POSITIVE_INFINITY
-  o.notAfterMs = now + fenceMs
+  o.notAfterMs = o.rules.hasFence ? now + fenceMs : Number.POSITIVE_INFINITY
   o.out.push({ kind: 'extend', notAfterMs: o.notAfterMs })
   return o.nextBeatMs
 }

@@ -2,7 +2,7 @@
 import type { Millis } from '../net/model.ts'
 import { isForeign } from './codec.ts'
 import {
-  fenceMs, postponeMaxMs, postponeMs, rankMs, reportAfterMs, slowMs, suspectMs, unheardRetryMs,
+  fenceMs, postponeMaxMs, postponeMs, rankMs, reportAfterMs, slowMs, staleMs, suspectMs, unheardRetryMs,
 } from './limits.ts'
 import type { Cause, Postponement } from './model.ts'
 import { isAliveNode, lookAt, note, type Ownership, setOwner, type Unit } from './state.ts'
@@ -43,6 +43,7 @@ export function attempt(
   const segments = loss.segments === undefined ? undefined : new Set(loss.segments)
   if (known !== undefined && known.suspect === suspect) {
     for (const ifindex of known.segments ?? []) segments?.add(ifindex)
+    known.toldMs = at.now
     const isLater = lastBeatMs > known.lastBeatMs
     unit.attempt = { ...known, segments, lastBeatMs: Math.max(lastBeatMs, known.lastBeatMs) }
     // Begun, or waiting after an answer: only a later L moves it.
@@ -52,7 +53,8 @@ export function attempt(
     unit.round = undefined
     unit.attempt = {
       suspect, cause, lastBeatMs, startMs, sinceMs: at.now, segments, backoffMs: 0,
-      told: undefined, unicastMs: undefined, isProvisional: false,
+      told: undefined, unicastMs: undefined, isProvisional: false, toldMs: at.now,
+      yielded: new Map(),
     }
   }
   unit.darkMs ??= lastBeatMs
@@ -65,6 +67,11 @@ export function stepAttempt(o: Ownership, unit: Unit, now: Millis): void {
   if (waiting === undefined || unit.round !== undefined || unit.own !== undefined) return
   if (now < waiting.startMs) return lookAt(o, unit, waiting.startMs)
   if (!mayOwn(o, unit, now)) {
+    unit.attempt = undefined
+    return
+  }
+  // It answered, and nobody goes on saying that it does not beat.
+  if (waiting.backoffMs > 0 && now - waiting.toldMs > staleMs) {
     unit.attempt = undefined
     return
   }

@@ -5,9 +5,9 @@ import {
   decodeMessage, encodeMessage, type Entry, entryOf, isForeign, isHeld, isHushed, type Message,
   messageOf, pagesOf,
 } from './codec.ts'
-import { onRival } from './conflict.ts'
-import { conflictMinMs, deniedMs, fenceMs } from './limits.ts'
-import { release } from './own.ts'
+import { addRival, check, onRival } from './conflict.ts'
+import { conflictMinMs, deniedMs, fenceMs, suspectMs } from './limits.ts'
+import { shout } from './own.ts'
 import { type Ownership, setOwner, setTerm, tell, type Unit } from './state.ts'
 import { mayOwn, unitOf } from './units.ts'
 
@@ -34,40 +34,57 @@ export function claimsMessage(o: Ownership, now: Millis): Uint8Array {
   return encodeMessage(messageOf('claims', { entries }))
 }
 
-export function readClaims(o: Ownership, bytes: Uint8Array, now: Millis): void {
+export function readClaims(o: Ownership, from: string, bytes: Uint8Array, now: Millis): void {
   const message = decodeMessage(bytes)
-  if (message?.kind === 'claims') onClaims(o, message, now)
+  if (message?.kind === 'claims') onClaims(o, from, message, now)
 }
 
-export function onClaims(o: Ownership, message: Message, now: Millis): void {
+/** What `from` says that it, or somebody else, owns. */
+export function onClaims(o: Ownership, from: string, message: Message, now: Millis): void {
   for (const entry of message.entries) {
     const unit = entry.node === '' ? undefined : unitOf(o, entry.unit, now)
-    if (unit !== undefined) onClaim(o, unit, entry, now)
+    if (unit === undefined) continue
+    if (unit.own === undefined) learnClaim(o, unit, entry, now)
+    else rivalClaim(o, unit, { ...entry, isItsOwn: entry.node === from }, now)
   }
 }
 
-function onClaim(o: Ownership, unit: Unit, { node, term, value }: Entry, now: Millis): void {
+/** Somebody claims what is owned here. What others tell of third parties may be old. */
+function rivalClaim(
+  o: Ownership, unit: Unit,
+  { node, term, isItsOwn }: { node: string; term: number; isItsOwn: boolean }, now: Millis,
+): void {
   const { own } = unit
-  if (own !== undefined) {
-    if (node === o.self || term <= own.term) return
-    if (own.offer?.to === node) {
-      return release(o, unit, { cause: own.offer.cause, to: node }, now)
-    }
-    // A segment of ours that we no longer hear may be its by now; else the wire is asked.
-    return onRival(o, unit, { rival: node, term, isGossip: true }, now)
-  }
+  if (own === undefined || node === o.self) return
+  if (term > own.term) return onRival(o, unit, { rival: node, term, isGossip: true }, now)
+  if (!isItsOwn || now < own.graceUntilMs) return
+  addRival(o, node, now)
+  shout(o, unit, now)
+  check(o, unit, now)
+}
+
+function learnClaim(o: Ownership, unit: Unit, { node, term, value }: Entry, now: Millis): void {
   const isNews = term > unit.term || (term === unit.term && unit.owner === undefined)
   setTerm(o, unit, term)
-  if (!isNews || node === o.self) return
-  if (unit.attempt?.suspect === node) return
+  if (!isNews || node === o.self || unit.attempt?.suspect === node) return
+  // On the other side of a split: here the owner beats, and is the owner.
+  if (unit.owner !== undefined && unit.owner !== node && isBeaten(o, unit, unit.owner, now)) return
   endAttempt(o, unit, node, now)
   unit.sinceMs = now - value
 }
 
+function isBeaten(o: Ownership, unit: Unit, owner: string, now: Millis): boolean {
+  const record = o.beats.get(owner)
+  if (record?.list.has(unit.key) !== true) return false
+  return [...record.heard.values()].some((atMs) => now - atMs < suspectMs)
+}
+
 /** Somebody saw our MAC answer, or misses our answers: do we own these? */
-export function onQuery(o: Ownership, from: string, message: Message): void {
+export function onQuery(o: Ownership, from: string, message: Message, now: Millis): void {
   const entries = message.entries.map(({ unit: key, term }) => {
     const unit = o.units.get(key)
+    // Whoever asks has heard, or has been, another voice.
+    if (unit !== undefined) shout(o, unit, now)
     if (unit?.own === undefined) return entryOf(key, { term: unit?.term ?? term })
     const { hush, term: held } = unit.own
     const flags = hush === undefined ? isHeld : hush === 'conflict' ? isHeld | isForeign : isHushed
@@ -100,7 +117,7 @@ export function onReply(o: Ownership, from: string, message: Message, now: Milli
     setOwner(o, unit, undefined, now)
     if (!mayOwn(o, unit, now)) continue
     const loss = {
-      suspect: undefined, cause: 'placed', lastBeatMs: now - fenceMs, segments: undefined,
+      suspect: undefined, cause: 'ownerLeft', lastBeatMs: now - fenceMs, segments: undefined,
     } as const
     attempt(o, unit, loss, { rank: 0, now })
   }

@@ -10,7 +10,7 @@ const version = 1
 /** Kinds by their number on the wire; a new kind is added at the end. */
 const kinds = [
   'beat', 'list', 'ask', 'contested', 'suspicion', 'pick', 'offer', 'refusal', 'claims', 'query',
-  'reply',
+  'reply', 'withdrawal',
 ] as const
 
 export type MessageKind = (typeof kinds)[number]
@@ -46,6 +46,7 @@ export interface Entry {
  * - contested: entries' terms are higher than those of your beat.
  * - suspicion: no beat from `name` on its leg `mac` for `base` ms; `digest` is the cause's number.
  * - pick: you are placed. offer, refusal: hand-over. claims: who owns what. query, reply: do you?
+ * - withdrawal: `name` beats again.
  */
 export interface Message {
   readonly kind: MessageKind

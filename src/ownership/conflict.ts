@@ -5,10 +5,10 @@ import type { Millis } from '../net/model.ts'
 import { endAttempt, postpone, postponeAnswered } from './claim.ts'
 import { entryOf } from './codec.ts'
 import {
-  conflictMaxMs, conflictMinMs, defendMs, graceMs, probeGapMs, quietMs, rankMs, repeatMs, roundMs,
-  settleMs,
+  conflictMaxMs, conflictMinMs, defendMs, graceMs, probeGapMs, quietMs, rankMs, repeatMs, returnedMs,
+  roundMs, settleMs, yieldMs,
 } from './limits.ts'
-import { hush, isSpoken, release } from './own.ts'
+import { hush, isSpoken, release, shout } from './own.ts'
 import { startRound } from './round.ts'
 import {
   hearingOf, isAliveNode, lookAt, note, type Ownership, setTerm, tell, type Unit,
@@ -91,7 +91,7 @@ function memberVoice(
   if (own.offer?.to === node) {
     return release(o, unit, { cause: own.offer.cause, to: node }, now)
   }
-  if (now < own.graceUntilMs) return
+  if (now < own.graceUntilMs && own.hush === undefined) return shout(o, unit, now)
   if (own.hush === undefined) return contest(o, unit, node, now)
   if (round === undefined) return
   // What was under way when the round began is no answer to it.
@@ -109,6 +109,7 @@ function memberVoice(
 export function contest(o: Ownership, unit: Unit, rival: string, now: Millis): void {
   if (unit.own?.hush !== undefined) return
   unit.round = undefined
+  unit.contestedBy = rival
   hush(o, unit, 'contested', now)
   if (rival !== o.self) tell(o, rival, 'query', { entries: [entryOf(unit.key, { term: unit.term })] })
 }
@@ -122,8 +123,11 @@ export function onRival(
   { rival, term, isGossip }: { rival: string; term: number; isGossip?: boolean }, now: Millis,
 ): void {
   const { own } = unit
-  if (own === undefined || term < own.term || rival === o.self) return
+  if (own === undefined || term < own.term || rival === o.self || !o.rules.hasTerms) return
   setTerm(o, unit, term)
+  // The wire has just shown that it is not on it; until its MAC is heard, messages prove nothing.
+  if (unit.silentRival === rival && o.rivals.has(rival)) return
+  addRival(o, rival, now)
   if (own.hush === 'conflict' && term > own.term) {
     own.conflict = undefined
     return hush(o, unit, 'contested', now)
@@ -141,9 +145,20 @@ export function onRival(
     return lookAt(o, unit, now)
   }
   if (isGossip !== true) contest(o, unit, rival, now)
-  else if (own.hush === undefined && unit.round === undefined) {
-    startRound(o, unit, 'check', { atMs: now, legs: unit.legs })
-  }
+  else check(o, unit, now)
+}
+
+/** Asked for on the wire until it is heard there: then it is seen who answers. */
+export function addRival(o: Ownership, rival: string, now: Millis): void {
+  if (o.peers.has(rival)) o.rivals.set(rival, now)
+}
+
+/** An owner that may have a rival probes while it answers, once a second at most. */
+export function check(o: Ownership, unit: Unit, now: Millis): void {
+  if (unit.own?.hush !== undefined || unit.round !== undefined) return
+  if (now < unit.checkedMs + returnedMs) return
+  unit.checkedMs = now
+  startRound(o, unit, 'check', { atMs: now, legs: unit.legs })
 }
 
 /** A foreign host asserts what we own: silent in the same frame; it goes on beating. */
@@ -200,6 +215,18 @@ function suspectAnswers(o: Ownership, unit: Unit, voice: Voice, now: Millis): vo
   }
 }
 
+/** One prober's round is waited for, not its next ones: it may be deaf, and never claim. */
+function waitFor(o: Ownership, unit: Unit, mac: Mac, now: Millis): void {
+  const { attempt } = unit
+  if (attempt === undefined) return
+  const sinceMs = attempt.yielded.get(mac)
+  const isAgain = sinceMs !== undefined && now - sinceMs < yieldMs
+  if (!isAgain) attempt.yielded.set(mac, now)
+  if (isAgain && now - sinceMs > roundMs) return
+  attempt.startMs = Math.max(attempt.startMs, now + rankMs)
+  lookAt(o, unit, attempt.startMs)
+}
+
 export interface Probe {
   readonly text: string
   readonly mac: Mac
@@ -221,10 +248,15 @@ export function onProbe(o: Ownership, unit: Unit, probe: Probe, now: Millis): vo
     return
   }
   // RFC 5227 §2.1.1: whoever else probes wants it too, member or not; the lower MAC goes on.
+  if (!o.rules.hasTieBreak) return
   const isLower = probe.mac < leg.mac
-  if (unit.attempt !== undefined && (unit.round === undefined || isLower)) {
+  if (unit.attempt !== undefined && unit.round === undefined) waitFor(o, unit, probe.mac, now)
+  else if (unit.attempt !== undefined && isLower) {
     unit.round = undefined
-    unit.attempt.startMs = Math.max(unit.attempt.startMs, now + rankMs)
+    const { yielded } = unit.attempt
+    yielded.set(probe.mac, yielded.get(probe.mac) ?? now)
+    // The odd time keeps two from meeting again and again.
+    unit.attempt.startMs = Math.max(unit.attempt.startMs, now + rankMs + 17 * yielded.size)
     lookAt(o, unit, unit.attempt.startMs)
   } else if (unit.own !== undefined && unit.round !== undefined && isLower) {
     unit.round = undefined

@@ -19,13 +19,17 @@ export function readFleet(o: Ownership, world: World, now: Millis): void {
   for (const peer of world.peers) {
     if (peer.name === o.self) continue
     for (const leg of peer.legs) {
-      if (leg.mac !== '') o.macs.set(leg.mac, peer.name)
+      if (leg.mac !== '') {
+        o.macs.set(leg.mac, peer.name)
+        o.knownLegs.set(leg.mac, leg)
+      }
       for (const { address } of leg.addresses) addresses.set(answerKey(address), peer.name)
     }
     if (peer.isAlive) o.deadSinceMs.delete(peer.name)
     else if (!o.deadSinceMs.has(peer.name)) o.deadSinceMs.set(peer.name, now)
   }
   for (const [mac, node] of o.macs) if (!peers.has(node) || o.ownMacs.has(mac)) o.macs.delete(mac)
+  for (const mac of o.knownLegs.keys()) if (!o.macs.has(mac)) o.knownLegs.delete(mac)
   for (const name of o.deadSinceMs.keys()) if (!peers.has(name)) o.deadSinceMs.delete(name)
   o.peerAddresses = addresses
   o.isAlone = world.peers.every(({ name }) => name === o.self) &&
@@ -57,9 +61,9 @@ export function shareSegment(a: Leg, b: Leg): boolean {
   )
 }
 
-/** Own legs on the segment of the peer's leg with `mac`. */
+/** Own legs on the segment of the peer's leg with `mac`, also of one that it has lost. */
 export function ownLegsAt(o: Ownership, peer: string, mac: Mac): readonly number[] {
-  const leg = o.peers.get(peer)?.legs.find((each) => each.mac === mac)
+  const leg = o.macs.get(mac) === peer ? o.knownLegs.get(mac) : undefined
   if (leg === undefined) return []
   return [...o.legs.values()].filter((own) => shareSegment(own, leg)).map(({ ifindex }) => ifindex)
 }

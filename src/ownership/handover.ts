@@ -2,11 +2,11 @@
 import type { Millis } from '../net/model.ts'
 import { type Entry, entryOf, isBroken, type Message, pagesOf } from './codec.ts'
 import { isHash } from './fleet.ts'
-import { ineligibleMs, offerMs, offerTries, preferredMs, refusedMs } from './limits.ts'
+import { ineligibleMs, offerMs, offerTries, preferredMs, provisionalMs, refusedMs } from './limits.ts'
 import type { Cause } from './model.ts'
 import { announce, release } from './own.ts'
 import { isAliveNode, lookAt, type Ownership, setTerm, tell, type Unit } from './state.ts'
-import { hashRank, isOthers, loadOf, loadRank, mayOwn, weightOf } from './units.ts'
+import { hashRank, isOthers, loadOf, loadRank, mayOwn, reachOf, weightOf } from './units.ts'
 
 /** Looks whether units that are owned here should be elsewhere; when the world changed, and slowly. */
 export function reviewOwned(o: Ownership, now: Millis): void {
@@ -33,7 +33,9 @@ function wantedElsewhere(
   if (own === undefined) return undefined
   if (isOthers(o, unit, now)) return 'election'
   const next = successorsOf(o, unit, now)[0]
-  if (o.world?.isDraining === true) return next === undefined ? undefined : { to: next, cause: 'handOver' }
+  if (o.world?.isDraining === true) {
+    return next === undefined ? undefined : { to: next, cause: 'handOver' }
+  }
   const isNominee = unit.nominees.some(({ node }) => node === o.self) && unit.legs.size > 0
   own.ineligibleMs = isNominee ? undefined : own.ineligibleMs ?? now
   if (own.ineligibleMs !== undefined) {
@@ -41,7 +43,7 @@ function wantedElsewhere(
     return { to: next, cause: 'handOver' }
   }
   if (own.hush !== undefined) return undefined
-  const move = o.world?.moves.get(key)
+  const move = isHash(o, now) ? undefined : o.world?.moves.get(key)
   if (move !== undefined && move !== o.self && isSuccessor(o, unit, move, now)) {
     return { to: move, cause: 'handOver' }
   }
@@ -50,7 +52,15 @@ function wantedElsewhere(
     const isElse = winner !== undefined && winner !== o.self && isSuccessor(o, unit, winner, now)
     return isElse ? { to: winner, cause: 'election' } : undefined
   }
-  return preferred(o, unit, now) ?? provisional(o, unit, now)
+  return uncut(o, unit, next) ?? preferred(o, unit, now) ?? provisional(o, unit, now)
+}
+
+/** One owner on all segments: an owner that lost one of them makes room for a node that has all. */
+function uncut(o: Ownership, unit: Unit, next: string | undefined): Wanted | undefined {
+  if (unit.own?.isCut !== true) return undefined
+  const isWider = next !== undefined && reachOf(o, unit, next) > reachOf(o, unit, o.self)
+  unit.own.isCut = isWider
+  return isWider ? { to: next, cause: 'handOver' } : undefined
 }
 
 /** A node with a higher score that has been eligible for 30 s. */
@@ -75,6 +85,9 @@ function provisional(o: Ownership, unit: Unit, now: Millis): Wanted | undefined 
   const hint = unit.wish?.hint
   if (hint === o.self) return undefined
   if (hint !== undefined && isSuccessor(o, unit, hint, now)) return { to: hint, cause: 'restored' }
+  // One move each: it waits for those that are still to join, half the time at most.
+  const isComplete = o.world?.expected.every((name) => isAliveNode(o, name)) === true
+  if (!isComplete && now < own.provisionalUntilMs - provisionalMs / 2) return undefined
   const load = loadOf(o, now)
   const next = loadRank(o, unit, load, o.self).find((node) => isSuccessor(o, unit, node, now))
   const gap = next === undefined ? 0 : (load.get(o.self) ?? 0) - (load.get(next) ?? 0)
@@ -82,7 +95,8 @@ function provisional(o: Ownership, unit: Unit, now: Millis): Wanted | undefined 
 }
 
 function isSuccessor(o: Ownership, unit: Unit, node: string, now: Millis): boolean {
-  return node !== o.self && isAliveNode(o, node) && o.peers.get(node)?.isCapable === true &&
+  const isThere = isAliveNode(o, node) && !o.lost.has(node)
+  return node !== o.self && isThere && o.peers.get(node)?.isCapable === true &&
     unit.nominees.some((nominee) => nominee.node === node) &&
     now >= (unit.own?.refused.get(node) ?? 0)
 }
@@ -141,8 +155,14 @@ export function sendOffers(o: Ownership): void {
   o.offers.clear()
 }
 
-/** The old owner offers units: accepted in the next wake, of exactly the same addresses only. */
-export function onOffer(o: Ownership, from: string, message: Message, now: Millis): void {
+/**
+ * The old owner offers units: accepted in the next wake, of exactly the same addresses only. What
+ * lay in a queue for longer than the offer is good for has been given to another since.
+ */
+export function onOffer(
+  o: Ownership, from: string, message: Message, { atMs, now }: { atMs: Millis; now: Millis },
+): void {
+  if (now - atMs > offerMs) return
   const refused: Entry[] = []
   for (const { unit: key, term, value } of message.entries) {
     const unit = o.units.get(key)
@@ -167,7 +187,9 @@ export function onOffer(o: Ownership, from: string, message: Message, now: Milli
       refused.push(entryOf(key))
       continue
     }
-    if (unit.own !== undefined) continue
+    if (unit.own !== undefined && (unit.own.hush ?? 'conflict') === 'conflict') continue
+    // A silent owner that has not asked the wire yet is told by the one that took over.
+    release(o, unit, { cause: 'contested', to: from }, now)
     setTerm(o, unit, term)
     unit.pick = {
       isFresh: true, cause: 'handOver', from, atMs: now, isProvisional: false,

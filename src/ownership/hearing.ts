@@ -6,7 +6,7 @@ import { prefixContains } from '../net/range.ts'
 import { legOf, macsOf } from './fleet.ts'
 import {
   controlMs, deafMs, hostCount, missingMs, missingSlowAfterMs, missingSlowMs, probeGapMs, quietMs,
-  returnedMs,
+  returnedMs, rivalCount,
 } from './limits.ts'
 import { hush, spokenLegs } from './own.ts'
 import { type Hearing, hearingOf, isAliveNode, lookAt, type Ownership, type Unit } from './state.ts'
@@ -35,7 +35,9 @@ export function hear(
 /** A member that was lost, or is missing by membership, is on the wire: what is ours is checked. */
 function meet(o: Ownership, node: string, now: Millis): void {
   o.lost.delete(node)
-  if (isAliveNode(o, node) || now < (o.returned.get(node) ?? 0) + returnedMs) return
+  const isRival = o.rivals.delete(node)
+  if (!isRival && isAliveNode(o, node)) return
+  if (now < (o.returned.get(node) ?? 0) + returnedMs) return
   o.returned.set(node, now)
   for (const unit of o.owned) {
     if (unit.own?.hush !== undefined || unit.round !== undefined) continue
@@ -103,6 +105,7 @@ function hasOthers(o: Ownership, hearing: Hearing, except: ReadonlySet<Mac>): bo
 export function isHeardOn(
   o: Ownership, ifindex: number, sinceMs: Millis, suspect: string | undefined,
 ): boolean {
+  if (!o.rules.hasControls) return true
   const hearing = hearingOf(o, ifindex)
   const except = macsOf(o, suspect)
   for (const [mac, atMs] of hearing.answered) {
@@ -166,7 +169,7 @@ export function watchHearing(o: Ownership, now: Millis): Millis {
   let nextMs = Number.POSITIVE_INFINITY
   const owned = ownedLegs(o)
   for (const [ifindex, hearing] of o.hearing) if (!owned.has(ifindex)) hearing.watchedMs = undefined
-  if (o.isAlone) return nextMs
+  if (o.isAlone || !o.rules.hasControls) return nextMs
   for (const ifindex of owned) {
     const hearing = hearingOf(o, ifindex)
     hearing.watchedMs ??= now
@@ -217,10 +220,12 @@ export function askMissing(o: Ownership, now: Millis): Millis {
   const missing = [...o.peers.values()].filter(({ isAlive, name, legs }) =>
     !isAlive && name !== o.self && legs.length > 0
   )
-  if (missing.length === 0) return Number.POSITIVE_INFINITY
+  const rivals = [...o.rivals.keys()].flatMap((name) => o.peers.get(name) ?? []).slice(0, rivalCount)
+  if (missing.length + rivals.length === 0) return Number.POSITIVE_INFINITY
   if (now < o.missingMs) return o.missingMs
-  const peer = missing[o.missingTurn++ % missing.length]
-  for (const leg of peer?.legs ?? []) {
+  const peer = missing[o.missingTurn++ % Math.max(1, missing.length)]
+  const asked = new Set([...rivals, ...peer === undefined ? [] : [peer]])
+  for (const leg of [...asked].flatMap(({ legs }) => legs)) {
     const target = leg.addresses.find(({ address }) => !isLinkLocal(address))?.address
     const ifindex = target === undefined ? undefined : legFor(o, target)
     const own = ifindex === undefined ? undefined : o.legs.get(ifindex)
@@ -229,8 +234,8 @@ export function askMissing(o: Ownership, now: Millis): Millis {
       kind: 'send', ifindex, frame: controlFrame(own, target), notAfterMs: Number.POSITIVE_INFINITY,
     })
   }
-  const isLong = missing.every(({ name }) =>
-    now - (o.deadSinceMs.get(name) ?? now) > missingSlowAfterMs
+  const isLong = [...missing, ...rivals].every(({ name }) =>
+    now - (o.deadSinceMs.get(name) ?? o.rivals.get(name) ?? now) > missingSlowAfterMs
   )
   o.missingMs = now + (isLong ? missingSlowMs : missingMs)
   return o.missingMs

@@ -28,6 +28,10 @@ export const roundMs: Millis = probeCount * probeGapMs
 export const startsPerMs = 12
 /** Instants at which an owner answers a member's probe after the responder's own answer. */
 export const repeatMs: readonly Millis[] = [4, 9]
+/** An answered claim goes on only while somebody goes on saying that there are no beats. */
+export const staleMs: Millis = 1_500
+/** Whose probes made a claim wait does so again only after this. */
+export const yieldMs: Millis = 2_000
 export const postponeMs: Millis = fenceMs
 export const postponeMaxMs: Millis = 1_000
 export const reportAfterMs: Millis = 5_000
@@ -47,6 +51,8 @@ export const witnessMs: Millis = 400
 /** An ask that is not answered by then is a miss. */
 export const missMs: Millis = 100
 export const missCount = 3
+/** Rivals that are asked for at each turn, besides one missing member. */
+export const rivalCount = 2
 /** A member that is missing and heard makes all units be probed, once in this time. */
 export const returnedMs: Millis = 1_000
 /** Hosts that are remembered on a segment, to be asked whether this node is heard. */
@@ -71,6 +77,9 @@ export const offerTries = 3
 export const handedMs: Millis = 200
 /** An owner that may no longer be one waits so long for a successor. */
 export const ineligibleMs: Millis = 2_000
+/** After another's answer was heard, and at most so often, a unit is announced again. */
+export const shoutMs: Millis = 30
+export const shoutGapMs: Millis = 1_000
 /** A placement that was told to a node counts as its load for so long. */
 export const pickMs: Millis = 1_000
 /** Between two looks at what moves slowly: preferences, balance, units without owner. */

@@ -150,7 +150,7 @@ export type Cause =
   | 'restored' // owned before a total restart, by the hint
   | 'ownerSilent' // beats stopped and the wire confirmed it
   | 'ownerDeaf' // a witness or a claimer took it from an owner that no longer hears
-  | 'ownerLeft' // the owner said goodbye
+  | 'ownerLeft' // the owner let it go, and nobody had taken it over
   | 'handOver' // planned: drain, move, exclude label, preferred node
   | 'contested' // somebody has a higher term
   | 'conflict' // a foreign host answers for it

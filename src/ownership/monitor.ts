@@ -1,4 +1,5 @@
 /** Beats that are received: whose lists are known, who has fallen silent, and who is told. */
+import type { Mac } from '../l2/model.ts'
 import type { Millis } from '../net/model.ts'
 import { itemDigest } from './beats.ts'
 import {
@@ -33,8 +34,10 @@ export function onBeat(
   }
   for (const ifindex of legs) {
     record.heard.set(ifindex, Math.max(record.heard.get(ifindex) ?? 0, at.atMs))
+    record.macs.set(ifindex, message.mac)
     record.suspected.delete(ifindex)
   }
+  withdraw(o, record, legs)
   if (message.revision > record.revision) {
     const isFirst = record.revision === 0
     const isNext = message.base === record.revision &&
@@ -46,6 +49,17 @@ export function onBeat(
     return askList(o, record, at.now)
   }
   compareTerms(o, record, at.now, at.onRival)
+}
+
+/** It beats again on these legs: whoever was told otherwise is told so. What it was said of others stays. */
+function withdraw(o: Ownership, record: BeatRecord, legs: readonly number[]): void {
+  for (const ifindex of legs) {
+    const told = record.told.get(ifindex)
+    if (told === undefined) continue
+    record.told.delete(ifindex)
+    const mac = macAt(o, record.owner, ifindex)
+    for (const node of told) tell(o, node, 'withdrawal', { name: record.owner, mac })
+  }
 }
 
 function recordOf(o: Ownership, owner: string, incarnation: number): BeatRecord {
@@ -63,7 +77,8 @@ function recordOf(o: Ownership, owner: string, incarnation: number): BeatRecord 
   }
   const fresh: BeatRecord = {
     owner, incarnation, revision: 0, digest: 0, list: new Map(), pages: undefined, askedMs: 0,
-    heard: new Map(), suspected: new Map(), contestedMs: 0, compared: '',
+    heard: new Map(), macs: new Map(), suspected: new Map(), contestedMs: 0,
+    told: new Map(), compared: '',
   }
   o.beats.set(owner, fresh)
   return fresh
@@ -138,8 +153,9 @@ function dropRemoved(
     setOwner(o, unit, undefined, now)
     lost.push(unit)
   }
-  orphan(o, lost, {
-    suspect: record.owner, cause: 'ownerSilent', lastBeatMs: now, segments: undefined,
+  if (lost.length === 0) return
+  spread(o, lost, {
+    suspect: record.owner, ifindex: 0, lastBeatMs: now, cause: 'ownerLeft', count: 1,
   }, now)
 }
 
@@ -156,11 +172,12 @@ function compareTerms(o: Ownership, record: BeatRecord, now: Millis, onRival: Ri
       if (term >= unit.own.term) onRival(unit, record.owner, term)
       continue
     }
-    if (term < unit.term) {
-      old.push(entryOf(key, { term: unit.term, node: unit.owner ?? '' }))
+    if (term < unit.beatTerm) {
+      old.push(entryOf(key, { term: unit.beatTerm, node: unit.owner ?? '' }))
       continue
     }
     setTerm(o, unit, term)
+    unit.beatTerm = term
     const isElsewhere = unit.attempt?.suspect === record.owner && unit.attempt.segments !== undefined
     if (unit.owner !== record.owner || (unit.attempt !== undefined && !isElsewhere)) {
       endAttempt(o, unit, record.owner, now)
@@ -216,12 +233,15 @@ function suspect(
   return true
 }
 
+/** By their number in a suspicion. */
+const causes = ['ownerSilent', 'ownerDeaf', 'ownerLeft'] as const
+
 export interface Suspicion {
   readonly suspect: string
   /** Own leg on its segment; 0 = unknown. */
   readonly ifindex: number
   readonly lastBeatMs: Millis
-  readonly cause: 'ownerSilent' | 'ownerDeaf'
+  readonly cause: (typeof causes)[number]
   /** How often it has been stated: each time three more in rank are told. */
   readonly count: number
 }
@@ -234,7 +254,9 @@ export function spread(
   const ranks = ranksOf(o, units, name, now)
   const told = new Map<string, Entry[]>()
   for (const unit of units) {
-    for (const node of ranks.get(unit)?.slice(0, toldCount * count) ?? []) {
+    const rank = ranks.get(unit) ?? []
+    const first = toldCount * (count - 1) % Math.max(1, rank.length)
+    for (const node of [...rank.slice(first), ...rank.slice(0, first)].slice(0, toldCount)) {
       if (node === o.self) continue
       const entry = entryOf(unit.key, { term: unit.term })
       const list = told.get(node)
@@ -242,16 +264,29 @@ export function spread(
       else list.push(entry)
     }
   }
-  const mac = legOf(o, name, ifindex)?.mac ?? noMac
+  const mac = macAt(o, name, ifindex)
   const base = Math.max(0, Math.round(now - lastBeatMs))
-  const digest = cause === 'ownerDeaf' ? 1 : 0
+  const digest = causes.indexOf(cause)
+  const record = o.beats.get(name)
   for (const [node, entries] of told) {
+    if (cause === 'ownerSilent') addTold(record, ifindex, node)
     for (const page of pagesOf(entries)) {
       tell(o, node, 'suspicion', { name, mac, base, digest, entries: page })
     }
   }
   const segments = ifindex === 0 ? undefined : [ifindex]
   orphan(o, units, { suspect: name, cause, lastBeatMs, segments }, now)
+}
+
+/** The MAC of an owner on our segment, also where its leg has lost carrier. */
+function macAt(o: Ownership, owner: string, ifindex: number): Mac {
+  return legOf(o, owner, ifindex)?.mac ?? o.beats.get(owner)?.macs.get(ifindex) ?? noMac
+}
+
+function addTold(record: BeatRecord | undefined, ifindex: number, node: string): void {
+  const told = record?.told.get(ifindex)
+  if (told === undefined) record?.told.set(ifindex, new Set([node]))
+  else told.add(node)
 }
 
 /** Whether the owner would answer for the unit on our segment. */
@@ -279,12 +314,33 @@ export function onSuspicion(
     setTerm(o, unit, term)
     return [unit]
   })
-  const cause: Cause = digest === 1 ? 'ownerDeaf' : 'ownerSilent'
+  const cause: Cause = causes[digest] ?? 'ownerSilent'
   const heardMs = latestOf(o.beats.get(name), segments)
   // This node holds a later L, so recent that there is nothing to suspect.
   if (heardMs !== undefined && at.now - heardMs < suspectMs) return
   orphan(o, units, { suspect: name, cause, lastBeatMs: Math.max(lastBeatMs, heardMs ?? 0), segments },
     at.now)
+}
+
+/**
+ * A monitor hears the owner again on the segment of its leg `mac`, or by any way: claims that its
+ * suspicion opened are over there, and go on where the owner is silent.
+ */
+export function onWithdrawal(o: Ownership, { name, mac }: Message): void {
+  const legs = mac === noMac ? undefined : ownLegsAt(o, name, mac)
+  for (const unit of o.units.values()) {
+    const { attempt, round } = unit
+    if (attempt?.suspect !== name || attempt.cause !== 'ownerSilent') continue
+    const left = [...attempt.segments ?? unit.legs].filter((leg) => legs?.includes(leg) === false)
+    if (left.length > 0) {
+      attempt.segments = new Set(left)
+      if (round?.purpose === 'claim') unit.round = { ...round, legs: attempt.segments }
+      continue
+    }
+    unit.attempt = undefined
+    unit.round = undefined
+    unit.darkMs = undefined
+  }
 }
 
 function latestOf(

@@ -1,6 +1,6 @@
 /** Coming to own a unit, falling silent, speaking again, and letting go. */
 import type { Millis } from '../net/model.ts'
-import { handedMs, historyLength, provisionalMs, unheardRetryMs } from './limits.ts'
+import { handedMs, historyLength, provisionalMs, shoutGapMs, shoutMs, unheardRetryMs } from './limits.ts'
 import type { Cause, Right, UnitAddress } from './model.ts'
 import {
   type Hush, lookAt, type Move, note, type Ownership, setOwner, setTerm, type Unit,
@@ -11,6 +11,8 @@ export interface Taking {
   readonly from: string | undefined
   readonly isProvisional?: boolean
   readonly isHanded?: boolean
+  /** It has just come into the world: where it is put is where it stays. */
+  readonly isNew?: boolean
   readonly scope?: ReadonlySet<number> | undefined
 }
 
@@ -21,14 +23,17 @@ export function take(o: Ownership, unit: Unit, taking: Taking, now: Millis): voi
   unit.attempt = undefined
   unit.round = undefined
   unit.pick = undefined
+  const isRestart = cause === 'placed' && taking.isNew !== true && now < o.restartUntilMs
+  const isMovable = taking.isProvisional === true || isRestart
   setTerm(o, unit, unit.term + 1)
   unit.own = {
     hush: undefined, term: unit.term, sinceMs: now, hushedMs: 0, probeMs: now + unheardRetryMs,
     graceUntilMs: taking.isHanded === true ? now + handedMs : 0,
-    scope: taking.scope, provisionalUntilMs: taking.isProvisional === true ? now + provisionalMs : 0,
+    scope: taking.scope, provisionalUntilMs: isMovable ? now + provisionalMs : 0,
     offer: undefined, refused: new Map(), better: undefined, defendedMs: Number.NEGATIVE_INFINITY,
-    conflict: undefined, ineligibleMs: undefined,
+    conflict: undefined, isCut: false, ineligibleMs: undefined,
   }
+  unit.beatTerm = unit.term
   o.owned.add(unit)
   if (from !== undefined && taking.isHanded !== true) o.lost.add(from)
   setOwner(o, unit, o.self, now)
@@ -65,6 +70,7 @@ export function resume(o: Ownership, unit: Unit): void {
   if (cause === 'contested' || unit.term > own.term) {
     setTerm(o, unit, unit.term + 1)
     own.term = unit.term
+    unit.beatTerm = unit.term
   }
   own.hush = undefined
   unit.darkMs = undefined
@@ -90,6 +96,20 @@ export function announce(o: Ownership, unit: Unit): void {
     }
   }
   for (const [ifindex, texts] of byLeg) o.out.push({ kind: 'announce', texts, ifindex })
+}
+
+/** Somebody else's answers may be in the caches of others: the unit is announced again, soon. */
+export function shout(o: Ownership, unit: Unit, now: Millis): void {
+  if (unit.own === undefined || unit.shoutMs !== undefined) return
+  unit.shoutMs = Math.max(now + shoutMs, unit.shoutedMs + shoutGapMs)
+  lookAt(o, unit, unit.shoutMs)
+}
+
+export function stepShout(o: Ownership, unit: Unit, now: Millis): void {
+  if (unit.shoutMs === undefined || now < unit.shoutMs) return
+  unit.shoutMs = undefined
+  unit.shoutedMs = now
+  announce(o, unit)
 }
 
 /** This node is no longer the owner; `to` is, if known. */

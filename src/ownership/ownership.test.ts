@@ -1,7 +1,7 @@
 /** Loss of an owner, each way it can happen: who takes over, how fast, and never two at once. */
 import { test } from 'uvu'
 import * as assert from 'uvu/assert'
-import { runUntil } from './rig.ts'
+import { runUntil, setWorld } from './rig.ts'
 import {
   give, lanOf, nodeOf, notesOf, ownersOf, settled, watch, wishOf,
 } from './stage.ts'
@@ -137,6 +137,34 @@ test('receive side dead, sending fine: dark at most 1.6 s, one owner afterwards'
   assert.is(overlapMs, 0)
   assert.ok(darkMs <= 1_600, `dark ${darkMs}`)
   assert.is(ownersOf(rig, vip).length, 1)
+})
+
+test('a claim of a deaf node is put off: segmentUnheard', () => {
+  const { rig, owner } = placed(3)
+  const [one] = [...rig.nodes.values()].filter((node) => node !== owner)
+  assert.ok(one)
+  one.isMuted = (what, way) => what === 'frame' && way === 'in'
+  owner.isUp = false
+  watch(rig, vip, 1_000)
+  assert.ok(notesOf(rig, 'postponed').includes(`${one.name} segmentUnheard`))
+  assert.not.ok(notesOf(rig, 'claimed').some((text) => text.startsWith(one.name)))
+})
+
+test('a claim that another member answers is over, whatever that sends: memberAnswers', () => {
+  const { rig, owner } = placed(4)
+  const [late] = [...rig.nodes.values()].filter((node) => node !== owner)
+  assert.ok(late)
+  late.isMuted = () => true
+  owner.isUp = false
+  watch(rig, vip, 1_000)
+  const before = ownersOf(rig, vip)
+  late.isMuted = (what) => what === 'message'
+  const peers = late.world.peers.map((peer) => ({ ...peer, isAlive: peer.name !== owner.name }))
+  setWorld(rig, late, { ...late.world, peers })
+  const { overlapMs, owners } = watch(rig, vip, 2_000)
+  assert.is(overlapMs, 0)
+  assert.equal(owners, before)
+  assert.ok(notesOf(rig, 'postponed').includes(`${late.name} memberAnswers`))
 })
 
 test('a deaf first in rank never claims; the next does', () => {

@@ -14,13 +14,13 @@ import { onOffer, onRefusal, reviewOwned, sendOffers, stepOffer } from './handov
 import { askMissing, hear, isAllDeaf, watchHearing } from './hearing.ts'
 import { slowMs, stallMs, unheardRetryMs } from './limits.ts'
 import type { Effect, Event, ReceivedFrame, ReceivedMessage, World } from './model.ts'
-import { onBeat, onList, onSuspicion, watchBeats } from './monitor.ts'
-import { announce, hush, isSpoken, release, resume, rightsOf, take } from './own.ts'
+import { onBeat, onList, onSuspicion, onWithdrawal, watchBeats } from './monitor.ts'
+import { announce, hush, isSpoken, release, resume, rightsOf, stepShout, take } from './own.ts'
 import {
   acceptPick, endStart, findIdle, hasStarted, onPick, placeUnits, stepPick,
 } from './placing.ts'
 import { startRound, stepRound } from './round.ts'
-import { lookAt, note, type Ownership, setTerm, type Unit } from './state.ts'
+import { lookAt, note, type Ownership, type Unit } from './state.ts'
 import { readWishes } from './units.ts'
 import { readFrame, type Sighting } from './wire.ts'
 import { onWitnessed, watchOwners } from './witness.ts'
@@ -67,9 +67,11 @@ export function exportClaims(o: Ownership, now: Millis): Uint8Array {
 }
 
 /** Takes in what another member exported; nobody falls silent for it. Effects as of `step`. */
-export function mergeClaims(o: Ownership, bytes: Uint8Array, now: Millis): readonly Effect[] {
+export function mergeClaims(
+  o: Ownership, from: string, bytes: Uint8Array, now: Millis,
+): readonly Effect[] {
   o.out = []
-  readClaims(o, bytes, now)
+  readClaims(o, from, bytes, now)
   return settle(o, now)
 }
 
@@ -198,16 +200,18 @@ function dispatch(o: Ownership, received: ReceivedMessage, message: Message, now
       return
     case 'suspicion':
       return onSuspicion(o, message, { atMs, now })
+    case 'withdrawal':
+      return onWithdrawal(o, message)
     case 'pick':
-      return onPick(o, from, message, now)
+      return onPick(o, from, message, { atMs, now })
     case 'offer':
-      return onOffer(o, from, message, now)
+      return onOffer(o, from, message, { atMs, now })
     case 'refusal':
       return onRefusal(o, from, message, now)
     case 'claims':
-      return onClaims(o, message, now)
+      return onClaims(o, from, message, now)
     case 'query':
-      return onQuery(o, from, message)
+      return onQuery(o, from, message, now)
     case 'reply':
       return onReply(o, from, message, now)
   }
@@ -245,6 +249,7 @@ function lookSlowly(o: Ownership, now: Millis): void {
 function stepUnit(o: Ownership, unit: Unit, now: Millis): void {
   if (unit.wish === undefined) return
   stepPick(o, unit, now)
+  stepShout(o, unit, now)
   if (unit.round !== undefined) {
     if (isBeating(o, unit, now)) return
     const ended = stepRound(o, unit, now)
@@ -252,7 +257,8 @@ function stepUnit(o: Ownership, unit: Unit, now: Millis): void {
     const { round: { purpose, legs }, heard } = ended
     if (purpose === 'claim') return endClaim(o, unit, { legs, heard }, now)
     if (purpose === 'resume') return endResume(o, unit, heard, now)
-    return purpose === 'check' ? endCheck(o, unit) : endWiden(o, unit, heard)
+    // A check that nobody answered changes nothing.
+    return purpose === 'widen' ? endWiden(o, unit, heard) : undefined
   }
   stepOffer(o, unit, now)
   if (unit.own === undefined) return stepWaiting(o, unit, now)
@@ -263,7 +269,7 @@ function stepUnit(o: Ownership, unit: Unit, now: Millis): void {
   }
   if (now < unit.own.probeMs) return lookAt(o, unit, unit.own.probeMs)
   if (isAllDeaf(o, unit)) return
-  startRound(o, unit, 'resume', { atMs: now, legs: unit.legs })
+  startRound(o, unit, 'resume', { atMs: now, legs: unit.own.scope ?? unit.legs })
 }
 
 /** An owner of some segments asks on the others: what nobody owns there is its too. */
@@ -328,19 +334,12 @@ function endResume(o: Ownership, unit: Unit, heard: ReadonlySet<number>, now: Mi
     const { text, mac } = conflict
     note(o, { kind: 'conflictEnded', unit: unit.key, text, mac })
   }
+  // Where a member owns the other segments, `widen` asks for them.
   own.scope = [...unit.legs].every((ifindex) => heard.has(ifindex)) ? undefined : heard
+  if (own.hush === 'contested') unit.silentRival = unit.contestedBy
   own.probeMs = now + unheardRetryMs
   if (own.scope !== undefined) lookAt(o, unit, own.probeMs)
   resume(o, unit)
-}
-
-/** Nobody else answered: if somebody has claimed with a higher term all the same, ours rises above. */
-function endCheck(o: Ownership, unit: Unit): void {
-  if (unit.own === undefined || unit.term <= unit.own.term) return
-  setTerm(o, unit, unit.term + 1)
-  unit.own.term = unit.term
-  o.isListDirty = true
-  o.news.add(unit)
 }
 
 function sendLater(o: Ownership, now: Millis): void {

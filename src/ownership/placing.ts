@@ -3,7 +3,7 @@ import type { Millis } from '../net/model.ts'
 import { orphan, attempt } from './claim.ts'
 import { type Entry, entryOf, isFresh, type Message, pagesOf } from './codec.ts'
 import { isHash } from './fleet.ts'
-import { pickMs, slowMs, startMs } from './limits.ts'
+import { pickMs, provisionalMs, slowMs, startMs } from './limits.ts'
 import type { Cause } from './model.ts'
 import { take } from './own.ts'
 import { startRound } from './round.ts'
@@ -84,14 +84,16 @@ function place(
 }
 
 /** "You are placed": done in the next wake, or when this node sees the Service too. */
-export function onPick(o: Ownership, from: string, message: Message, now: Millis): void {
+export function onPick(
+  o: Ownership, from: string, message: Message, { atMs, now }: { atMs: Millis; now: Millis },
+): void {
   for (const { unit: key, term, flags } of message.entries) {
     const unit = o.units.get(key)
     if (unit === undefined) {
-      if (o.early.size < 1_000) o.early.set(key, { from, term, flags, atMs: now })
+      if (o.early.size < 1_000) o.early.set(key, { from, term, flags, atMs })
       continue
     }
-    acceptPick(o, unit, { from, term, flags, atMs: now }, now)
+    acceptPick(o, unit, { from, term, flags, atMs }, now)
   }
 }
 
@@ -118,7 +120,8 @@ export function stepPick(o: Ownership, unit: Unit, now: Millis): void {
   if (o.isAlone || pick.isFresh) {
     const isHanded = cause === 'handOver'
     const from = isHanded ? pick.from : undefined
-    take(o, unit, { cause, from, isHanded, isProvisional: isMovable && !o.isAlone }, now)
+    const isOnTrial = isMovable && !o.isAlone
+    take(o, unit, { cause, from, isHanded, isNew: true, isProvisional: isOnTrial }, now)
     if (isHanded && pick.from !== undefined) {
       tell(o, pick.from, 'claims', { entries: [entryOf(unit.key, { term: unit.term, node: o.self })] })
       return
@@ -130,6 +133,7 @@ export function stepPick(o: Ownership, unit: Unit, now: Millis): void {
   unit.attempt = {
     suspect: undefined, cause, lastBeatMs: now, startMs: now, sinceMs: now, segments: undefined,
     backoffMs: 0, told: undefined, unicastMs: undefined, isProvisional: isMovable,
+    toldMs: now, yielded: new Map(),
   }
   lookAt(o, unit, now)
 }
@@ -142,7 +146,11 @@ export function endStart(o: Ownership, now: Millis): void {
   for (const unit of units) {
     if (unit.owner === o.self && unit.own === undefined) setOwner(o, unit, undefined, now)
   }
-  const isTotal = units.every(({ owner }) => owner === undefined)
+  // Claims that are all young are of others that have just been restarted too.
+  const isTotal = units.every(({ owner, sinceMs }) =>
+    owner === undefined || now - sinceMs < provisionalMs
+  )
+  if (isTotal) o.restartUntilMs = now + provisionalMs
   placeUnits(o, units, { isFresh: false, isStart: isTotal }, now)
 }
 

@@ -1,6 +1,6 @@
 /** A small wire for the tests of ownership: nodes on segments, each with a responder, on one clock. */
 import { announceArp } from '../l2/arp.ts'
-import { type Answer, answerKey, respond } from '../l2/responder.ts'
+import { type Answer, answerKey, type AnswerTable, emptyTable, respond } from '../l2/responder.ts'
 import { createSchedule, insertAt, nextDueMs, takeDue } from '../l2/schedule.ts'
 import type { Mac } from '../l2/model.ts'
 import type { Address, Millis } from '../net/model.ts'
@@ -87,7 +87,7 @@ export function turn(rig: Rig, node: RigNode): void {
   if (messages.length > 0) {
     perform(rig, node, step(node.ownership, { kind: 'messages', messages }, now))
   }
-  for (const { ifindex, frame } of answerableAsks(frames, now)) answer(rig, node, ifindex, frame)
+  answerAll(rig, node, frames)
   if (now >= node.wakeMs) perform(rig, node, step(node.ownership, { kind: 'wake' }, now))
 }
 
@@ -96,21 +96,27 @@ export function setWorld(rig: Rig, node: RigNode, world: World): void {
   perform(rig, node, step(node.ownership, { kind: 'world', world }, rig.nowMs))
 }
 
-function answer(rig: Rig, node: RigNode, ifindex: number, frame: Uint8Array): void {
-  const mac = node.legs.find((leg) => leg.ifindex === ifindex)?.mac
-  if (mac === undefined) return
-  const links = new Map([[ifindex, { index: ifindex, mac }]])
-  const answers = new Map<bigint, Answer>([...node.rights].map(([key, right]) =>
-    [key, { ...right, notAfterMs: node.notAfterMs }] as const
-  ))
+/** What the node's responder and its kernel answer on an interface. */
+function tableOf(node: RigNode, ifindex: number, mac: Mac): AnswerTable {
+  const answers = new Map<bigint, Answer>()
+  for (const [key, right] of node.rights) answers.set(key, { ...right, notAfterMs: node.notAfterMs })
   for (const { address } of node.legs.flatMap(({ addresses }) => addresses)) {
     const ifindexes = new Set([ifindex])
     answers.set(answerKey(address), {
       address, text: 'own', ifindexes, notAfterMs: Number.POSITIVE_INFINITY,
     })
   }
-  const outcome = respond({ links, answers }, ifindex, frame, rig.nowMs)
-  if (outcome.kind === 'reply') emit(rig, node, ifindex, outcome.frame)
+  return { links: new Map([[ifindex, { index: ifindex, mac }]]), answers }
+}
+
+function answerAll(rig: Rig, node: RigNode, frames: readonly ReceivedFrame[]): void {
+  const tables = new Map(frames.length === 0 ? [] : node.legs.map(({ ifindex, mac }) =>
+    [ifindex, tableOf(node, ifindex, mac)] as const
+  ))
+  for (const { ifindex, frame } of answerableAsks(frames, rig.nowMs)) {
+    const outcome = respond(tables.get(ifindex) ?? emptyTable, ifindex, frame, rig.nowMs)
+    if (outcome.kind === 'reply') emit(rig, node, ifindex, outcome.frame)
+  }
 }
 
 function perform(rig: Rig, node: RigNode, effects: readonly Effect[]): void {
@@ -173,20 +179,24 @@ export function announcementOf(address: Address, mac: Mac): readonly Uint8Array[
 export function emit(rig: Rig, node: RigNode, ifindex: number, frame: Uint8Array): void {
   const segment = node.plugs.get(ifindex)
   if (segment === undefined || node.isMuted('frame', 'out', ifindex)) return
-  broadcast(rig, { segment, from: node.name, frame })
+  broadcast(rig, { segment, from: node.name, ifindex, frame })
 }
 
 /** A frame of anybody: arrives at every other plug of the segment. */
 export function broadcast(
-  rig: Rig, { segment, from, frame }: { segment: string; from: string; frame: Uint8Array },
+  rig: Rig,
+  { segment, from, ifindex: sentOn, frame }: {
+    segment: string; from: string; ifindex?: number; frame: Uint8Array
+  },
 ): void {
   const captured = { atMs: rig.nowMs, segment, from, frame }
   rig.captured.push(captured)
   for (const listener of rig.listeners) listener(captured)
   insertAt(rig.queue, rig.nowMs + wireMs, () => {
     for (const node of rig.nodes.values()) {
-      if (node.name === from || !node.isUp) continue
+      if (!node.isUp) continue
       for (const [ifindex, plugged] of node.plugs) {
+        if (node.name === from && (sentOn === undefined || sentOn === ifindex)) continue
         if (plugged !== segment || node.isMuted('frame', 'in', ifindex)) continue
         node.frames.push({ ifindex, frame, receivedAtMs: rig.nowMs })
       }

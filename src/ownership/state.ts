@@ -39,6 +39,8 @@ export interface Own {
   readonly refused: Map<string, Millis>
   better: { readonly node: string; readonly sinceMs: Millis } | undefined
   defendedMs: Millis
+  /** It lost one of its segments, and has not been offered to a node with more. */
+  isCut: boolean
   /** Since when this node may not own it any more. */
   ineligibleMs: Millis | undefined
   conflict: { readonly mac: Mac; readonly text: string; everyMs: Millis; isTold: boolean } | undefined
@@ -59,6 +61,10 @@ export interface Attempt {
   /** Its MAC was asked by unicast since this instant (ARP suppression). */
   unicastMs: Millis | undefined
   readonly isProvisional: boolean
+  /** When it was last said that the suspect is silent. */
+  toldMs: Millis
+  /** Whose probes made it wait, since when: each only once for a while. */
+  readonly yielded: Map<Mac, Millis>
 }
 
 /** A pick that came before the unit it speaks of. */
@@ -97,6 +103,8 @@ export interface Unit {
   owner: string | undefined
   /** The highest known. */
   term: number
+  /** The highest known by beats: what gossip alone has told contests nobody's beats. */
+  beatTerm: number
   sinceMs: Millis
   /** Instant since which nobody is known to answer. */
   darkMs: Millis | undefined
@@ -105,12 +113,19 @@ export interface Unit {
   own: Own | undefined
   attempt: Attempt | undefined
   round: Round | undefined
+  /** Whose claim has silenced this owner last, and whom a probe round then did not find. */
+  contestedBy: string | undefined
+  silentRival: string | undefined
   /** It said that it does not own this. */
   denied: { readonly node: string; readonly untilMs: Millis; isTold: boolean } | undefined
   /** Told to a node that has not shown yet. */
   picked: { readonly node: string; readonly untilMs: Millis } | undefined
   /** An owner probes while it answers: when next. */
   checkMs: Millis | undefined
+  checkedMs: Millis
+  /** Announced again at this instant: somebody else was heard to answer for it. */
+  shoutMs: Millis | undefined
+  shoutedMs: Millis
   /** Somebody placed it here: to be done in the next wake. */
   pick: { readonly isFresh: boolean; readonly cause: Cause; readonly from: string | undefined
     readonly atMs: Millis; readonly isProvisional: boolean } | undefined
@@ -129,9 +144,13 @@ export interface BeatRecord {
   askedMs: Millis
   /** Receipt of the last beat by own leg; 0 = by any way. */
   readonly heard: Map<number, Millis>
+  /** The MAC that its beats left on, by own leg. */
+  readonly macs: Map<number, Mac>
   /** Legs on which silence has been stated, how often and when again. */
   readonly suspected: Map<number, { count: number; nextMs: Millis }>
   contestedMs: Millis
+  /** Who was told that its owner is silent, by own leg; 0 = anywhere. */
+  readonly told: Map<number, Set<string>>
   /** Revision and `claimsRevision` that were compared last. */
   compared: string
 }
@@ -173,24 +192,50 @@ export interface Move {
   readonly darkMs: Millis | undefined
 }
 
+/**
+ * Rules that the simulator leaves out, one at a time, to see that its checks notice. Production has
+ * no way to say anything but `allRules`.
+ */
+export interface Rules {
+  /** A right ends F after the last beat. */
+  readonly hasFence: boolean
+  /** Silence counts only where this node hears; a deaf owner stops. */
+  readonly hasControls: boolean
+  /** Of two that probe at once, the lower MAC goes on. */
+  readonly hasTieBreak: boolean
+  /** Beats and claims with a higher term contest an owner. */
+  readonly hasTerms: boolean
+}
+
+export const allRules: Rules = {
+  hasFence: true, hasControls: true, hasTieBreak: true, hasTerms: true,
+}
+
 export interface Ownership {
   readonly self: string
+  readonly rules: Rules
   world: World | undefined
   startedMs: Millis
   isStarting: boolean
   /** No other node is known or expected: nobody can ever claim. */
   isAlone: boolean
+  /** Everything was restarted: placements may move once, until then. */
+  restartUntilMs: Millis
   /** Members without our capability live, or did until 10 s ago. */
   mixedUntilMs: Millis
   peers: ReadonlyMap<string, Peer>
   deadSinceMs: Map<string, Millis>
   /** Members whose units this node claimed, and that it has not heard since. */
   readonly lost: Set<string>
+  /** Members that claim what this node owns, while the wire between them is silent; since when. */
+  readonly rivals: Map<string, Millis>
   /** When a member that membership calls dead was last answered by a check of all units. */
   readonly returned: Map<string, Millis>
   legs: ReadonlyMap<number, Leg>
   ownMacs: ReadonlySet<Mac>
   macs: Map<Mac, string>
+  /** Legs of members, the lost ones too: a suspicion may be about these. */
+  readonly knownLegs: Map<Mac, Leg>
   peerAddresses: ReadonlyMap<bigint, string>
   readonly units: Map<string, Unit>
   /** By `answerKey` of the address. */
@@ -240,57 +285,20 @@ export interface Ownership {
 }
 
 /** A node that knows nothing yet; its first event should be a `world`. */
-export function createOwnership(self: string): Ownership {
+export function createOwnership(self: string, rules: Rules = allRules): Ownership {
   return {
-    self,
-    world: undefined,
-    startedMs: Number.NaN,
-    isStarting: true,
-    isAlone: false,
-    mixedUntilMs: 0,
-    peers: new Map(),
-    deadSinceMs: new Map(),
-    lost: new Set(),
-    returned: new Map(),
-    legs: new Map(),
-    ownMacs: new Set(),
-    macs: new Map(),
-    peerAddresses: new Map(),
-    units: new Map(),
-    byAddress: new Map(),
-    owned: new Set(),
-    early: new Map(),
-    hearing: new Map(),
-    twins: new Map(),
-    beats: new Map(),
-    witnessing: new Map(),
-    isWitness: new Map(),
-    due: createSchedule(),
-    later: createSchedule(),
-    starts: { baseMs: 0, used: 0 },
-    incarnation: 0,
-    revision: 0,
-    digest: 0,
-    listed: new Map(),
-    isListDirty: false,
-    nextBeatMs: 0,
-    notAfterMs: 0,
-    lastTargets: '',
-    targets: [],
-    load: undefined,
-    claimsRevision: 0,
-    missingMs: 0,
-    missingTurn: 0,
-    controlTurn: 0,
-    slowMs: 0,
-    wakeMs: Number.POSITIVE_INFINITY,
-    isRightsDirty: false,
-    rights: [],
-    news: new Set(),
-    offers: new Map(),
-    wasMixed: false,
-    history: [],
-    out: [],
+    self, rules, world: undefined, startedMs: Number.NaN, isStarting: true, isAlone: false,
+    restartUntilMs: 0, mixedUntilMs: 0, peers: new Map(), deadSinceMs: new Map(), lost: new Set(),
+    rivals: new Map(), returned: new Map(), legs: new Map(), ownMacs: new Set(), macs: new Map(),
+    knownLegs: new Map(),
+    peerAddresses: new Map(), units: new Map(), byAddress: new Map(), owned: new Set(),
+    early: new Map(), hearing: new Map(), twins: new Map(), beats: new Map(), witnessing: new Map(),
+    isWitness: new Map(), due: createSchedule(), later: createSchedule(),
+    starts: { baseMs: 0, used: 0 }, incarnation: 0, revision: 0, digest: 0, listed: new Map(),
+    isListDirty: false, nextBeatMs: 0, notAfterMs: 0, lastTargets: '', targets: [], load: undefined,
+    claimsRevision: 0, missingMs: 0, missingTurn: 0, controlTurn: 0, slowMs: 0,
+    wakeMs: Number.POSITIVE_INFINITY, isRightsDirty: false, rights: [], news: new Set(),
+    offers: new Map(), wasMixed: false, history: [], out: [],
     counts: { sent: 0, received: 0, malformed: 0 },
   }
 }
@@ -298,9 +306,11 @@ export function createOwnership(self: string): Ownership {
 export function createUnit(key: string, now: Millis): Unit {
   return {
     key, wish: undefined, goneMs: now, nominees: [], ranked: undefined, mine: new Map(),
-    legs: new Set(), digest: 0, owner: undefined, term: 0, sinceMs: now, darkMs: undefined,
+    legs: new Set(), digest: 0, owner: undefined, term: 0, beatTerm: 0, sinceMs: now, darkMs: undefined,
     contestedUntilMs: 0, own: undefined, attempt: undefined, round: undefined, picked: undefined,
-    pick: undefined, denied: undefined, checkMs: undefined,
+    contestedBy: undefined, silentRival: undefined,
+    pick: undefined, denied: undefined, checkMs: undefined, checkedMs: Number.NEGATIVE_INFINITY,
+    shoutMs: undefined, shoutedMs: Number.NEGATIVE_INFINITY,
   }
 }
 

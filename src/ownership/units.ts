@@ -89,10 +89,14 @@ function setWish(o: Ownership, unit: Unit, wish: Wish, now: Millis): boolean {
   unit.nominees = nominees
   unit.digest = digestOf(wish.addresses.map(({ text }) => text).toSorted().join(' '))
   const own = nominees.find(({ node }) => node === o.self)
-  // An owner that may no longer answers where it did until somebody has taken over.
-  if (own === undefined && unit.own !== undefined) unit.mine = stillThere(o, before)
+  // An owner that may no longer answers where it did until somebody has taken over, if somebody can.
+  if (own === undefined && unit.own !== undefined && !o.isAlone) unit.mine = stillThere(o, before)
   else unit.mine = own === undefined ? new Map() : placesOf(o, wish, own)
-  unit.legs = new Set([...unit.mine.values()].flatMap((places) => [...places]))
+  const legs = new Set([...unit.mine.values()].flatMap((places) => [...places]))
+  if (unit.own !== undefined && [...unit.legs].some((ifindex) => !legs.has(ifindex))) {
+    unit.own.isCut = true
+  }
+  unit.legs = legs
   return !samePlaces(before, unit.mine)
 }
 
@@ -147,6 +151,17 @@ export function loadOf(o: Ownership, now: Millis): Map<string, number> {
   }
   o.load = load
   return load
+}
+
+/** On how many interfaces, over all addresses, the node would answer for the unit. */
+export function reachOf(o: Ownership, unit: Unit, node: string): number {
+  const nominee = unit.nominees.find((each) => each.node === node)
+  const legs = o.peers.get(node)?.legs ?? []
+  let reach = 0
+  for (const names of nominee?.interfaces.values() ?? []) {
+    reach += names === 'all' ? legs.length : legs.filter(({ name }) => names.includes(name)).length
+  }
+  return reach
 }
 
 /** Alive nominees, best first, by the hash of the unit's key; `except` is passed over. */

@@ -5,7 +5,7 @@ import { address, config, held, pool, service } from '../config/builders.ts'
 import type { Intent } from '../config/model.ts'
 import type { AnnouncementPlan, Placed, Silent } from '../l2/plan.ts'
 import { planHeld } from './held.ts'
-import { planWithdrawal } from './withdrawal.ts'
+import { planWithdrawals } from './withdrawal.ts'
 
 const ip = '192.0.2.1'
 const holder = service('web', { held: held(ip), createdAtMs: 2 })
@@ -47,7 +47,7 @@ for (const { it, service: now, others = [], pool: range = '192.0.2.0/24', plan =
   test(it, () => {
     const services = now === undefined ? others : [...others, now]
     const plans = { held: planHeld(config(pool('lan', range)), services, ''), plan }
-    assert.is(planWithdrawal({ service: now, key: 'default/web', ip, node: 'a', ...plans }), want)
+    assert.is(planWithdrawals({ serviceOf: () => now, node: 'a', ...plans })('default/web', ip), want)
   })
 }
 

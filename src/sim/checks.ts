@@ -1,8 +1,9 @@
 /** What must always be true: one function for each promise. Read this file first. */
 import type { Millis } from '../net/model.ts'
 import type { Cluster } from './cluster.ts'
-import { type Deed, type Place, type Tenure, wouldAnswer } from './record.ts'
-import { gapsOf, type Move, movesOf, overlapsOf } from './tenure.ts'
+import { type Deed, type Place, wouldAnswer } from './record.ts'
+import { isStranger } from './plan.ts'
+import { type Gap, gapsOf, type Move, movesOf, type Overlap, overlapsOf } from './tenure.ts'
 import { canHear, canSend } from './segment.ts'
 
 /** A promise that was broken. */
@@ -63,9 +64,10 @@ export function checkVoice(cluster: Cluster): readonly Finding[] {
   const strays = cluster.record.strays.map(({ atMs, node, unit, segment }): Finding =>
     ({ check: 'voice', atMs, text: `${node} spoke for ${unit} on ${segment} without a right` }))
   const doubles = [...cluster.record.places.values()].flatMap((place) =>
-    overlapsOf(place).flatMap(({ older, newer, fromMs, toMs }): readonly Finding[] => {
-      if (isStranger(cluster, older) || isStranger(cluster, newer)) return []
-      const excuse = overlapExcuse(cluster, place, newer, fromMs, toMs)
+    overlapsOf(place).flatMap((overlap): readonly Finding[] => {
+      const { older, newer, fromMs, toMs } = overlap
+      if ([older, newer].some(({ node }) => isStranger(cluster.options, node))) return []
+      const excuse = overlapExcuse(cluster, place, overlap)
       if (toMs - fromMs <= excuse) return []
       const ms = (toMs - fromMs).toFixed(1)
       return [{
@@ -77,18 +79,25 @@ export function checkVoice(cluster: Cluster): readonly Finding[] {
   return [...strays, ...doubles]
 }
 
-function isStranger({ options }: Cluster, { node }: Tenure): boolean {
-  return Number(node.slice(1)) > options.nodes - options.strangers
+/** Whether an overlap is that of a planned hand-over: the newer took it so, or the older gave it so. */
+export function isHandOver(
+  { record }: Cluster, { unit }: Place, { older, newer, fromMs, toMs }: Overlap,
+): boolean {
+  const isMeant = (kind: 'claimed' | 'released', who: string, whenMs: Millis): boolean =>
+    record.notes.some(({ atMs, node, note }) =>
+      (note.kind === 'claimed' || note.kind === 'released') && note.kind === kind &&
+      note.unit === unit && node === who && Math.abs(atMs - whenMs) < 5 &&
+      (note.cause === 'handOver' || note.cause === 'election' || note.cause === 'restored'))
+  return isMeant('claimed', newer.node, fromMs) || isMeant('released', older.node, toMs)
 }
 
 /** How much of an overlap is within the listed exceptions. */
 function overlapExcuse(
-  cluster: Cluster, place: Place, newer: Tenure, fromMs: Millis, toMs: Millis,
+  cluster: Cluster, place: Place, overlap: Overlap,
 ): Millis {
   const { record } = cluster
-  const isPlanned = record.notes.some(({ atMs, node, note }) =>
-    note.kind === 'claimed' && note.cause === 'handOver' && note.unit === place.unit &&
-    node === newer.node && Math.abs(atMs - newer.fromMs) < 5)
+  const { fromMs, toMs } = overlap
+  const isPlanned = isHandOver(cluster, place, overlap)
   const heals = record.deeds.filter(({ kind, untilMs }) => isMeeting(kind) && untilMs <= toMs)
     .map(({ untilMs }) => untilMs + overlapBounds.healMs - fromMs)
   const resumes = record.deeds.filter(({ kind, untilMs }) => kind === 'pause' && untilMs <= toMs)
@@ -101,8 +110,9 @@ function overlapExcuse(
 /** No silence beyond its bound while a node could answer. */
 export function checkSilence(cluster: Cluster): readonly Finding[] {
   return [...cluster.record.places.values()].flatMap((place) =>
-    gapsOf(place, cluster.clock.nowMs).flatMap(({ fromMs, toMs, last }): readonly Finding[] => {
-      const bound = darkBound(cluster, place, fromMs, toMs, last)
+    gapsOf(place, cluster.clock.nowMs).flatMap((gap): readonly Finding[] => {
+      const { fromMs, toMs, last } = gap
+      const bound = darkBound(cluster, place, gap)
       if (toMs - fromMs <= bound) return []
       return [{
         check: 'silence', atMs: fromMs,
@@ -112,16 +122,13 @@ export function checkSilence(cluster: Cluster): readonly Finding[] {
     }))
 }
 
-function darkBound(
-  cluster: Cluster, place: Place, fromMs: Millis, toMs: Millis, last: string | undefined,
-): Millis {
+function darkBound(cluster: Cluster, place: Place, { fromMs, toMs, last }: Gap): Millis {
   const deeds = during(cluster, fromMs - 2_000, toMs)
   const hurt = new Set(deeds.filter(({ kind }) => isIncapacity(kind)).flatMap(({ nodes }) => nodes))
   if (hurt.size >= cluster.options.nodes) return Infinity
   if (deeds.some((deed) => isForeign(deed) && deed.kind.includes(place.unit))) return Infinity
-  if (during(cluster, fromMs - 70_000, toMs).some(({ kind }) => kind === `foreign host takes ${place.unit}`)) {
-    return Infinity
-  }
+  const theft = `foreign host takes ${place.unit}`
+  if (during(cluster, fromMs - 70_000, toMs).some(({ kind }) => kind === theft)) return Infinity
   if (fromMs <= place.fromMs && fromMs < darkBounds.startMs) {
     return hurt.size === 0 ? darkBounds.startMs : darkBounds.startMs + darkBounds.gossipMs
   }
@@ -130,7 +137,8 @@ function darkBound(
   const isGossipCut = deeds.some(({ kind }) => kind.startsWith('gossip cut'))
   const calm = deeds.filter(({ kind }) => isIncapacity(kind) || kind.startsWith('gossip'))
   if (calm.length > 1 || isLossy || isGossipCut || hurt.size > 1) return darkBounds.gossipMs
-  if (last === undefined) return darkBounds.newMs
+  const isUnseen = deeds.some(({ kind }) => kind.startsWith('API'))
+  if (last === undefined) return isUnseen ? Infinity : darkBounds.newMs
   const isHalfDead = deeds.some(({ kind }) => isHalf(kind) || kind.startsWith('starve'))
   return isHalfDead || isHealing ? darkBounds.deafMs : darkBounds.deadMs
 }
@@ -156,7 +164,8 @@ function isMoveCaused(
   const isSettling = startMs < place.fromMs + 60_000 && cluster.record.notes.some(({ note }) =>
     note.kind === 'claimed' && note.cause === 'handOver' && note.unit === place.unit)
   return isSettling || deeds.some(({ kind, nodes, untilMs }) =>
-    nodes.includes(from) || kind === 'pause' && nodes.includes(to) && untilMs <= atMs || nodes.length === 0 && !kind.startsWith('API') && !/ new Services$/.test(kind) ||
+    nodes.includes(from) || kind === 'pause' && nodes.includes(to) && untilMs <= atMs ||
+    nodes.length === 0 && !kind.startsWith('API') && !/ new Services$/.test(kind) ||
     isMeeting(kind) && !kind.startsWith('gossip') && untilMs <= atMs || kind.startsWith('move of'))
 }
 
@@ -248,7 +257,7 @@ export function checkQuiet(
     atMs >= sinceMs && note.kind !== 'postponed')
     .map(({ atMs, node, note }): Finding => ({ check: 'quiet', atMs, text: `${node}: ${note.kind}` }))
   const { segments, quality } = cluster.options
-  const perSecond = segments * (52 + 250 * quality.loss)
+  const perSecond = segments * (90 + 250 * quality.loss)
   const seconds = (nowMs - sinceMs) / 1_000
   const loud = [...cluster.machines.values()].flatMap(({ name, sent }): readonly Finding[] => {
     const rate = (sent.asks + sent.tells + sent.gossips - (before.get(name) ?? 0)) / seconds

@@ -7,12 +7,14 @@ import { hear } from './frames.ts'
 import {
   createGossip, type Gossip, join, publish, refresh, remove, sendOver, spreadMessage, viewOf,
 } from './gossip.ts'
-import { type Host, plugHost, startAsker, startClient, suppressAsks, type NeighbourTiming } from './hosts.ts'
+import {
+  type Host, type NeighbourTiming, plugHost, startAsker, startClient, suppressAsks,
+} from './hosts.ts'
 import {
   addLeg, type Brain, createMachine, type Machine, ownTime, receiveMessage, start, type Surroundings,
   touchWorld, trueTime,
 } from './machine.ts'
-import { nodeName, type Options, planHost, planLeg, planUnit, type Unit } from './plan.ts'
+import { isStranger, nodeName, type Options, planHost, planLeg, planUnit, type Unit } from './plan.ts'
 import { createRandom, type Random } from './random.ts'
 import {
   createRecord, cut, extend, placeOf, type Record, tell, wantPlace, wouldAnswer,
@@ -20,6 +22,7 @@ import {
 import {
   canHear, canSend, type Captured, createSegment, type Segment, sendDatagram,
 } from './segment.ts'
+import { createStranger } from './stranger.ts'
 
 /** What the API server says, as far as ownership depends on it. */
 export interface Api {
@@ -57,7 +60,7 @@ export interface Cluster {
   readonly macs: Map<string, string>
 }
 
-export type CreateBrain = (machine: Machine, options: Options) => Brain
+export type CreateBrain = (machine: Machine) => Brain
 
 /** How long news from the API server takes to a node. */
 const apiMs = { from: 1, to: 50 }
@@ -85,8 +88,8 @@ export function createCluster(options: Options, createBrain: CreateBrain, isTold
       units: new Map(), pods: new Set(), excluded: new Set(), draining: new Set(),
       moves: new Map(), hints: new Map(), isDown: false,
     },
-    seen: new Map(), lastNewsMs: new Map(), gossipSides: new Map(), metadata: new Map(), unitsByAddress: new Map(),
-    macs: new Map(),
+    seen: new Map(), lastNewsMs: new Map(), gossipSides: new Map(), metadata: new Map(),
+    unitsByAddress: new Map(), macs: new Map(),
   }
   const around = surroundings(cluster, createBrain)
   for (let i = 0; i < options.nodes; i++) addMachine(cluster, around, i)
@@ -115,7 +118,8 @@ function surroundings(cluster: Cluster, createBrain: CreateBrain): Surroundings 
   const { clock, record, gossip } = cluster
   return {
     clock,
-    createBrain: (machine) => createBrain(machine, cluster.options),
+    createBrain: (machine) =>
+      isStranger(cluster.options, machine.name) ? createStranger() : createBrain(machine),
     worldOf: (machine) => worldOf(cluster, machine),
     tell: (machine, { to, ifindex, bytes }) => {
       if (ifindex === undefined) {
@@ -262,8 +266,7 @@ function worldOf(cluster: Cluster, machine: Machine): World {
 
 function peersOf(cluster: Cluster, machine: Machine): readonly Peer[] {
   const { options, gossip } = cluster
-  const isCapable = (name: string): boolean =>
-    Number(name.slice(1)) <= options.nodes - options.strangers
+  const isCapable = (name: string): boolean => !isStranger(options, name)
   const self: Peer = {
     name: machine.name, isAlive: true, isCapable: isCapable(machine.name), isRestarted: false,
     legs: machine.legs.filter(({ port }) => port.hasCarrier).map(({ leg }) => leg),
@@ -304,7 +307,7 @@ function observeRights(cluster: Cluster, machine: Machine): void {
       if (record.history !== undefined && !wouldAnswer(place, machine.name, clock.nowMs)) {
         tell(record, clock.nowMs, machine.name, `answers for ${unit} on ${segment.name}`)
       }
-      extend(place, machine.name, port.side, clock.nowMs, untilMs)
+      extend(place, { node: machine.name, fromMs: clock.nowMs, toMs: untilMs, side: port.side })
     }
     for (const place of record.places.values()) {
       if (place.segment !== segment.name || kept.has(place.unit)) continue

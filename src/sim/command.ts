@@ -4,7 +4,7 @@ import { isMainThread, parentPort, Worker, workerData } from 'node:worker_thread
 import { conditions } from './conditions.ts'
 import { createProduction } from './production.ts'
 import { measureFaults, type Measured } from './measure.ts'
-import { mutations } from './mutation.ts'
+import { catchMutation, mutations } from './mutation.ts'
 import { play } from './scenario.ts'
 import { schedules } from './schedules.ts'
 import { type Outcome, runSeed, type SwarmLimits } from './swarm.ts'
@@ -173,12 +173,11 @@ function printFaults(trials: number): number {
 
 function printMutations(seeds: number, limits: SwarmLimits): number {
   let missed = 0
-  for (const { name, rules } of mutations) {
-    const createBrain = createProduction(rules)
-    let seed = 1
-    while (seed <= seeds && runSeed(seed, limits, createBrain).findings.length === 0) seed++
-    if (seed > seeds) missed++
-    console.log(`${name}: ${seed > seeds ? `not caught in ${seeds} seeds` : `caught by seed ${seed}`}`)
+  for (const mutation of mutations) {
+    const seed = catchMutation(mutation, seeds, limits)
+    if (seed === undefined) missed++
+    const verdict = seed === undefined ? `not caught in ${seeds} seeds` : `caught by seed ${seed}`
+    console.log(`${mutation.name}: ${verdict}`)
   }
   return missed === 0 ? 0 : 1
 }

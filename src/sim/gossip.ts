@@ -69,7 +69,7 @@ export function leave(gossip: Gossip, name: string): void {
     view.goal = false
     const ticket = ++view.pending
     after(gossip.clock, gossip.random.between(newsMs.from, newsMs.to), () =>
-      settle(gossip, viewer, view, ticket, false))
+      settle(gossip, viewer, { view, ticket, isAlive: false }))
   }
 }
 
@@ -150,19 +150,27 @@ function look(
   if (view.isAlive === isReached) return
   if (isReached) {
     after(gossip.clock, random.between(rejoinMs.from, rejoinMs.to), () =>
-      settle(gossip, viewer, known, ticket, true, gossip.versions.get(subject)))
+      settle(gossip, viewer, {
+        view: known, ticket, isAlive: true, version: gossip.versions.get(subject),
+      }))
     return
   }
   // Nodes that still reach each other learn of a death at about the same time.
   const base = spread.get(`${subject} ${key}`) ?? random.between(deadAfterMs.from, deadAfterMs.to)
   spread.set(`${subject} ${key}`, base)
   after(gossip.clock, base + random.between(0, deadAfterMs.spread), () =>
-    settle(gossip, viewer, known, ticket, false))
+    settle(gossip, viewer, { view: known, ticket, isAlive: false }))
 }
 
-function settle(
-  gossip: Gossip, viewer: string, view: View, ticket: number, isAlive: boolean, version?: number,
-): void {
+/** What a viewer comes to believe of a subject. */
+interface News {
+  readonly view: View
+  readonly ticket: number
+  readonly isAlive: boolean
+  readonly version?: number | undefined
+}
+
+function settle(gossip: Gossip, viewer: string, { view, ticket, isAlive, version }: News): void {
   if (view.pending !== ticket) return
   if (gossip.keys.get(viewer) === undefined) {
     // It does not run: it will look again when it does.

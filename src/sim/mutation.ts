@@ -1,5 +1,7 @@
 /** Rules that are left out on purpose: if no check notices, the checks are worth nothing. */
-import type { Rules } from './production.ts'
+import type { Rules } from '../ownership/state.ts'
+import { createProduction } from './production.ts'
+import { runSeed, type SwarmLimits } from './swarm.ts'
 
 export interface Mutation {
   readonly name: string
@@ -12,3 +14,14 @@ export const mutations: readonly Mutation[] = [
   { name: 'without the tie-break', rules: { hasTieBreak: false } },
   { name: 'without terms', rules: { hasTerms: false } },
 ]
+
+/** The first seed that is clean with all rules and not without this one; undefined if there is none. */
+export function catchMutation(
+  { rules }: Mutation, seeds: number, limits: SwarmLimits,
+): number | undefined {
+  for (let seed = 1; seed <= seeds; seed++) {
+    const isSeen = runSeed(seed, limits, createProduction(rules)).findings.length > 0
+    if (isSeen && runSeed(seed, limits, createProduction()).findings.length === 0) return seed
+  }
+  return undefined
+}

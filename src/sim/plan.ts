@@ -53,6 +53,11 @@ export function nodeName(index: number): string {
   return `n${index + 1}`
 }
 
+/** The last nodes are MetalLB speakers. */
+export function isStranger({ nodes, strangers }: Options, name: string): boolean {
+  return Number(name.slice(1)) > nodes - strangers
+}
+
 function macOfLeg(index: number, segment: number): string {
   return `02:00:5e:00:${(0x53 + segment).toString(16)}:${(index + 1).toString(16).padStart(2, '0')}`
 }

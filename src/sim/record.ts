@@ -89,15 +89,17 @@ export function wantPlace(record: Record, unit: string, segment: string, atMs: M
   })
 }
 
-/** `node` would answer from now to `toMs`, unless something happens. */
-export function extend(place: Place, node: string, side: number, now: Millis, toMs: Millis): void {
+/** Its node would answer for all of the tenure, unless something happens. */
+export function extend(place: Place, tenure: Tenure): void {
+  const { node, fromMs, toMs, side } = tenure
   const open = place.open.get(node)
-  if (open !== undefined && open.toMs >= now && open.side === side) {
+  if (open !== undefined && open.toMs >= fromMs && open.side === side) {
     open.toMs = toMs
     return
   }
-  if (toMs <= now) return
-  const tenure: Tenure = { node, fromMs: now, toMs, side }
+  // Whoever comes to another side is not heard on the former one any more.
+  if (open !== undefined) open.toMs = Math.min(open.toMs, fromMs)
+  if (toMs <= fromMs) return
   place.open.set(node, tenure)
   place.tenures.push(tenure)
 }

@@ -1,7 +1,7 @@
 /** Named histories: a story told to a cluster, and the bounds that what was seen has to keep. */
 import { rankByHash } from '../l2/placement.ts'
 import type { Millis } from '../net/model.ts'
-import { answerersOf, checkConverged, checkStorm } from './checks.ts'
+import { answerersOf, checkConverged, checkStorm, isHandOver, overlapBounds } from './checks.ts'
 import type { Cluster, CreateBrain } from './cluster.ts'
 import type { NeighbourTiming } from './hosts.ts'
 import { type Options, plainOptions } from './plan.ts'
@@ -152,8 +152,13 @@ function look(cluster: Cluster, fromMs: Millis): Seen {
   return {
     darkMs: most((place) => gapsOf(place, cluster.clock.nowMs)
       .filter((gap) => gap.toMs > fromMs).map((gap) => gap.toMs - Math.max(gap.fromMs, fromMs))),
-    overlapMs: most((place) => overlapsOf(place)
-      .filter(({ toMs }) => toMs > fromMs).map((overlap) => overlap.toMs - overlap.fromMs)),
+    overlapMs: most((place) => overlapsOf(place).filter(({ toMs }) => toMs > fromMs)
+      .map((overlap) => {
+        const ms = overlap.toMs - overlap.fromMs
+        // A planned hand-over makes before it breaks: placements of a start may move in their first minute.
+        const isMeant = isHandOver(cluster, place, overlap) && ms <= overlapBounds.handOverMs
+        return isMeant ? 0 : ms
+      })),
     moves: ofFirst.flatMap(movesOf).filter(({ atMs }) => atMs > fromMs).length,
     strays: cluster.record.strays.length,
   }

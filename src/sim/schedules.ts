@@ -183,6 +183,19 @@ export const schedules: readonly Scenario[] = [
     most: { darkMs: 1_600, overlapMs: 50 },
   },
   {
+    it: '12 two segments, one uplink lost: beats on the other one withdraw nothing there',
+    options: { nodes: 4, segments: 2, units: 7, isGossipCarried: true,
+      quality: { ...goodQuality, jitterMs: 3 } },
+    seeds: 12,
+    story: ({ cluster, owner, lan, pass }) => {
+      const back = loseUplink(cluster, lan(), owner)
+      pass(2_500)
+      back()
+      pass(6_000)
+    },
+    most: { darkMs: 1_600, overlapMs: 250 },
+  },
+  {
     it: '13 a move under jitter: beats in flight do not silence the new owner',
     options: { ...one, quality: { ...goodQuality, jitterMs: 5 } },
     seeds: 8,
@@ -194,6 +207,20 @@ export const schedules: readonly Scenario[] = [
     also: ({ answerers, others }) => answerers()[0] === others[0] ? [] : ['it did not move'],
   },
   {
+    it: '13 offers that lay in the queue of a frozen node are not taken up',
+    options: { nodes: 4, units: 1 },
+    story: ({ cluster, others, unit, pass }) => {
+      const [to = ''] = others
+      move(cluster, unit(), to)
+      const thaw = freezeNode(cluster, to)
+      pass(1_500)
+      cluster.api.moves.delete(unit())
+      thaw()
+      pass(4_000)
+    },
+    most: { darkMs: 0, overlapMs: 0, moves: 0 },
+  },
+  {
     it: '14 a total restart staggered over 10 s: the load is shared within a minute',
     options: { ...ten, units: 30 },
     seeds: 2,
@@ -201,7 +228,7 @@ export const schedules: readonly Scenario[] = [
     warmUpMs: 15_000,
     story: ({ pass }) => pass(65_000),
     most: { overlapMs: 50, darkMs: 20 },
-    also: ({ cluster }) => checkBalance(cluster, 2).map(({ text }) => text),
+    also: ({ cluster }) => checkBalance(cluster, 3).map(({ text }) => text),
   },
   {
     it: '15 a hard kill with 30 % loss: announcements are repeated',

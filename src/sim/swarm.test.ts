@@ -1,4 +1,4 @@
-/** Random histories by seed: `SEEDS=2000 SEED=1 NODES=3..20 node src/sim/swarm.test.ts`; replay with hack/sim. */
+/** Random histories by seed; SEEDS, SEED and NODES in the environment choose others. Replay: hack/sim. */
 import { test } from 'uvu'
 import * as assert from 'uvu/assert'
 import { createProduction } from './production.ts'

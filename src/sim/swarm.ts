@@ -10,7 +10,9 @@ import {
 import { type Options, plainOptions } from './plan.ts'
 import { createRandom, type Random } from './random.ts'
 import { goodQuality, type Quality } from './segment.ts'
-import { checkRun, type Dark, darksOf, historyOf, pass, schedule, settle, startSimulation } from './simulation.ts'
+import {
+  checkRun, type Dark, darksOf, historyOf, pass, schedule, settle, startSimulation,
+} from './simulation.ts'
 
 export interface Outcome {
   readonly seed: number

@@ -8,14 +8,13 @@ import {
 import type { Address } from '../net/model.ts'
 import { openRing, type Ring, type RingOptions } from '../ring.ts'
 
-const defaultPort = 7946
 const secretRetryMs = 1_000
 
 export interface SpeakerRingOptions
   extends Pick<RingOptions, 'onMessages' | 'onChange' | 'onMember'> {
   readonly node: string
   readonly address: Address
-  readonly choice: MembershipChoice | undefined
+  readonly choice: MembershipChoice
   readonly clock: Clock
   readonly log: Log
   readonly stopped: Promise<unknown>
@@ -31,7 +30,7 @@ export async function openSpeakerRing(options: SpeakerRingOptions): Promise<Ring
   for (const error of problems) log.error('memberlist configuration refused', { path, error })
   for (const error of warnings) log.warn('memberlist configuration warning', { path, error })
   if (key === undefined) log.warn('memberlist is not encrypted: no secret key is given')
-  const port = choice?.bindPort ?? defaultPort
+  const port = choice.bindPort
   const ring = await openRing({
     name: node, address, port, settings, key, clock, onMessages, onChange, onMember,
   })
@@ -43,7 +42,7 @@ export async function openSpeakerRing(options: SpeakerRingOptions): Promise<Ring
 async function readFiles(
   { choice, log, stopped }: SpeakerRingOptions,
 ): Promise<MembershipFiles | undefined> {
-  const source = { secretKeyPath: choice?.secretKeyPath, profile: choice?.profile ?? 'lan' } as const
+  const source = { secretKeyPath: choice.secretKeyPath, profile: choice.profile }
   for (let isTold = false;; isTold = true) {
     try {
       return await readMembershipFiles(source)

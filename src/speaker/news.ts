@@ -3,7 +3,7 @@ import type { Recorder } from '../kube/events.ts'
 import type { LiveService } from '../kube/live.ts'
 import type { Log } from '../log.ts'
 import type { Metrics } from '../metrics.ts'
-import { formatAddress } from '../net/address.ts'
+import { parseAddress, sameAddress } from '../net/address.ts'
 import type { Note } from '../ownership/model.ts'
 
 export interface NewsParts {
@@ -67,8 +67,10 @@ function warnServices(
   { recorder, services }: NewsParts, ip: string,
   happening: { readonly type: 'Warning'; readonly reason: string; readonly message: string },
 ): void {
+  const address = parseAddress(ip)
+  if (address === undefined) return
   for (const { intent, uid } of services().values()) {
-    if (!intent.held.some((address) => formatAddress(address) === ip)) continue
+    if (!intent.held.some((held) => sameAddress(held, address))) continue
     recorder.record({ namespace: intent.namespace, name: intent.name, uid }, happening)
   }
 }

@@ -6,6 +6,7 @@ import { readMembers, withOwnLinks } from '../cluster/members.ts'
 import { type PodIdentity, syncState } from '../cluster/state.ts'
 import type { Config } from '../config/model.ts'
 import type { SpeakerOptions } from '../config/role-options.ts'
+import { outsideFinding } from '../http/rows.ts'
 import { logChanges } from '../journal.ts'
 import type { Happening, Recorder } from '../kube/events.ts'
 import type { Writer } from '../kube/writer.ts'
@@ -22,7 +23,7 @@ import { planFailures } from '../plan/failure.ts'
 import { type HeldPlan, planHeld } from '../plan/held.ts'
 import { type ServiceRow, heldRows } from '../plan/report.ts'
 import { voicesOf } from '../plan/voices.ts'
-import { planWithdrawal } from '../plan/withdrawal.ts'
+import { planWithdrawals } from '../plan/withdrawal.ts'
 import { ownersByAddress } from '../ownership/view.ts'
 import type { Ring } from '../ring.ts'
 import type { Spoken, Statuses } from './statuses.ts'
@@ -51,6 +52,8 @@ export interface ShareParts {
 export interface ShareView {
   readonly rows: readonly ServiceRow[]
   readonly announcements: readonly Announcement[]
+  /** Of them, those that no connected prefix of this node covers. */
+  readonly outside: readonly string[]
 }
 
 export interface Share {
@@ -68,8 +71,11 @@ interface Memory {
   isSettled: boolean
   isStopped: boolean
   isDraining: boolean
+  /** What of each node bars it from announcing: MetalLB tells when that changes. */
+  barriers: ReadonlyMap<string, string>
   /** Addresses told of that the interfaces keep silent: `namespace/name address`. */
   failures: ReadonlySet<string>
+  outside: ReadonlySet<string>
   announcements: readonly Announcement[]
   held: HeldPlan
   plan: AnnouncementPlan
@@ -81,7 +87,8 @@ const drainLookMs = 10
 
 export function createShare(parts: ShareParts): Share {
   const memory: Memory = {
-    isSettled: false, isStopped: false, isDraining: false, failures: new Set(), announcements: [],
+    isSettled: false, isStopped: false, isDraining: false, barriers: new Map(), failures: new Set(),
+    outside: new Set(), announcements: [],
     held: { holdings: [], unheld: [] },
     plan: { placed: [], silent: [] },
   }
@@ -107,6 +114,7 @@ export function createShare(parts: ShareParts): Share {
     isSettled: () => memory.isSettled,
     view: () => ({
       rows: heldRows(memory.held, memory.plan), announcements: memory.announcements,
+      outside: [...memory.outside],
     }),
   }
 }
@@ -124,6 +132,7 @@ function turn(parts: ShareParts, memory: Memory): void {
     memory.isSettled = true
     return
   }
+  tellNodes(parts, memory)
   const services = [...feed.services.values()].map((live) => live.intent)
   const held = planHeld(config, services.toSorted(compareKeys), parts.options.loadBalancerClass)
   memory.held = held
@@ -140,7 +149,9 @@ function turn(parts: ShareParts, memory: Memory): void {
     ignoreExcludeLabel: parts.options.ignoreExcludeLabel,
   })
   const announcements = voicesOf(announcer.rights(), held.holdings, current)
+  const own = memory.plan.placed.filter(({ node }) => node === parts.options.nodeName)
   publish(parts, memory, announcements)
+  tellOutside(parts, memory, own.filter(({ prefixed }) => !prefixed).map(({ text }) => text))
   memory.announcements = announcements
   memory.isSettled = true
 }
@@ -173,6 +184,19 @@ function hintsOf({ feed }: ShareParts, { held }: Memory): ReadonlyMap<string, st
     const node = nodes.get(service.key)
     return node === undefined ? [] : [[text, node] as const]
   }))
+}
+
+/** A node that was known already may announce now, or may not any more. */
+function tellNodes({ feed, log }: ShareParts, memory: Memory): void {
+  const barriers = new Map(feed.nodes().map(({ name, excluded, networkUnavailable }) =>
+    [name, `excluded=${excluded} networkUnavailable=${networkUnavailable}`] as const
+  ))
+  for (const [node, now] of barriers) {
+    const before = memory.barriers.get(node)
+    if (before === undefined || before === now) continue
+    log.info('node event - forcing sync', { event: 'nodeChanged', node, state: now })
+  }
+  memory.barriers = barriers
 }
 
 function compareKeys(a: { key: string }, b: { key: string }): number {
@@ -209,7 +233,7 @@ function namedInterfaces(config: Config | undefined): ReadonlySet<string> {
 function publish(parts: ShareParts, memory: Memory, announcements: readonly Announcement[]): void {
   const { log, metrics, feed, statuses, options, links } = parts
   const changes = compareAnnouncements(memory.announcements, announcements)
-  logChanges(log, changes.flatMap((change) => withReasons(parts, memory, change)))
+  logChanges(log, explain(parts, memory, changes))
   metrics.setAnnounced(announcements.flatMap(({ text, services }) =>
     services.map((service) => ({ service, node: options.nodeName, ip: text }))
   ))
@@ -232,16 +256,27 @@ function publish(parts: ShareParts, memory: Memory, announcements: readonly Anno
 }
 
 /** A withdrawal says why, Service by Service. */
-function withReasons(parts: ShareParts, memory: Memory, change: Change): readonly Change[] {
-  if (change.kind !== 'withdrawn') return [change]
-  const { ip } = change
-  return change.services.map((key) => ({
-    kind: 'withdrawn', ip, services: [key],
-    reason: planWithdrawal({
-      service: parts.feed.services.get(key)?.intent, key, ip, held: memory.held, plan: memory.plan,
-      node: parts.options.nodeName,
-    }),
-  }))
+function explain(parts: ShareParts, memory: Memory, changes: readonly Change[]): readonly Change[] {
+  if (!changes.some(({ kind }) => kind === 'withdrawn')) return changes
+  const { feed, options } = parts
+  const why = planWithdrawals({
+    serviceOf: (key) => feed.services.get(key)?.intent, held: memory.held, plan: memory.plan,
+    node: options.nodeName,
+  })
+  return changes.flatMap((change): readonly Change[] => {
+    if (change.kind !== 'withdrawn') return [change]
+    const { ip, services } = change
+    return services.map((key) => ({
+      kind: 'withdrawn', ip, services: [key], reason: memory.isDraining ? 'stopping' : why(key, ip),
+    }))
+  })
+}
+
+/** An address that is announced where nobody may look for it. */
+function tellOutside({ log }: ShareParts, memory: Memory, texts: readonly string[]): void {
+  const [finding] = outsideFinding(texts.filter((text) => !memory.outside.has(text)))
+  if (finding !== undefined) log.warn('no prefix covers the address', { ...finding, reason: 'noPrefix' })
+  memory.outside = new Set(texts)
 }
 
 /** An address that no node has the interface for: one of them says so, once. */

@@ -7,7 +7,9 @@ import { createIntake } from '../cluster/intake.ts'
 import { openSite } from '../cluster/site.ts'
 import { readPod } from '../cluster/state.ts'
 import type { SpeakerOptions } from '../config/role-options.ts'
-import { announcementStatus, announcerFindings, linkStatus, memberStatus } from '../http/rows.ts'
+import {
+  announcementStatus, announcerFindings, linkStatus, memberStatus, outsideFinding,
+} from '../http/rows.ts'
 import type { StatusDocument } from '../http/status.ts'
 import { logOwned } from '../journal.ts'
 import { openAccess } from '../kube/access.ts'
@@ -23,6 +25,7 @@ import type { Log } from '../log.ts'
 import { createLoop } from '../loop.ts'
 import { createMetrics } from '../metrics.ts'
 import type { Address } from '../net/model.ts'
+import { raisePriority } from '../priority.ts'
 import { version } from '../version.ts'
 import { exportClaims } from '../ownership/ownership.ts'
 import { view as viewOwnership } from '../ownership/view.ts'
@@ -34,7 +37,8 @@ import { createStatuses } from './statuses.ts'
 /** Of a turn's time: a burst of changes is taken together, a single one at once. */
 const rest = 3
 const component = 'metallb-speaker'
-const width = 4
+/** Writes in flight: what a speaker says of itself must not crowd out the controller's allocations. */
+const width = 2
 const minuteMs = 60_000
 const addressLookMs = 50
 /** How old the claims may be that a member gets in an exchange of states. */
@@ -93,7 +97,7 @@ export async function runSpeaker(
     notReady: () => notReady(parts, share.isSettled()),
     status: () => statusOf(parts, share.view(), startedAt),
   }))
-  log.info('speaker started', { node, version, namespace })
+  log.info('speaker started', { node, version, namespace, priority: raisePriority() ? 'raised' : 'ordinary' })
   const timer = setInterval(() => {
     logOwned(log, node, share.view().announcements.map(({ text }) => text))
   }, minuteMs)
@@ -108,6 +112,7 @@ export async function runSpeaker(
   await stopped
   await share.drain()
   share.stop()
+  await parts.ring?.[Symbol.asyncDispose]()
   log.info('speaker stopped', { node })
 }
 
@@ -125,7 +130,7 @@ async function openMembers(
   const { options, log, announcer, feed } = parts
   const { membership: choice, nodeName } = options
   const findAddress = (): Address | undefined =>
-    choice?.bindAddress ?? feed.speakerAddressOf(nodeName)
+    choice.bindAddress ?? feed.speakerAddressOf(nodeName)
   let isStopped = false
   void stopped.then(() => void (isStopped = true))
   let address = findAddress()
@@ -183,6 +188,7 @@ function statusOf(
       ...feed.troubles().map((message) => ({ reason: 'watchFailed', message })),
       ...(writer.trouble === undefined ? [] : [{ reason: 'writeFailed', message: writer.trouble }]),
       ...announcerFindings([...announcer.failures().values()], metrics),
+      ...outsideFinding(view.outside),
     ],
   }
 }

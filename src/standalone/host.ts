@@ -18,9 +18,10 @@ import { compareAnnouncements, compareRows } from '../plan/change.ts'
 import { aloneWorld } from '../ownership/alone.ts'
 import { poolGauges } from './gauges.ts'
 import { findEmptied, sameSources } from './intake.ts'
+import { outsideFinding } from '../http/rows.ts'
 import { logChanges } from '../journal.ts'
 import { type Ledger, sameLedger, type State, writeLastGood, writeLedger } from './state.ts'
-import { type HostView, outsideFinding } from './view.ts'
+import type { HostView } from './view.ts'
 
 export interface HostParts {
   readonly options: StandaloneOptions

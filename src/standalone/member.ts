@@ -8,6 +8,7 @@ import { sharedOf, sourcesOf } from '../group/documents.ts'
 import type { GroupLedger, KnownShare } from '../group/model.ts'
 import { logChanges } from '../journal.ts'
 import type { Holding } from '../l2/demand.ts'
+import { outsideFinding } from '../http/rows.ts'
 import { isUsable } from '../l2/eligible.ts'
 import { readGateways } from '../l2/linux/routes.ts'
 import type { Announcement, LinkState } from '../l2/model.ts'
@@ -27,7 +28,7 @@ import { writeOwners } from './group-state.ts'
 import { addressesOf, type Host, type HostParts, withSelf } from './host.ts'
 import { findEmptied, sameSources } from './intake.ts'
 import { writeLastGood, writeLedger } from './state.ts'
-import { groupFindings, outsideFinding } from './view.ts'
+import { groupFindings } from './view.ts'
 
 export interface MemberParts extends HostParts {
   /** Opened with the last good input as this host's share. */

@@ -14,6 +14,7 @@ import { bootMs } from '../l2/linux/libc.ts'
 import { openPackets } from '../l2/linux/packets.ts'
 import type { Log } from '../log.ts'
 import { createMetrics } from '../metrics.ts'
+import { raisePriority } from '../priority.ts'
 import { version } from '../version.ts'
 import { aloneWorld } from '../ownership/alone.ts'
 import { createHost, type Host } from './host.ts'
@@ -43,6 +44,7 @@ export async function runStandalone(
   const startedAt = clock.wall()
   const node = options.nodeName ?? hostname()
   const metrics = createMetrics()
+  raisePriority()
   const state = await readState(options.stateDir)
   closing.use(lockState(options.stateDir))
   for (const finding of state.findings) log.warn('state file ignored', { error: finding })

@@ -1,4 +1,4 @@
-/** What the host tells about itself, and findings made from it. */
+/** What the host tells about itself. */
 import type { Problem } from '../config/model.ts'
 import type { HostFinding } from '../finding.ts'
 import type { CouncilView } from '../group/vote.ts'
@@ -21,16 +21,6 @@ export interface HostView {
 
 /** Addresses named in one sentence. */
 const maxNamed = 5
-
-/** Addresses that are announced though no connected prefix covers them. */
-export function outsideFinding(texts: readonly string[]): readonly HostFinding[] {
-  if (texts.length === 0) return []
-  const more = texts.length > maxNamed ? ` and ${texts.length - maxNamed} more` : ''
-  const list = texts.slice(0, maxNamed).join(', ') + more
-  const message = `No interface has a connected prefix that covers ${list}: announced on all ` +
-    'usable interfaces; give the right one an address of that network'
-  return [{ reason: 'outsidePrefix', message }]
-}
 
 /** Why a group does not take in anything new, and what waits for it. */
 export function groupFindings(view: CouncilView, waiting: readonly string[]): readonly HostFinding[] {

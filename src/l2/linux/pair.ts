@@ -81,6 +81,10 @@ export async function openPair(): Promise<Pair> {
   ip('link', 'add', 'near', 'address', askerMac, 'type', 'veth', 'peer', 'name', 'far')
   ip('link', 'set', 'near', 'addrgenmode', 'none', 'up')
   ip('link', 'set', 'far', 'addrgenmode', 'none', 'up')
+  // Until the kernel has followed the carrier, it silently drops what is sent.
+  await until('both ends are in operation', () =>
+    ['near', 'far'].every((name) => ip('link', 'show', name).includes('state UP'))
+  )
   const links = await openLinks()
   const heard: string[] = []
   const heardFar: string[] = []

@@ -1,0 +1,91 @@
+{{- /* What the two workloads, and the objects around them, have in common. */}}
+
+{{- /* A role's image: (list . .Values.controller) */}}
+{{- define "arpeggio.image" -}}
+{{- $root := index . 0 }}
+{{- $image := merge (dict) (index . 1).image (pick $root.Values.image "repository" "tag" "pullPolicy") }}
+image: {{ printf "%s:%s" $image.repository ($image.tag | default $root.Chart.AppVersion) }}
+{{- with $image.pullPolicy }}
+imagePullPolicy: {{ . }}
+{{- end }}
+{{- end }}
+
+{{- define "arpeggio.secretName" -}}
+{{ .Values.speaker.secretName | default "memberlist" }}
+{{- end }}
+
+{{- /* The arguments of both roles: (list . .Values.controller) */}}
+{{- define "arpeggio.args" -}}
+{{- $root := index . 0 }}
+{{- $role := index . 1 }}
+{{- if and $role.readinessProbe.enabled (ne (int $role.livenessProbe.port) (int $role.readinessProbe.port)) }}
+{{- fail "livenessProbe.port and readinessProbe.port differ: the program has one port for both" }}
+{{- end }}
+- --log-level={{ $role.logLevel }}
+- --http-port={{ $root.Values.prometheus.metricsPort }}
+- --health-probe-port={{ $role.livenessProbe.port }}
+{{- with $root.Values.loadBalancerClass }}
+- --lb-class={{ . }}
+{{- end }}
+{{- with $root.Values.placement }}
+- --placement={{ . }}
+{{- end }}
+{{- if $root.Values.speaker.ignoreExcludeLB }}
+- --ignore-exclude-lb
+{{- end }}
+{{- end }}
+
+{{- /* One probe, where it is enabled: (dict "probe" .Values.… "name" "livenessProbe" "path" "/healthz") */}}
+{{- define "arpeggio.probe" -}}
+{{- if .probe.enabled }}
+{{ .name }}:
+  httpGet:
+    {{- with .host }}
+    host: {{ . }}
+    {{- end }}
+    path: {{ .path }}
+    port: {{ .probe.port }}
+  {{- toYaml (omit .probe "enabled" "port") | nindent 2 }}
+{{- end }}
+{{- end }}
+
+{{- /* Metadata of a Pod: (list . .Values.controller "controller") */}}
+{{- define "arpeggio.podMetadata" -}}
+{{- $root := index . 0 }}
+{{- $role := index . 1 }}
+labels:
+  app: metallb
+  component: {{ index . 2 }}
+  {{- with omit $role.labels "app" "component" }}
+  {{- toYaml . | nindent 2 }}
+  {{- end }}
+{{- $annotations := dict }}
+{{- if $root.Values.prometheus.scrapeAnnotations }}
+{{- $_ := set $annotations "prometheus.io/scrape" "true" }}
+{{- $_ := set $annotations "prometheus.io/port" (toString $root.Values.prometheus.metricsPort) }}
+{{- end }}
+{{- with merge (dict) $role.podAnnotations $annotations }}
+annotations:
+  {{- toYaml . | nindent 2 }}
+{{- end }}
+{{- end }}
+
+{{- /* Where a Pod runs, but for its tolerations: .Values.controller */}}
+{{- define "arpeggio.scheduling" -}}
+{{- with .priorityClassName }}
+priorityClassName: {{ . }}
+{{- end }}
+{{- with .runtimeClassName }}
+runtimeClassName: {{ . }}
+{{- end }}
+nodeSelector:
+  {{- toYaml (merge (dict) .nodeSelector (dict "kubernetes.io/os" "linux")) | nindent 2 }}
+{{- with .affinity }}
+affinity:
+  {{- toYaml . | nindent 2 }}
+{{- end }}
+{{- with .securityContext }}
+securityContext:
+  {{- toYaml . | nindent 2 }}
+{{- end }}
+{{- end }}

@@ -1,0 +1,29 @@
+/** Opens a new TCP connection every few milliseconds, and prints each: when, and how long it took. */
+import { connect } from 'node:net'
+
+/** Arguments: address, port, ms between two. A line is `OPENED TOOK`, in ms; TOOK is -1 for a failure. */
+const [host = '', port = '', everyMs = ''] = process.argv.slice(2)
+
+/** Before the kernel repeats the first packet, after a second: repeats would hide what was lost. */
+const patienceMs = 900
+
+function open(): void {
+  const opened = performance.timeOrigin + performance.now()
+  const begun = performance.now()
+  const socket = connect({ host, port: Number(port) })
+  let isTold = false
+  const tell = (took: number): void => {
+    if (!isTold) console.log(`${opened.toFixed(1)} ${took.toFixed(1)}`)
+    isTold = true
+    clearTimeout(timer)
+    // Without waiting states: there are a hundred a second.
+    socket.resetAndDestroy()
+  }
+  // Late by itself, this program first takes what has come meanwhile.
+  const timer = setTimeout(() => setImmediate(tell, -1), patienceMs)
+  socket.on('connect', () => tell(performance.now() - begun))
+  socket.on('error', () => tell(-1))
+}
+
+setInterval(open, Number(everyMs))
+console.log('ready')

@@ -1,0 +1,125 @@
+/** Six faults, three times each, on the real program: who speaks when, how often it moves, and why. */
+import { test } from 'uvu'
+import * as assert from 'uvu/assert'
+import { findAssets, testUnless } from '../kube/assets.ts'
+import type { Fields } from '../kube/objects.ts'
+import { serverPrograms } from '../kube/server.ts'
+import { doubtOf, measureTwoAnswerers } from './check.ts'
+import { type Fault, type Outcome, strikeOnce } from './fault.ts'
+import { blockFor, faults } from './faults.ts'
+import { wallMs } from './instruments.ts'
+import { nodes, openStage, type Stage } from './stage.ts'
+
+const assets = await findAssets(serverPrograms)
+const check = testUnless('lack' in assets ? assets.lack : undefined, test)
+const trials = 3
+/** The one generous cap: no promise of speed, but silence ends. */
+const capMs = 5_000
+/**
+ * An owner that a loaded machine keeps from running for longer than a probe round lasts has not
+ * answered: while beats are blocked as well, another may take over, and must.
+ */
+const stallMs = 50
+/** Make before break: the old owner may still speak until it has seen its successor speak. */
+const handedMs = 1_000
+
+let stage: Stage
+if ('folder' in assets) {
+  stage = await openStage(assets.folder)
+  test.after(async () => void await stage[Symbol.asyncDispose]())
+}
+
+const watch = { begin: () => {}, end: () => {} }
+
+interface Seen {
+  readonly outcome: Outcome
+  /** What the nodes logged since just before the strike: `NODE EVENT REASON`. */
+  readonly told: readonly string[]
+}
+
+function faultOf(name: string): Fault {
+  const fault = faults.find((one) => one.name === name)
+  if (fault === undefined) throw new Error(`No fault "${name}"`)
+  return fault
+}
+
+/** One trial, what was told of it, and that one node owns the address when all has healed. */
+async function strike(fault: Fault, overlapMs = 0): Promise<Seen> {
+  await stage.steady()
+  const sinceMs = wallMs()
+  const outcome = await strikeOnce(fault, stage, watch)
+  // Log lines have seconds.
+  const told = nodes.flatMap((node) => stage.log(node, sinceMs - 1_000).map((line) => tellOf(node, line)))
+  const who = outcome.owners.join(' > ')
+  assert.ok(outcome.overlapMs <= overlapMs, `two voices for ${outcome.overlapMs} ms: ${who}`)
+  assert.ok(outcome.muteMs < capMs, `no voice for ${outcome.muteMs} ms`)
+  await stage.steady() // all see all, and name one owner, who says so too
+  return { outcome, told }
+}
+
+function tellOf(node: string, line: Fields): string {
+  return `${node} ${String(line['event'])} ${String(line['reason'])}`
+}
+
+/** Changes of owner, `a > b after 312 ms`, from the `first` on, of owners that had not fallen silent. */
+function uncalledFor({ owners, gapsMs }: Outcome, first: number): readonly string[] {
+  const changes = gapsMs.map((ms, i) => ({ ms, text: `${owners[i]} > ${owners[i + 1]} after ${ms} ms` }))
+  return changes.slice(first).filter(({ ms }) => ms < stallMs).map(({ text }) => text)
+}
+
+/** Asserts that the owner changed once, and that the successor says why. */
+function assertMoved({ outcome, told }: Seen, reasons: readonly string[]): void {
+  const [, next = ''] = outcome.owners
+  assert.is.not(next, '', 'somebody succeeded')
+  assert.equal(uncalledFor(outcome, 1), [])
+  const wanted = reasons.map((reason) => `${next} claimed ${reason}`)
+  assert.ok(wanted.some((line) => told.includes(line)), `${next} says why: ${told.join('; ')}`)
+}
+
+/** Asserts that nothing moved, but where the machine kept the owner itself from answering. */
+function assertStayed({ outcome }: Seen): void {
+  assert.equal(uncalledFor(outcome, 0), [])
+}
+
+check('the instrument sees two answerers where there are two', async () => {
+  assert.is(doubtOf(await measureTwoAnswerers(stage)), undefined)
+})
+
+const moving: readonly { readonly name: string; readonly reasons: readonly string[] }[] = [
+  { name: 'link-cut', reasons: ['ownerSilent'] },
+  { name: 'kill', reasons: ['ownerSilent'] },
+  { name: 'freeze-2000', reasons: ['ownerSilent'] },
+]
+
+for (const { name, reasons } of moving) {
+  const fault = faultOf(name)
+  check(`${name}: ${fault.about}: one successor, never two voices`, async () => {
+    for (let n = 0; n < trials; n += 1) assertMoved(await strike(fault), reasons)
+  })
+}
+
+check('stop: the successor speaks before the owner is gone, and no new connection fails', async () => {
+  for (let n = 0; n < trials; n += 1) {
+    const seen = await strike(faultOf('stop'), handedMs)
+    assertMoved(seen, ['handOver'])
+    assert.is(seen.outcome.failures, 0)
+  }
+})
+
+check('return: the node of the last owner comes back, and nothing moves', async () => {
+  for (let n = 0; n < trials; n += 1) {
+    const seen = await strike(faultOf('return'))
+    assertStayed(seen)
+    assert.is(seen.outcome.failures, 0)
+  }
+})
+
+check('gossip-block: the ring is blind, the segment is whole, and nothing moves', async () => {
+  for (let n = 0; n < trials; n += 1) {
+    const seen = await strike(blockFor(4_000))
+    assertStayed(seen)
+    assert.is(seen.outcome.failures, 0)
+  }
+})
+
+test.run()

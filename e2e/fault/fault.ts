@@ -1,0 +1,131 @@
+/** A fault as a value: what is done, what must hold of it, and how a trial of it is judged. */
+import { type Watch } from '../bench/trial.ts'
+import { askerAddress, darkOf, wallMs } from './instruments.ts'
+import { lasting, nodes, type Stage, vip } from './stage.ts'
+import { judge, voicesOf } from './voices.ts'
+
+/** What a trial has seen. */
+export interface Outcome {
+  /** Last good to first good new TCP connection; undefined = not asked. */
+  readonly darkMs: number
+  /** New TCP connections that were not open within 900 ms. */
+  readonly failures: number
+  /** Longest time without any voice. */
+  readonly muteMs: number
+  readonly overlapMs: number
+  readonly moves: number
+  /** ARP frames of nodes that answer nobody who measures. */
+  readonly frames: number
+  /** Who spoke, in order, by name. */
+  readonly owners: readonly string[]
+  /** For each change of owner: how long the old one had been silent. */
+  readonly gapsMs: readonly number[]
+  /** Sentences about what does not hold; empty = all does. */
+  readonly broken: readonly string[]
+}
+
+/** What must hold of a trial, whatever the machine is like. */
+export interface Bounds {
+  readonly moves: readonly [least: number, most: number]
+  /** Design §5, "What is promised, exactly"; 0 where nothing is said there. */
+  readonly overlapMs: number
+  /** No new connection may fail. */
+  readonly isSeamless?: boolean
+}
+
+/** What a strike tells of itself. */
+export interface Struck {
+  /** Overlap and moves count from here: two segments were one before, or there was no owner. */
+  readonly judgeFromMs?: number
+  /** Address, where it is not the usual one. */
+  readonly address?: string
+  readonly broken?: readonly string[]
+}
+
+export interface Fault {
+  readonly name: string
+  /** One line for people. */
+  readonly about: string
+  /** What MetalLB did on such a rig; '' = not measured. */
+  readonly peer: string
+  readonly bounds: Bounds
+  /** Gossip goes over the LAN, unless said. */
+  readonly gossip?: 'control'
+  /** Before a trial: who owns now is the argument. The result is who is to be hurt. */
+  readonly prepare?: (stage: Stage, owner: string) => Promise<void>
+  /** The measured part: hurts, watches, and may heal. */
+  readonly strike: (stage: Stage, owner: string) => Promise<Struck | void>
+  /** Heals what the strike left, unmeasured. */
+  readonly heal?: (stage: Stage, owner: string) => Promise<void>
+  /** A reason that it cannot be done here. */
+  readonly lack?: () => string | undefined
+}
+
+/** Before the strike: so that the old owner has been heard. */
+const beforeMs = 300
+/** What was sent before the end of a trial is in the capture after this. */
+const afterMs = 1_000
+
+/** Runs one trial of a fault on a stage that may be as the last one left it. */
+export async function strikeOnce(fault: Fault, stage: Stage, watch: Watch): Promise<Outcome> {
+  const first = await stage.steady()
+  let owner = first
+  try {
+    await fault.prepare?.(stage, first)
+    if (fault.prepare !== undefined) owner = currentOwner(stage) ?? first
+    watch.begin()
+    const fromMs = wallMs()
+    await lasting(beforeMs)
+    const struck = await fault.strike(stage, owner) ?? {}
+    const toMs = wallMs()
+    watch.end()
+    await lasting(afterMs)
+    return measure(fault, stage, { fromMs, toMs, struck })
+  } finally {
+    // Also where the strike failed: what was hurt must not hurt the next trial.
+    await fault.heal?.(stage, owner)
+  }
+}
+
+/** Who spoke last. */
+function currentOwner(stage: Stage): string | undefined {
+  const now = wallMs()
+  const last = voicesOf(stage.instruments.frames(now - 2_000, now), vip).at(-1)
+  return last === undefined ? undefined : stage.nodeOf(last.mac)
+}
+
+interface Window {
+  readonly fromMs: number
+  readonly toMs: number
+  readonly struck: Struck
+}
+
+function measure(fault: Fault, stage: Stage, { fromMs, toMs, struck }: Window): Outcome {
+  const { instruments, nodeOf } = stage
+  const { judgeFromMs = fromMs, address = vip } = struck
+  const frames = instruments.frames(fromMs, toMs)
+  const voices = voicesOf(frames, address).map(({ atMs, mac }) => ({ atMs, mac: nodeOf(mac) }))
+  const own = voices.filter(({ mac }) => nodes.some((node) => node === mac))
+  const all = judge(voices, fromMs, toMs)
+  const { moves, owners, gapsMs } = judge(own, judgeFromMs, toMs)
+  const { overlapMs } = judge(voices, judgeFromMs, toMs)
+  const calls = instruments.calls(fromMs, toMs)
+  const seen = {
+    darkMs: darkOf(calls, toMs), failures: calls.filter(({ tookMs }) => tookMs < 0).length,
+    muteMs: all.muteMs, overlapMs, moves, owners, gapsMs,
+    frames: frames.filter(({ source, isReply, target }) =>
+      nodes.some((node) => node === nodeOf(source)) && !(isReply && target === askerAddress)).length,
+  }
+  return { ...seen, broken: [...judgeBounds(fault.bounds, seen), ...struck.broken ?? []] }
+}
+
+function judgeBounds(
+  { moves: [least, most], overlapMs, isSeamless = false }: Bounds,
+  seen: Pick<Outcome, 'moves' | 'overlapMs' | 'failures' | 'owners'>,
+): readonly string[] {
+  const broken: string[] = []
+  if (seen.overlapMs > overlapMs) broken.push(`overlap ${seen.overlapMs.toFixed(1)} ms`)
+  if (seen.moves < least || seen.moves > most) broken.push(`${seen.moves} moves: ${seen.owners.join(' > ')}`)
+  if (isSeamless && seen.failures > 0) broken.push(`${seen.failures} connections failed`)
+  return broken
+}

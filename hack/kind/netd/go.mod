@@ -1,0 +1,3 @@
+module arpeggio/kind/netd
+
+go 1.24

@@ -1,0 +1,138 @@
+/** When conditions are written: after a while, once, and not for Services of others. */
+import { test } from 'uvu'
+import * as assert from 'uvu/assert'
+import { held, service } from '../config/builders.ts'
+import { isFields } from '../config/fields.ts'
+import type { Intent } from '../config/model.ts'
+import type { Condition, LiveService } from '../kube/live.ts'
+import type { Job, Writer } from '../kube/writer.ts'
+import { createLog } from '../log.ts'
+import { createMetrics } from '../metrics.ts'
+import type { ServiceRow } from '../plan/report.ts'
+import { createConditions, type Conditions } from './conditions.ts'
+
+const silent: ServiceRow = {
+  namespace: 'default', name: 'web', verdict: 'kept', reason: '', message: '', pool: 'lan',
+  addresses: ['192.0.2.1'], announcements: [],
+  silent: [{ address: '192.0.2.1', node: null, reason: 'noEndpoints' }],
+}
+const announced: ServiceRow = {
+  ...silent, silent: [], announcements: [{ address: '192.0.2.1', node: 'a', interfaces: ['eth0'] }],
+}
+const refused: ServiceRow = {
+  ...silent, verdict: 'refused', reason: 'noPool', message: 'no pool', addresses: [], silent: [],
+}
+const old: Condition = { status: 'False', reason: 'noPool', message: 'no address: no pool', since: '' }
+
+function live(more: Partial<Intent> = {}, condition?: Condition): LiveService {
+  const intent = service('web', { held: held('192.0.2.1'), ...more })
+  return { intent, uid: 'u', version: '1', ingress: [], pool: undefined, deprecated: [], condition }
+}
+
+interface World {
+  readonly conditions: Conditions
+  /** Turns at this instant; when the next is due. */
+  at(now: number, row: ServiceRow | undefined, of?: LiveService): number | undefined
+  /** What was written, as `STATUS REASON` or `delete`. */
+  readonly written: string[]
+  readonly events: string[]
+  /** What the server answers. */
+  status: number
+  /** Jobs are dropped instead: another leads. */
+  isDropped: boolean
+}
+
+function open(): World {
+  const written: string[] = []
+  const events: string[] = []
+  const put = ({ make, settled }: Job): void => {
+    if (world.isDropped) return
+    const body = make()?.body
+    const status = isFields(body) ? body['status'] : undefined
+    const list: unknown = isFields(status) ? status['conditions'] : undefined
+    const [one]: readonly unknown[] = Array.isArray(list) ? list : []
+    if (isFields(one)) written.push(String(one['$patch'] ?? `${one['status']} ${one['reason']}`))
+    settled?.({ status: world.status, value: undefined, retryAfterMs: undefined })
+  }
+  const writer: Writer = {
+    put, clear: () => undefined, pending: 0, idle: async () => undefined, trouble: undefined,
+    [Symbol.asyncDispose]: async () => undefined,
+  }
+  const wall = (): Date => new Date(0)
+  const conditions = createConditions({
+    writer, wall, metrics: createMetrics(), log: createLog({ level: 'none', write: () => undefined, wall }),
+    recorder: { record: (_, { reason }) => void events.push(reason) },
+  })
+  const world: World = {
+    conditions, written, events, status: 200, isDropped: false,
+    at: (now, row, of = live()) => conditions.turn({
+      rows: row === undefined ? [] : [row], services: new Map([['default/web', of]]),
+      statuses: undefined, isStale: false, now,
+    }),
+  }
+  return world
+}
+
+test('silence is told when it has lasted, once, with one event', () => {
+  const world = open()
+  assert.is(world.at(0, silent), 1_500)
+  assert.is(world.at(1_000, silent), 1_500)
+  assert.equal(world.written, [])
+  world.at(1_500, silent)
+  world.at(2_000, silent) // the watch has not shown it yet
+  assert.equal([world.written, world.events], [['False noEndpoints'], ['notAnnounced']])
+})
+
+test('what changes its mind begins anew; a refusal and good news wait for nobody', () => {
+  const world = open()
+  world.at(0, silent)
+  assert.is(world.at(1_400, announced), 1_600)
+  world.at(1_600, announced)
+  assert.equal([world.written, world.events], [['True announced'], []])
+  const other = open()
+  assert.is(other.at(0, refused), 200)
+})
+
+test('a write that was refused is due again; the event follows what was written', () => {
+  const world = open()
+  world.status = 409
+  world.at(0, silent)
+  world.at(1_500, silent)
+  assert.equal(world.events, [])
+  world.status = 200
+  world.at(1_600, silent)
+  assert.equal([world.written, world.events],
+    [['False noEndpoints', 'False noEndpoints'], ['notAnnounced']])
+})
+
+test('what was queued when leading ended is due again', () => {
+  const world = open()
+  world.isDropped = true
+  world.at(0, refused)
+  world.at(200, refused)
+  world.isDropped = false
+  world.at(300, refused)
+  assert.equal(world.written, [])
+  world.conditions.forget()
+  world.at(400, refused)
+  world.at(600, refused)
+  assert.equal(world.written, ['False noPool'])
+})
+
+test('it goes when the type changes, and stays where another class is concerned', () => {
+  const world = open()
+  const clusterIp = live({ isLoadBalancer: false }, old)
+  world.at(0, undefined, clusterIp)
+  world.at(200, undefined, clusterIp)
+  assert.equal(world.written, ['delete'])
+  const other = open()
+  const foreign = live({ loadBalancerClass: 'x' }, old)
+  const ignored: ServiceRow = { ...refused, verdict: 'ignored', reason: 'otherClass' }
+  for (const row of [ignored, undefined]) {
+    other.at(0, row, foreign)
+    other.at(200, row, foreign)
+  }
+  assert.equal(other.written, [])
+})
+
+test.run()

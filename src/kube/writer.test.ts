@@ -1,0 +1,123 @@
+/** Writes through trouble: what waits, what does not, and what is known afterwards. */
+import { setTimeout as sleep } from 'node:timers/promises'
+import { test } from 'uvu'
+import * as assert from 'uvu/assert'
+import { createLog } from '../log.ts'
+import type { Api, Call } from './api.ts'
+import { createRecorder } from './events.ts'
+import { openLeader } from './leader.ts'
+import { createWriter, type Writer } from './writer.ts'
+
+const log = createLog({ level: 'none', write: () => undefined, wall: () => new Date(0) })
+const cut = 'cut'
+
+/** Answers with a status, or with nothing; what was asked is kept. */
+function apiOf(
+  decide: (call: Call, nth: number) => number | typeof cut, valueOf: () => unknown = () => ({}),
+): Api & { readonly calls: Call[] } {
+  const calls: Call[] = []
+  return {
+    calls,
+    call: async (call) => {
+      calls.push(call)
+      await sleep(1)
+      const status = decide(call, calls.length)
+      if (status === cut) throw new Error(cut)
+      return { status, value: valueOf(), retryAfterMs: undefined }
+    },
+    watch: () => Promise.reject(new Error('nothing is watched here')),
+    [Symbol.dispose]: () => undefined,
+  }
+}
+
+function put(writer: Writer, names: readonly string[]): void {
+  for (const name of names) {
+    writer.put({ key: name, rank: 0, make: () => ({ method: 'PATCH', path: `/${name}` }) })
+  }
+}
+
+async function when(holds: () => boolean): Promise<void> {
+  for (const end = performance.now() + 5_000; !holds(); await sleep(2)) {
+    if (performance.now() > end) throw new Error('Not within 5 s')
+  }
+}
+
+test('a write that breaks something is no trouble of the server', async () => {
+  const api = apiOf(({ path }) => (path === '/poison' ? 500 : 200))
+  await using writer = createWriter({ api, log, width: 1 })
+  const troubles = new Set<string | undefined>()
+  put(writer, ['poison', 'a', 'b'])
+  await when(() => {
+    troubles.add(writer.trouble)
+    return api.calls.filter(({ path }) => path === '/poison').length >= 2
+  })
+  assert.equal(api.calls.slice(0, 3).map(({ path }) => path), ['/poison', '/a', '/b'])
+  assert.equal([...troubles], [undefined])
+})
+
+test('what fails together is one failure: the second attempt is soon', async () => {
+  const names = Array.from({ length: 16 }, (_, i) => `n${i}`)
+  const api = apiOf((_, nth) => (nth <= names.length ? cut : 200))
+  await using writer = createWriter({ api, log, width: names.length })
+  put(writer, names)
+  // Counted sixteen times, the wait would be the longest there is: five seconds at least.
+  await Promise.race([writer.idle(), sleep(4_500, undefined, { ref: false })])
+  assert.is(api.calls.length, 2 * names.length)
+})
+
+test('into a namespace that ends nothing is written: no error, and no further try', async () => {
+  const ending = { details: { causes: [{ reason: 'NamespaceTerminating', field: 'metadata.namespace' }] } }
+  const api = apiOf(() => 403, () => ending)
+  const lines: string[] = []
+  const spoken = createLog({ level: 'all', write: (line) => lines.push(line), wall: () => new Date(0) })
+  await using writer = createWriter({ api, log: spoken, width: 1 })
+  put(writer, ['event'])
+  await Promise.race([writer.idle(), sleep(4_500, undefined, { ref: false })])
+  assert.is(writer.pending, 0)
+  assert.is(api.calls.length, 1)
+  assert.equal(lines, [])
+})
+
+const lost: { it: string; first: number | typeof cut; second: number; third: string }[] = [
+  { it: 'refused for a while', first: 503, second: 201, third: 'PATCH' },
+  { it: 'made, but nobody said so', first: cut, second: 409, third: 'PATCH' },
+  { it: 'refused for good', first: 422, second: 201, third: 'PATCH' },
+]
+for (const { it, first, second, third } of lost) {
+  test(`an event: ${it}`, async () => {
+    const api = apiOf((_, nth) => (nth === 1 ? first : nth === 2 ? second : 200))
+    await using writer = createWriter({ api, log, width: 1 })
+    const recorder = createRecorder({ writer, component: 'c', instance: 'i', wall: () => new Date(0) })
+    const subject = { namespace: 'default', name: 'web', uid: 'u' }
+    const record = (): void => recorder.record(subject, { type: 'Normal', reason: 'r', message: 'm' })
+    record()
+    await writer.idle()
+    if (first === 422) record()
+    await writer.idle()
+    record()
+    await writer.idle()
+    assert.equal(api.calls.map(({ method }) => method), ['POST', 'POST', third])
+    const names = api.calls.slice(0, 2).map(({ body }) => /"web\.[^"]+/.exec(JSON.stringify(body))?.[0])
+    assert.is(names[0] === names[1], first !== 422)
+  })
+}
+
+test('a lease that was taken, but nobody said so, is found to be ours', async () => {
+  let version = 1
+  const api = apiOf(({ method, body }, nth) => {
+    if (method === 'GET') return 200
+    const based = Number(/"resourceVersion":"(\d+)"/.exec(JSON.stringify(body))?.[1] ?? 0)
+    if (based !== version) return 409
+    version += 1
+    return nth === 2 ? cut : 200
+  }, () => ({ metadata: { resourceVersion: String(version) }, spec: { holderIdentity: 'me' } }))
+  const leader = openLeader({
+    api, log, namespace: 'n', name: 'l', identity: 'me', wall: () => new Date(0), onChange: () => undefined,
+  })
+  await when(() => leader.isLeading())
+  // Read, a write that is lost; read again, a write.
+  assert.equal(api.calls.map(({ method }) => method), ['GET', 'PUT', 'GET', 'PUT'])
+  await leader[Symbol.asyncDispose]()
+})
+
+test.run()

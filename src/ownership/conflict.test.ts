@@ -1,0 +1,250 @@
+/** Voices of others: foreign hosts, kernels of members, fabrics, two segments, twins, terms. */
+import { test } from 'uvu'
+import * as assert from 'uvu/assert'
+import { announceArp, answerArp, arpRequest, decodeArp } from '../l2/arp.ts'
+import { decodeNeighbour } from '../l2/ndp.ts'
+import { decodeMessage, encodeMessage, entryOf, messageOf } from './codec.ts'
+import { defendMs } from './limits.ts'
+import { step } from './ownership.ts'
+import { broadcast, type Captured, emit, type Rig, runUntil } from './rig.ts'
+import {
+  addressOf, give, lanOf, nodeOf, notesOf, ownersOf, settled, watch, wishOf,
+} from './stage.ts'
+
+const vip = '192.168.1.100'
+const foreignMac = '02:00:5e:00:53:66'
+
+function placed(count: number, segments?: readonly string[]) {
+  const rig = lanOf(count, segments)
+  const wishes = [wishOf(vip, [...rig.nodes.keys()])]
+  give(rig, wishes)
+  const owner = settled(rig, vip)
+  rig.notes.length = 0
+  return { rig, owner, wishes }
+}
+
+/** Answers every request for the address as `mac`, as a host that has it would. */
+function answerAs(rig: Rig, mac: string, from = 'foreign', segment = 'lan'): () => void {
+  const listener = ({ frame, segment: at, from: sender }: Captured): void => {
+    const packet = decodeArp(frame)
+    if (at !== segment || sender === from || typeof packet === 'string') return
+    const isAsked = packet.operation === arpRequest && packet.target.bits === addressOf(vip).bits &&
+      packet.sender.bits !== packet.target.bits
+    const isForMac = packet.etherTo === 'ff:ff:ff:ff:ff:ff' || packet.etherTo === mac
+    if (isAsked && isForMac) broadcast(rig, { segment, from, frame: answerArp(packet, mac) })
+  }
+  rig.listeners.push(listener)
+  return () => {
+    rig.listeners.splice(rig.listeners.indexOf(listener), 1)
+  }
+}
+
+test('one stray announcement of a foreign host: silent in the same frame, back after 300 ms', () => {
+  const { rig, owner } = placed(4)
+  const [frame] = announceArp(addressOf(vip), foreignMac)
+  broadcast(rig, { segment: 'lan', from: 'foreign', frame })
+  runUntil(rig, rig.nowMs + 1)
+  assert.equal(ownersOf(rig, vip), [])
+  const { darkMs, owners } = watch(rig, vip, 3_000)
+  assert.ok(darkMs >= 300 && darkMs <= 500, `dark ${darkMs}`)
+  assert.equal(owners, [owner.name])
+  assert.equal(notesOf(rig, 'silenced'), [`${owner.name} conflict`])
+  assert.equal(notesOf(rig, 'claimed'), [])
+  assert.equal(notesOf(rig, 'inConflict'), [])
+})
+
+test('a second announcement within 10 s is not fought: silent until the interval is over', () => {
+  const { rig, owner } = placed(4)
+  const [frame] = announceArp(addressOf(vip), foreignMac)
+  broadcast(rig, { segment: 'lan', from: 'foreign', frame })
+  runUntil(rig, rig.nowMs + 1_000)
+  broadcast(rig, { segment: 'lan', from: 'foreign', frame })
+  const { darkMs, owners } = watch(rig, vip, defendMs)
+  assert.ok(darkMs > defendMs - 1_500, `dark ${darkMs}`)
+  assert.equal(owners, [owner.name])
+})
+
+test('a foreign host that stays: inConflict with its MAC, nobody claims, cleared when it has gone', () => {
+  const { rig, owner } = placed(4)
+  const stop = answerAs(rig, foreignMac)
+  const [frame] = announceArp(addressOf(vip), foreignMac)
+  broadcast(rig, { segment: 'lan', from: 'foreign', frame })
+  assert.equal(watch(rig, vip, 15_000).owners, [])
+  assert.equal(notesOf(rig, 'inConflict'), [`${owner.name} ${vip}`])
+  assert.equal(notesOf(rig, 'claimed'), [])
+  stop()
+  runUntil(rig, rig.nowMs + 60_000)
+  assert.equal(ownersOf(rig, vip), [owner.name])
+  assert.equal(notesOf(rig, 'conflictEnded'), [`${owner.name} ${vip}`])
+})
+
+test('own frames that come back, and requests from other addresses, are no voices', () => {
+  const { rig, owner } = placed(3)
+  const [leg] = owner.legs
+  assert.ok(leg)
+  for (const frame of announceArp(addressOf(vip), leg.mac)) {
+    broadcast(rig, { segment: 'lan', from: 'bridge', frame })
+  }
+  assert.equal(watch(rig, vip, 1_000), { darkMs: 0, overlapMs: 0, owners: [owner.name] })
+})
+
+test('a host that answers a claim: put off, inConflict, and tried again', () => {
+  const { rig, owner } = placed(3)
+  const stop = answerAs(rig, foreignMac)
+  owner.isUp = false
+  assert.equal(watch(rig, vip, 3_000).owners, [])
+  assert.ok(notesOf(rig, 'postponed').some((text) => text.endsWith('inConflict')))
+  stop()
+  runUntil(rig, rig.nowMs + 12_000)
+  assert.is(ownersOf(rig, vip).length, 1)
+})
+
+test('a fabric goes on answering in the name of a dead owner: arpSuppression', () => {
+  const { rig, owner, wishes } = placed(3)
+  const [leg] = owner.legs
+  assert.ok(leg)
+  const listener = ({ frame, from }: Captured): void => {
+    const packet = decodeArp(frame)
+    if (typeof packet === 'string' || from === 'fabric') return
+    // It answers broadcasts from its table, and passes on what is sent to one host.
+    const isAsked = packet.operation === arpRequest && packet.target.bits === addressOf(vip).bits &&
+      packet.sender.bits !== packet.target.bits && packet.etherTo === 'ff:ff:ff:ff:ff:ff'
+    if (isAsked) broadcast(rig, { segment: 'lan', from: 'fabric', frame: answerArp(packet, leg.mac) })
+  }
+  rig.listeners.push(listener)
+  owner.isUp = false
+  assert.equal(watch(rig, vip, 2_000).owners, [])
+  give(rig, wishes)
+  runUntil(rig, rig.nowMs + 2_500)
+  assert.is(ownersOf(rig, vip).length, 1)
+  assert.ok(notesOf(rig, 'claimed').some((text) => text.endsWith('arpSuppression')))
+})
+
+test('the kernel of a member answers for what it does not own: strictARP', () => {
+  const { rig, owner } = placed(3)
+  const other = [...rig.nodes.values()].find((node) => node !== owner)
+  const mac = other?.legs[0]?.mac
+  assert.ok(other && mac)
+  answerAs(rig, mac, other.name)
+  const [frame] = announceArp(addressOf(vip), mac)
+  emit(rig, other, 2, frame)
+  runUntil(rig, rig.nowMs + 2_000)
+  assert.equal(notesOf(rig, 'strictARP'), [`${owner.name} ${vip}`])
+  assert.equal(notesOf(rig, 'claimed'), [])
+})
+
+test('a probe of a member is answered three times: 0, 4 and 9 ms', () => {
+  const { rig, owner } = placed(3)
+  const other = [...rig.nodes.values()].find((node) => node !== owner)
+  const mac = other?.legs[0]?.mac
+  assert.ok(other && mac)
+  const startMs = rig.nowMs
+  rig.captured.length = 0
+  const zero = { family: 'ipv4', bits: 0n } as const
+  const request = announceArp(addressOf(vip), mac)[0]
+  const packet = decodeArp(request)
+  assert.ok(typeof packet !== 'string')
+  emit(rig, other, 2, encodeProbe({ ...packet, sender: zero }))
+  runUntil(rig, rig.nowMs + 15)
+  const answered = rig.captured.filter(({ from, frame }) => {
+    const seen = decodeArp(frame)
+    return from === owner.name && typeof seen !== 'string' && seen.operation === 2
+  })
+  assert.equal(answered.map(({ atMs }) => atMs - startMs), [1, 5, 10])
+})
+
+test('a beat with a higher term: silent at once, the wire decides; a lower one silences nobody', () => {
+  const { rig, owner } = placed(3)
+  const from = [...rig.nodes.keys()].find((name) => name !== owner.name) ?? ''
+  const contested = (term: number) => encodeMessage(messageOf('contested', {
+    entries: [entryOf(vip, { term, node: from })],
+  }))
+  const message = (term: number) => ({
+    kind: 'messages' as const,
+    messages: [{ from, isGossip: false, bytes: contested(term), receivedAtMs: rig.nowMs }],
+  })
+  assert.not.ok(step(owner.ownership, message(0), rig.nowMs).some(({ kind }) => kind === 'rights'))
+  const effects = step(owner.ownership, message(7), rig.nowMs)
+  const rights = effects.find((effect) => effect.kind === 'rights')
+  assert.equal(rights?.rights, [])
+  assert.ok(effects.some((effect) => effect.kind === 'note' && effect.note.kind === 'silenced'))
+  owner.wakeMs = rig.nowMs
+  runUntil(rig, rig.nowMs + 200)
+  assert.equal(notesOf(rig, 'resumed'), [`${owner.name} contested`])
+  assert.ok((owner.ownership.units.get(vip)?.own?.term ?? 0) > 7)
+})
+
+test('two interfaces on one segment: the lower one answers alone', () => {
+  const rig = lanOf(2, ['lan', 'lan'])
+  give(rig, [wishOf(vip, [...rig.nodes.keys()])])
+  const owner = settled(rig, vip)
+  runUntil(rig, rig.nowMs + 1_000)
+  assert.equal([...owner.rights.values()].map(({ ifindexes }) => [...ifindexes]), [[2]])
+})
+
+test('two segments, one lost: the claimer of it gets the other too, and keeps both', () => {
+  const { rig, owner } = placed(4, ['lan', 'wan'])
+  assert.equal([...owner.rights.values()].map(({ ifindexes }) => [...ifindexes]), [[2, 3]])
+  owner.plugs.delete(2)
+  watch(rig, vip, 4_000)
+  const next = nodeOf(rig, ownersOf(rig, vip)[0])
+  assert.is(ownersOf(rig, vip).length, 1)
+  assert.is.not(next, owner)
+  assert.equal([...next.rights.values()].map(({ ifindexes }) => [...ifindexes]), [[2, 3]])
+  owner.plugs.set(2, 'lan')
+  assert.equal(watch(rig, vip, 3_000), { darkMs: 0, overlapMs: 0, owners: [next.name] })
+})
+
+test('two segments, the carrier of one lost: the unit is handed to a node that has both, at once', () => {
+  const { rig, owner, wishes } = placed(4, ['lan', 'wan'])
+  owner.plugs.delete(3)
+  owner.legs = owner.legs.slice(0, 1)
+  give(rig, wishes)
+  const { darkMs, overlapMs, owners } = watch(rig, vip, 1_000)
+  assert.is(darkMs, 0)
+  assert.ok(overlapMs <= 50, `overlap ${overlapMs}`)
+  assert.is.not(owners.at(-1), owner.name)
+  assert.ok(notesOf(rig, 'claimed').includes(`${owners.at(-1)} handOver`))
+})
+
+test('IPv6: probed from the unspecified and from the link-local address, and claimed', () => {
+  const rig = lanOf(3)
+  const text = '2001:db8::100'
+  give(rig, [wishOf(text, [...rig.nodes.keys()])])
+  const owner = settled(rig, text)
+  rig.captured.length = 0
+  owner.isUp = false
+  const { darkMs, overlapMs } = watch(rig, text, 2_000)
+  assert.ok(darkMs <= 600, `dark ${darkMs}`)
+  assert.is(overlapMs, 0)
+  const sources = new Set(rig.captured.flatMap(({ frame }) => {
+    const packet = decodeNeighbour(frame)
+    const isAsk = typeof packet !== 'string' && packet.type === 135 &&
+      packet.target.bits === addressOf(text).bits
+    return isAsk ? [packet.source.bits === 0n ? 'unspecified' : 'local'] : []
+  }))
+  assert.equal([...sources].toSorted(), ['local', 'unspecified'])
+})
+
+test('a steady beat is small, whatever the number of units; the list goes on change', () => {
+  const rig = lanOf(4)
+  const names = [...rig.nodes.keys()]
+  const wishes = Array.from({ length: 400 }, (_, i) => wishOf(`203.0.113.${i % 250}`, names))
+    .slice(0, 250)
+  give(rig, wishes)
+  runUntil(rig, rig.nowMs + 3_000)
+  rig.messages.length = 0
+  runUntil(rig, rig.nowMs + 1_000)
+  const beats = rig.messages.filter(({ bytes }) => decodeMessage(bytes)?.kind === 'beat')
+  assert.ok(beats.length <= 4 * 3 * 11, String(beats.length))
+  assert.ok(beats.every(({ bytes }) => bytes.length <= 40))
+  assert.is(rig.messages.length, beats.length)
+})
+
+function encodeProbe(packet: Exclude<ReturnType<typeof decodeArp>, string>): Uint8Array {
+  const frame = announceArp(packet.target, packet.senderMac)[0].slice()
+  frame.fill(0, 28, 32)
+  return frame
+}
+
+test.run()

@@ -1,0 +1,69 @@
+/** What status shows of ownership, and claims as members exchange them. */
+import { test } from 'uvu'
+import * as assert from 'uvu/assert'
+import { exportClaims, mergeClaims } from './ownership.ts'
+import { runUntil } from './rig.ts'
+import { give, lanOf, settled, watch, wishOf } from './stage.ts'
+import { createOwnership } from './state.ts'
+import { view } from './view.ts'
+
+const vip = '192.168.1.100'
+
+test('owner and standby after a failure: who, since when, why, what is heard, what moved', () => {
+  const rig = lanOf(3)
+  give(rig, [wishOf(vip, [...rig.nodes.keys()])])
+  const owner = settled(rig, vip)
+  owner.isUp = false
+  const { owners } = watch(rig, vip, 2_000)
+  for (const node of rig.nodes.values()) {
+    if (!node.isUp) continue
+    const seen = view(node.ownership, rig.nowMs)
+    const isOurs = node.name === owners[0]
+    assert.is(seen.placement, 'sticky')
+    assert.equal(seen.units.map(({ unit, owner: by, why, silence, claim, interfaces }) =>
+      ({ unit, by, why, silence, claim, interfaces })
+    ), [{
+      unit: vip, by: owners[0], why: isOurs ? 'ownerSilent' : undefined, silence: undefined,
+      claim: undefined, interfaces: isOurs ? ['eth0'] : [],
+    }])
+    assert.equal(seen.members.map(({ name, owned }) => [name, owned]).filter(([, n]) => n !== 0), [
+      [owners[0], 1],
+    ])
+    const [leg] = seen.legs
+    assert.ok(leg?.heardAgoMs !== undefined && leg.heardAgoMs < 1_000)
+    assert.is(leg.isDeaf, false)
+    assert.is(seen.moves.length, isOurs ? 1 : 0)
+    if (isOurs) assert.ok((seen.moves[0]?.darkMs ?? 0) >= 300)
+    assert.is(seen.fenceInMs === undefined, !isOurs)
+  }
+})
+
+test('claims travel by push/pull: a newcomer knows the owners, and yields nothing to them', () => {
+  const rig = lanOf(3)
+  const wishes = [wishOf(vip, [...rig.nodes.keys()])]
+  give(rig, wishes)
+  const owner = settled(rig, vip)
+  const bytes = exportClaims(owner.ownership, rig.nowMs)
+  const fresh = createOwnership('n9')
+  mergeClaims(fresh, owner.name, bytes, 5)
+  assert.equal([...fresh.units.values()].map(({ key, owner: by, term }) => [key, by, term]), [
+    [vip, owner.name, 1],
+  ])
+  mergeClaims(fresh, owner.name, new Uint8Array([1, 2, 3]), 6)
+  // Somebody says that it owns the unit too: the owner answers on, and asks the wire.
+  const rival = [...rig.nodes.values()].find((node) => node !== owner)
+  assert.ok(rival)
+  const other = createOwnership(rival.name)
+  mergeClaims(other, owner.name, bytes, 5)
+  const unit = other.units.get(vip)
+  assert.ok(unit)
+  unit.owner = rival.name
+  unit.term = 9
+  const effects = mergeClaims(owner.ownership, rival.name, exportClaims(other, 10), rig.nowMs)
+  assert.equal(effects.map(({ kind }) => kind), ['wake'])
+  assert.is(owner.ownership.units.get(vip)?.round?.purpose, 'check')
+  runUntil(rig, rig.nowMs + 500)
+  assert.equal(watch(rig, vip, 500).owners, [owner.name])
+})
+
+test.run()
