@@ -36,20 +36,23 @@ export async function untilAssigned(server: KubeServer, pool: string, assigned: 
   , waitMs)
 }
 
-/** The version of each object in `yaml`, by kind and name, once no controller changes them any more. */
+/**
+ * The version of each object in `yaml`, by kind and name, once Kubernetes' own controllers have no more
+ * to say of the workloads: without kubelets the Pods of a Deployment are there, and wait.
+ */
 export async function versionsOf(
-  server: KubeServer, yaml: string,
+  server: KubeServer, yaml: string, followed = /^(Deployment|DaemonSet)$/,
 ): Promise<ReadonlyMap<string, string>> {
+  const isSeen = (object: unknown): boolean =>
+    !server.hasControllers || !followed.test(textAt(object, 'kind')) ||
+    at(object, 'status', 'observedGeneration') === at(object, 'metadata', 'generation') &&
+      at(object, 'status', 'updatedReplicas') === at(object, 'spec', 'replicas')
   const list = await until('controllers have seen the objects', async () => {
-    const read: unknown = JSON.parse(await server.kubectlOk(['get', '-f', '-', '-o', 'json'], { stdin: yaml }))
-    const isSeen = listAt(read, 'items').every((object) => {
-      const seen = at(object, 'status', 'observedGeneration')
-      return !server.hasControllers || !/^(Deployment|DaemonSet)$/.test(textAt(object, 'kind')) ||
-        seen === at(object, 'metadata', 'generation')
-    })
-    return isSeen && read
+    const args = ['get', '-f', '-', '-o', 'json']
+    const read = listAt(JSON.parse(await server.kubectlOk(args, { stdin: yaml })), 'items')
+    return read.every(isSeen) && read
   }, waitMs)
-  return new Map(listAt(list, 'items').map((object) => [
+  return new Map(list.map((object) => [
     `${textAt(object, 'kind')} ${textAt(object, 'metadata', 'name')}`,
     textAt(object, 'metadata', 'resourceVersion'),
   ]))
