@@ -71,14 +71,16 @@ export function auditLogIn(folder: string): string {
   return join(folder, 'audit.log')
 }
 
-/** The controllers', without those that need kubelets. */
-export function planControllerFlags(folder: string, kubeconfig: string): readonly string[] {
+/** The controllers', without those that need kubelets, and without those in `idle`. */
+export function planControllerFlags(
+  folder: string, kubeconfig: string, idle: readonly string[] = [],
+): readonly string[] {
   return [
     '--kubeconfig', kubeconfig,
     '--service-account-private-key-file', join(folder, 'sa.key'),
     '--leader-elect=false', '--secure-port', '0',
     // Without kubelets it would call Nodes unreachable, and evict their Pods.
-    '--controllers', '*,-nodelifecycle,-node-lifecycle-controller',
+    '--controllers', ['*,-nodelifecycle,-node-lifecycle-controller', ...idle].join(',-'),
   ]
 }
 

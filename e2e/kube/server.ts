@@ -24,6 +24,8 @@ export interface ServerOptions {
   readonly within?: readonly string[]
   /** Further flags of kube-apiserver; of two with one name the last counts. */
   readonly flags?: readonly string[]
+  /** Names of controllers that do not run, as `daemonset-controller`. */
+  readonly idle?: readonly string[]
 }
 
 /** What the folder must hold; kube-controller-manager is optional. */
@@ -130,7 +132,7 @@ async function open(
   await startApi()
   const hasControllers = existsSync(join(assets, 'kube-controller-manager'))
   const controllers = hasControllers
-    ? start('kube-controller-manager', planControllerFlags(folder, kubeconfigOf(admin)))
+    ? start('kube-controller-manager', planControllerFlags(folder, kubeconfigOf(admin), options.idle))
     : undefined
   return {
     folder, url, ca, hasControllers, kubeconfig: kubeconfigOf(admin), kubeconfigOf,

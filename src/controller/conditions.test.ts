@@ -75,11 +75,11 @@ function open(): World {
 
 test('silence is told when it has lasted, once, with one event', () => {
   const world = open()
-  assert.is(world.at(0, silent), 1_500)
-  assert.is(world.at(1_000, silent), 1_500)
+  assert.is(world.at(0, silent), 2_500)
+  assert.is(world.at(1_000, silent), 2_500)
   assert.equal(world.written, [])
-  world.at(1_500, silent)
-  world.at(2_000, silent) // the watch has not shown it yet
+  world.at(2_500, silent)
+  world.at(3_000, silent) // the watch has not shown it yet
   assert.equal([world.written, world.events], [['False noEndpoints'], ['notAnnounced']])
 })
 
@@ -97,10 +97,10 @@ test('a write that was refused is due again; the event follows what was written'
   const world = open()
   world.status = 409
   world.at(0, silent)
-  world.at(1_500, silent)
+  world.at(2_500, silent)
   assert.equal(world.events, [])
   world.status = 200
-  world.at(1_600, silent)
+  world.at(2_600, silent)
   assert.equal([world.written, world.events],
     [['False noEndpoints', 'False noEndpoints'], ['notAnnounced']])
 })

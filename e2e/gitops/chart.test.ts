@@ -1,0 +1,185 @@
+/** The chart as Helm 3 and Helm 4 render it: the objects of deploy/base, and what values change. */
+import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { test } from 'uvu'
+import * as assert from 'uvu/assert'
+import { findAssets, testUnless } from '../kube/assets.ts'
+import { at, type Fields, listAt } from '../kube/objects.ts'
+import { run, startCapMs } from '../lab/command.ts'
+import { arpeggio } from '../lab/program.ts'
+import { findTools } from './tools.ts'
+import { byId, idOf, only, openReader } from './yaml.ts'
+
+const root = join(import.meta.dirname, '../..')
+const chart = join(root, 'deploy/chart')
+const namespace = 'metallb-system'
+const scratch = await mkdtemp(join(tmpdir(), 'arpeggio-chart-'))
+test.after(() => rm(scratch, { recursive: true }))
+
+const assets = await findAssets(['kubectl'])
+const tools = await findTools(['helm3', 'helm4'])
+const lack = 'lack' in assets ? assets.lack : 'lack' in tools ? tools.lack : undefined
+const check = testUnless(lack, test)
+const { read } = openReader(join('folder' in assets ? assets.folder : '', 'kubectl'))
+const helms = ['helm3', 'helm4'].map((name) => ({
+  name, program: join('folder' in tools ? tools.folder : '', name),
+}))
+
+let files = 0
+
+/** What a Helm prints for these values; `-n` of the arguments counts. */
+async function render(
+  program: string, values: unknown, ...args: readonly string[]
+): Promise<{ readonly objects: readonly Fields[]; readonly error: string }> {
+  files += 1
+  const file = join(scratch, `values-${files}.json`)
+  await writeFile(file, JSON.stringify(values))
+  const { code, stdout, stderr } = await run([
+    'env', `HELM_CACHE_HOME=${scratch}`, `HELM_CONFIG_HOME=${scratch}`, `HELM_DATA_HOME=${scratch}`,
+    'KUBECONFIG=/dev/null', program, 'template', 'any', chart, '--kube-version', 'v1.34.0',
+    '-n', namespace, '-f', file, ...args,
+  ], { capMs: startCapMs })
+  return code === 0 ? { objects: await read(stdout), error: '' } : { objects: [], error: stderr }
+}
+
+function container(objects: readonly Fields[], id: string): unknown {
+  return at(only(objects, id), 'spec', 'template', 'spec', 'containers', 0)
+}
+
+const deployment = `Deployment ${namespace}/controller`
+const daemonSet = `DaemonSet ${namespace}/speaker`
+
+for (const { name, program } of helms) {
+  check(`${name}: without values it is deploy/base, but for the namespace`, async () => {
+    const base = await read(await readFile(join(root, 'deploy/arpeggio.yaml'), 'utf8'))
+    const { objects, error } = await render(program, {}, '--include-crds')
+    assert.is(error, '')
+    const wanted = byId(base.filter(({ kind }) => kind !== 'Namespace'))
+    assert.equal(byId(objects).map(idOf), wanted.map(idOf))
+    for (const [i, object] of byId(objects).entries()) assert.equal(object, wanted[i], idOf(object))
+  })
+}
+
+/** Values, and the line with which the schema refuses them. */
+const refused: readonly (readonly [values: unknown, line: RegExp])[] = [
+  [{ controller: { webhook: true } }, /'?\/controller'?: additional properties 'webhook' not allowed/],
+  [{ configInline: {} }, /additional properties 'configInline' not allowed/],
+  [{ frrk8s: { enabled: true } }, /\/frrk8s\/enabled'?: value must be false/],
+  [{ speaker: { logLevel: 'loud' } }, /\/speaker\/logLevel'?: value must be one of 'all', 'debug'/],
+  [{ speaker: { memberlist: { mlBindPort: '7946' } } }, /mlBindPort'?: got string, want integer/],
+  [{ ipAddressPools: { lan: {} } }, /\/ipAddressPools\/lan'?: missing property 'spec'/],
+  [{ ipAddressPools: { lan: { spec: { addresses: [] } } } }, /addresses'?: minItems: got 0, want 1/],
+  [{ ipAddressPools: { LAN: { spec: { addresses: ['192.0.2.1/32'] } } } }, /'LAN' does not match pattern/],
+  [{ controller: { readinessProbe: { port: 1 } } }, /livenessProbe.port and readinessProbe.port differ/],
+]
+for (const { name, program } of helms) {
+  for (const [values, line] of refused) {
+    check(`${name} refuses ${JSON.stringify(values)}`, async () => {
+      assert.match((await render(program, values)).error, line)
+    })
+  }
+}
+
+check('names of MetalLB\'s chart mean the same', async () => {
+  const { objects, error } = await render(helms[0]?.program ?? '', {
+    loadBalancerClass: 'lan.example/l2', frrk8s: { enabled: false },
+    imagePullSecrets: [{ name: 'pull' }],
+    prometheus: { metricsPort: 9120, scrapeAnnotations: false },
+    controller: {
+      image: { repository: 'registry.example/a', tag: 'b', pullPolicy: 'Always' }, logLevel: 'debug',
+      webhookMode: 'disabled', resources: { limits: { memory: '1Gi' } }, nodeSelector: { a: 'b' },
+      tolerations: [{ operator: 'Exists' }], affinity: { nodeAffinity: {} },
+      serviceAccount: { name: 'other' }, podAnnotations: { c: 'd' }, labels: { e: 'f' },
+      livenessProbe: { enabled: false },
+    },
+    speaker: {
+      frr: { enabled: false }, tolerateMaster: false, ignoreExcludeLB: true, secretName: 'mine',
+      excludeInterfaces: { enabled: true }, wanConfig: true,
+      memberlist: { mlBindPort: 7956, mlBindAddrOverride: '192.0.2.1' },
+      updateStrategy: { type: 'OnDelete' }, runtimeClassName: 'r',
+    },
+  })
+  assert.is(error, '')
+  const pod = at(only(objects, deployment), 'spec', 'template')
+  const controller = container(objects, deployment)
+  assert.equal(at(pod, 'metadata'), {
+    labels: { app: 'metallb', component: 'controller', e: 'f' }, annotations: { c: 'd' },
+  })
+  assert.equal(at(controller, 'args'), [
+    'controller', '--log-level=debug', '--http-port=9120', '--health-probe-port=17472',
+    '--lb-class=lan.example/l2', '--ignore-exclude-lb',
+  ])
+  assert.equal(['image', 'imagePullPolicy'].map((key) => at(controller, key)),
+    ['registry.example/a:b', 'Always'])
+  assert.equal([at(controller, 'livenessProbe'), at(controller, 'readinessProbe', 'httpGet', 'port')],
+    [undefined, 17472])
+  assert.is(at(controller, 'resources', 'limits', 'memory'), '1Gi')
+  assert.equal(['nodeSelector', 'tolerations', 'affinity', 'serviceAccountName', 'imagePullSecrets']
+    .map((key) => at(pod, 'spec', key)), [
+    { a: 'b', 'kubernetes.io/os': 'linux' }, [{ operator: 'Exists' }], { nodeAffinity: {} }, 'other',
+    [{ name: 'pull' }],
+  ])
+  assert.equal(at(only(objects, `RoleBinding ${namespace}/controller`), 'subjects', 0, 'name'), 'other')
+  only(objects, `ServiceAccount ${namespace}/other`)
+  const speaker = container(objects, daemonSet)
+  assert.equal(listAt(speaker, 'args').slice(1), [
+    '--log-level=info', '--http-port=9120', '--health-probe-port=17472', '--lb-class=lan.example/l2',
+    '--ignore-exclude-lb', '--ml-bindport=7956', '--ml-wan-config',
+  ])
+  assert.equal(listAt(speaker, 'ports').map((port) => at(port, 'containerPort')), [9120, 7956, 7956])
+  assert.is(at(only(objects, daemonSet), 'spec', 'template', 'spec', 'tolerations'), undefined)
+  assert.equal(at(only(objects, daemonSet), 'spec', 'updateStrategy'), { type: 'OnDelete' })
+  const secrets = listAt(only(objects, `Role ${namespace}/controller`), 'rules')
+    .filter((rule) => listAt(rule, 'resources').includes('secrets'))
+  assert.equal(secrets.map((rule) => at(rule, 'resourceNames')), [undefined, ['mine']])
+})
+
+check('membership may be left out, and a role', async () => {
+  const { objects } = await render(helms[1]?.program ?? '', {
+    controller: { enabled: false }, speaker: { memberlist: { enabled: false } }, crds: { enabled: false },
+  }, '--include-crds')
+  assert.equal(objects.map(idOf).filter((id) => /controller|Custom/.test(id)), [])
+  const speaker = JSON.stringify(only(objects, daemonSet))
+  assert.equal([speaker.includes('METALLB_ML'), speaker.includes('7946')], [false, false])
+})
+
+check('pools are objects of the release, in its namespace', async () => {
+  const { objects } = await render(helms[1]?.program ?? '', {
+    ipAddressPools: { lan: {
+      annotations: { 'arpeggio.io/exclude': '192.0.2.1' }, spec: { addresses: ['192.0.2.0/28'] },
+    } },
+    l2Advertisements: { all: {} },
+  }, '-n', 'lan')
+  const made = objects.filter(({ apiVersion }) => apiVersion === 'metallb.io/v1beta1')
+  assert.equal(byId(made), [
+    { apiVersion: 'metallb.io/v1beta1', kind: 'IPAddressPool', metadata: {
+      name: 'lan', namespace: 'lan', annotations: { 'arpeggio.io/exclude': '192.0.2.1' },
+    }, spec: { addresses: ['192.0.2.0/28'] } },
+    { apiVersion: 'metallb.io/v1beta1', kind: 'L2Advertisement', metadata: { name: 'all', namespace: 'lan' },
+      spec: {} },
+  ])
+  // Names without a namespace are the release's own: two releases do not fight.
+  assert.equal(objects.filter(({ kind }) => /^ClusterRole/.test(String(kind))).map(idOf).toSorted(), [
+    'ClusterRole lan:controller', 'ClusterRole lan:speaker',
+    'ClusterRoleBinding lan:controller', 'ClusterRoleBinding lan:speaker',
+  ])
+})
+
+for (const [role, id] of [['controller', deployment], ['speaker', daemonSet]] as const) {
+  check(`the ${role} takes every argument that values make`, async () => {
+    const { objects } = await render(helms[0]?.program ?? '', {
+      loadBalancerClass: 'lan.example/l2', placement: 'hash', prometheus: { metricsPort: 7482 },
+      speaker: { memberlist: { mlBindPort: 7956 }, wanConfig: true, ignoreExcludeLB: true },
+    })
+    const args = listAt(container(objects, id), 'args').map(String)
+    const { code, stderr } = await run(
+      ['env', 'METALLB_NODE_NAME=a', ...arpeggio, ...args, '--kubeconfig', join(scratch, 'none')], { capMs: startCapMs },
+    )
+    // 2 would be wrong usage; a cluster is all that it lacks.
+    assert.is(code, 1, stderr)
+    assert.match(stderr, /^Cannot read the kubeconfig/)
+  })
+}
+
+test.run()
