@@ -42,6 +42,8 @@ export interface MemberParts extends HostParts {
 export interface MemberHost extends Host {
   /** The loop looks at everything again. */
   mark(): void
+  /** Other hosts' claims may be news: who owns what is kept on disk here too. */
+  remember(): void
   /** Hands everything over; settles when nothing is answered for any more, or time is up. */
   drain(): Promise<void>
 }
@@ -94,6 +96,10 @@ export function createMemberHost(parts: MemberParts): MemberHost {
   }
   return {
     mark,
+    remember: () => {
+      const now = ownersByAddress(parts.announcer.ownership)
+      if ([...now].some(([text, owner]) => memory.owners.get(text) !== owner)) mark()
+    },
     reload: () => {
       memory.isInputDirty = true
       mark()

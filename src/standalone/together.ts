@@ -93,12 +93,13 @@ export async function openTogether(
   opened.setPeers(others)
   metrics.watchMembership(opened.membership)
   host = createMemberHost({ ...parts, announcer, group, ring: opened, own, owners: stored.owners })
+  const work = host
   const timer = setInterval(() => {
     opened.setClaims(exportClaims(announcer.ownership, wire.clock.now()))
+    work.remember()
   }, claimsEveryMs)
   closing.defer(() => clearInterval(timer))
   const met: Met = { announcer, group, ring: opened }
-  const work = host
   return {
     host: work, announcer,
     status: () => statusOf(met, wire.clock.now()),
