@@ -174,7 +174,8 @@ for (const [role, id] of [['controller', deployment], ['speaker', daemonSet]] as
     })
     const args = listAt(container(objects, id), 'args').map(String)
     const { code, stderr } = await run(
-      ['env', 'METALLB_NODE_NAME=a', ...arpeggio, ...args, '--kubeconfig', join(scratch, 'none')], { capMs: startCapMs },
+      ['env', 'METALLB_NODE_NAME=a', ...arpeggio, ...args, '--kubeconfig', join(scratch, 'none')],
+      { capMs: startCapMs },
     )
     // 2 would be wrong usage; a cluster is all that it lacks.
     assert.is(code, 1, stderr)
