@@ -114,6 +114,14 @@ export function isHeardOn(
   return !hasOthers(o, hearing, except)
 }
 
+export /** Nothing is heard on the leg, or nobody has answered what was asked there lately. */
+function isCutOff(o: Ownership, ifindex: number, now: Millis): boolean {
+  const { isDeaf, heardMs, controlMs, answered } = hearingOf(o, ifindex)
+  if (isDeaf || heardMs === undefined || now - heardMs > deafMs) return true
+  const isAsked = controlMs > 0 && now - controlMs < deafMs
+  return isAsked && ![...answered.values()].some((atMs) => now - atMs < deafMs)
+}
+
 /** Asks the gateway, a live member and the hosts heard last; at most once in a probe's gap. */
 export function sendControls(
   o: Ownership, ifindex: number, now: Millis, suspect: string | undefined,
