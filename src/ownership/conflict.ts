@@ -6,13 +6,13 @@ import { endAttempt, postpone, postponeAnswered } from './claim.ts'
 import { entryOf } from './codec.ts'
 import {
   conflictMaxMs, conflictMinMs, defendMs, graceMs, probeGapMs, quietMs, rankMs, repeatMs, returnedMs,
-  roundMs, settleMs, yieldMs,
+  roundMs, settleMs, startMs, unheardRetryMs, yieldMs,
 } from './limits.ts'
 import { isCutOff } from './hearing.ts'
 import { hush, isSpoken, release, shout } from './own.ts'
 import { startRound } from './round.ts'
 import {
-  hearingOf, isAliveNode, lookAt, note, type Ownership, setTerm, tell, type Unit,
+  hearingOf, isAliveNode, lookAt, note, type Ownership, setOwner, setTerm, tell, type Unit,
 } from './state.ts'
 import { answerFrame, controlFrame } from './wire.ts'
 
@@ -52,21 +52,26 @@ export function onVoice(o: Ownership, unit: Unit, voice: Voice, now: Millis): vo
     tellStrict(o, unit, node, voice)
     return foreignAnswer(o, unit, voice, now)
   }
-  if (wasProbing && unit.isBeatPart && unit.owner === node && isLeft(unit, voice.ifindex)) return
+  if (isLeft(unit, voice.ifindex)) return setOwner(o, unit, node, now)
   endAttempt(o, unit, node, now)
   if (!wasProbing) return
   note(o, { kind: 'postponed', unit: unit.key, reason: 'memberAnswers' })
   tell(o, node, 'query', { entries: [entryOf(unit.key, { term: unit.term })] })
 }
 
-/** Who answers owns some segments only: the claim goes on elsewhere. False: there is no elsewhere. */
+/**
+ * A member has it on this leg: the claim goes on for the others, where it may not be heard, until it
+ * answers there too or says that it has all. False: there is no other.
+ */
 function isLeft(unit: Unit, ifindex: number): boolean {
   const { attempt, round } = unit
-  if (attempt === undefined || round === undefined) return false
-  const left = new Set([...round.legs].filter((leg) => leg !== ifindex))
-  if (left.size === 0) return false
-  attempt.segments = left
-  unit.round = { ...round, legs: left }
+  if (attempt === undefined) return false
+  const isOther = (leg: number): boolean => leg !== ifindex
+  const left = [...attempt.segments ?? unit.legs].filter(isOther)
+  if (left.length === 0) return false
+  attempt.segments = new Set(left)
+  const legs = [...round?.legs ?? []].filter(isOther)
+  if (round !== undefined) unit.round = legs.length === 0 ? undefined : { ...round, legs: new Set(legs) }
   return true
 }
 
@@ -234,6 +239,10 @@ function foreignVoice(o: Ownership, unit: Unit, voice: Voice, now: Millis): void
 
 /** A foreign host answers a claim's probe: nobody owns the address but it. */
 function foreignAnswer(o: Ownership, unit: Unit, { mac, text }: Voice, now: Millis): void {
+  // At a start, members are not known by their MACs yet.
+  if (now < o.startedMs + startMs) {
+    return postpone(o, unit, { reason: 'memberAnswers', waitMs: unheardRetryMs }, now)
+  }
   const isTold = unit.attempt?.told === 'inConflict'
   unit.contestedUntilMs = now + conflictMinMs
   postpone(o, unit, { reason: 'inConflict', waitMs: conflictMinMs }, now)
