@@ -122,6 +122,13 @@ function memberVoice(
     hush(o, unit, 'conflict', now)
     return foreignVoice(o, unit, voice, now)
   }
+  const left = [...round.legs].filter((ifindex) => ifindex !== voice.ifindex)
+  if (left.length > 0) {
+    // Its part; if it has all, it will be heard on the others too.
+    own.scope = new Set(left)
+    unit.round = { ...round, legs: own.scope }
+    return
+  }
   release(o, unit, { cause: own.hush === 'expired' ? 'expired' : 'contested', to: node }, now)
   tell(o, node, 'query', { entries: [entryOf(unit.key, { term: unit.term })] })
 }
@@ -201,7 +208,8 @@ function offerTo(o: Ownership, unit: Unit, to: string, now: Millis): boolean {
 
 /** Asked for on the wire until it is heard there: then it is seen who answers. */
 export function addRival(o: Ownership, rival: string, now: Millis): void {
-  if (o.peers.has(rival)) o.rivals.set(rival, now)
+  if (!o.peers.has(rival) || o.rivals.has(rival)) return
+  o.rivals.set(rival, { sinceMs: now, met: new Set() })
 }
 
 /** An owner that may have a rival probes while it answers, once a second at most. */

@@ -232,7 +232,7 @@ export interface Ownership {
   /** Members whose units this node claimed, and that it has not heard since. */
   readonly lost: Set<string>
   /** Members that claim what this node owns, while the wire between them is silent; since when. */
-  readonly rivals: Map<string, Millis>
+  readonly rivals: Map<string, { readonly sinceMs: Millis; readonly met: Set<number> }>
   /** When a member that membership calls dead was last answered by a check of all units. */
   readonly returned: Map<string, Millis>
   legs: ReadonlyMap<number, Leg>
