@@ -6,7 +6,8 @@ import {
   messageOf, pagesOf,
 } from './codec.ts'
 import { addRival, check, onRival } from './conflict.ts'
-import { conflictMinMs, deniedMs, fenceMs, suspectMs } from './limits.ts'
+import { conflictMinMs, deniedMs, fenceMs } from './limits.ts'
+import { isBeaten } from './monitor.ts'
 import { shout } from './own.ts'
 import { type Ownership, setOwner, setTerm, tell, type Unit } from './state.ts'
 import { mayOwn, unitOf } from './units.ts'
@@ -77,12 +78,6 @@ function learnClaim(o: Ownership, unit: Unit, claim: Entry, now: Millis): void {
   if (unit.isBeatPart && unit.attempt !== undefined) setOwner(o, unit, node, now)
   else endAttempt(o, unit, node, now)
   unit.sinceMs = now - value
-}
-
-function isBeaten(o: Ownership, unit: Unit, owner: string, now: Millis): boolean {
-  const record = o.beats.get(owner)
-  if (record?.list.has(unit.key) !== true) return false
-  return [...record.heard.values()].some((atMs) => now - atMs < suspectMs)
 }
 
 /** Somebody saw our MAC answer, or misses our answers: do we own these? */

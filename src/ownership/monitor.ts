@@ -180,6 +180,15 @@ function compareTerms(o: Ownership, record: BeatRecord, now: Millis, onRival: Ri
       if (!isItsPart || !unit.isBeatPart) old.push(entryOf(key, { term: unit.beatTerm, ...rest }))
       continue
     }
+    const isTie = term === unit.beatTerm && !isItsPart && !unit.isBeatPart
+    if (isTie && unit.owner !== undefined && isSecond(o, unit, record.owner, now)) {
+      const entry = entryOf(key, { term, node: unit.owner })
+      if (record.owner > unit.owner) {
+        old.push(entry)
+        continue
+      }
+      tell(o, unit.owner, 'contested', { entries: [{ ...entry, node: record.owner }] })
+    }
     setTerm(o, unit, term)
     unit.beatTerm = term
     unit.isBeatPart = isItsPart
@@ -194,6 +203,18 @@ function compareTerms(o: Ownership, record: BeatRecord, now: Millis, onRival: Ri
   if (old.length === 0 || now < record.contestedMs + beatMs / 2) return
   record.contestedMs = now
   for (const page of pagesOf(old)) tell(o, record.owner, 'contested', { entries: page })
+}
+
+/** Two that were separated may have claimed with one term: the higher name is contested. */
+function isSecond(o: Ownership, unit: Unit, owner: string, now: Millis): boolean {
+  return unit.owner !== undefined && unit.owner !== owner && isBeaten(o, unit, unit.owner, now)
+}
+
+/** Whether beats of that owner arrive here, and name the unit. */
+export function isBeaten(o: Ownership, unit: Unit, owner: string, now: Millis): boolean {
+  const record = o.beats.get(owner)
+  if (record?.list.has(unit.key) !== true) return false
+  return [...record.heard.values()].some((atMs) => now - atMs < suspectMs)
 }
 
 /** Owners whose beats have stopped. Returns the next instant to look. */
