@@ -201,7 +201,9 @@ function onTaken(o: Ownership, unit: Unit, rival: string, now: Millis): void {
 function offerTo(o: Ownership, unit: Unit, to: string, now: Millis): boolean {
   const { own } = unit
   if (own === undefined || now < (own.refused.get(to) ?? 0)) return false
-  own.offer ??= { to, cause: 'handOver', sinceMs: now, tries: 0, nextMs: now }
+  own.offer ??= {
+    to, cause: 'handOver', sinceMs: now, againMs: returnedMs, tries: 0, nextMs: now,
+  }
   lookAt(o, unit, now)
   return true
 }

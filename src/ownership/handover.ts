@@ -5,7 +5,6 @@ import { isHash } from './fleet.ts'
 import { isCutOff } from './hearing.ts'
 import {
   ineligibleMs, offerMs, offerTries, preferredMs, provisionalMs, refusedMs,
-  returnedMs,
 } from './limits.ts'
 import type { Cause } from './model.ts'
 import { announce, release } from './own.ts'
@@ -124,7 +123,7 @@ function successorsOf(o: Ownership, unit: Unit, now: Millis): readonly string[] 
 export function startOffer(o: Ownership, unit: Unit, { to, cause }: Wanted, now: Millis): void {
   const { own } = unit
   if (own === undefined) return
-  own.offer = { to, cause, sinceMs: now, tries: 0, nextMs: now }
+  own.offer = { to, cause, sinceMs: now, againMs: refusedMs, tries: 0, nextMs: now }
   // Counted at once, so that the next unit goes elsewhere.
   const load = loadOf(o, now)
   load.set(to, (load.get(to) ?? 0) + weightOf(unit))
@@ -152,7 +151,7 @@ export function stepOffer(o: Ownership, unit: Unit, now: Millis): void {
 function giveUp(o: Ownership, unit: Unit, now: Millis): void {
   const { own } = unit
   if (own?.offer === undefined) return
-  own.refused.set(own.offer.to, now + (own.scope === undefined ? refusedMs : returnedMs))
+  own.refused.set(own.offer.to, now + own.offer.againMs)
   own.offer = undefined
   o.load = undefined
   const next = wantedElsewhere(o, unit, now)

@@ -122,10 +122,10 @@ export function isHeardOn(
   return !hasOthers(o, hearing, except)
 }
 
-export /** Nothing is heard on the leg, or nobody has answered what was asked there lately. */
+export /** The leg is deaf, or nobody has answered what was asked there lately. */
 function isCutOff(o: Ownership, ifindex: number, now: Millis): boolean {
-  const { isDeaf, heardMs, controlMs, answered } = hearingOf(o, ifindex)
-  if (isDeaf || heardMs === undefined || now - heardMs > deafMs) return true
+  const { isDeaf, controlMs, answered } = hearingOf(o, ifindex)
+  if (isDeaf) return true
   const isAsked = controlMs > 0 && now - controlMs < deafMs
   return isAsked && ![...answered.values()].some((atMs) => now - atMs < deafMs)
 }

@@ -15,6 +15,8 @@ export interface Offer {
   readonly to: string
   readonly cause: Cause
   readonly sinceMs: Millis
+  /** Where it is refused, it is not made again for so long. */
+  readonly againMs: Millis
   tries: number
   nextMs: Millis
 }
