@@ -38,6 +38,8 @@ export function onVoice(o: Ownership, unit: Unit, voice: Voice, now: Millis): vo
     return
   }
   if (unit.attempt !== undefined && unit.attempt.suspect === node) {
+    // On a segment that is not claimed it may answer, and does.
+    if (unit.round?.legs.has(voice.ifindex) === false) return
     if (unit.round !== undefined) suspectAnswers(o, unit, voice, now)
     else if (unit.attempt.unicastMs !== undefined && voice.isToUs) {
       unit.attempt.unicastMs = undefined
