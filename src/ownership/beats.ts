@@ -1,8 +1,8 @@
 /** An owner's beats: its list, whom it tells, and the fence that each beat extends. */
 import type { Millis } from '../net/model.ts'
 import {
-  digestOf, encodeMessage, type Entry, entryOf, isForeign, isLast, isRemoved, messageOf, noMac,
-  pagesOf,
+  digestOf, encodeMessage, type Entry, entryOf, isForeign, isLast, isPart, isRemoved, messageOf,
+  noMac, pagesOf,
 } from './codec.ts'
 import { legOf, monitorsOf } from './fleet.ts'
 import { ownedLegs } from './hearing.ts'
@@ -74,7 +74,7 @@ function renewList(o: Ownership): readonly Entry[] {
     const { own, key } = unit
     const isVoice = own !== undefined && own.hush === undefined && spokenLegs(o, unit).length > 0
     if (own === undefined || (!isVoice && own.hush !== 'conflict')) continue
-    const flags = own.hush === 'conflict' ? isForeign : 0
+    const flags = (own.hush === 'conflict' ? isForeign : 0) | (own.scope === undefined ? 0 : isPart)
     const was = before.get(key)
     const isSame = was?.term === own.term && was.flags === flags
     listed.set(key, isSame ? was : { term: own.term, flags })

@@ -2,11 +2,12 @@
 import type { Millis } from '../net/model.ts'
 import { attempt, endAttempt } from './claim.ts'
 import {
-  decodeMessage, encodeMessage, type Entry, entryOf, isForeign, isHeld, isHushed, type Message,
+  decodeMessage, encodeMessage, type Entry, entryOf, isForeign, isHeld, isHushed, isPart, type Message,
   messageOf, pagesOf,
 } from './codec.ts'
 import { addRival, check, onRival } from './conflict.ts'
-import { conflictMinMs, deniedMs, fenceMs, suspectMs } from './limits.ts'
+import { conflictMinMs, deniedMs, fenceMs } from './limits.ts'
+import { isBeaten } from './monitor.ts'
 import { shout } from './own.ts'
 import { type Ownership, setOwner, setTerm, tell, type Unit } from './state.ts'
 import { mayOwn, unitOf } from './units.ts'
@@ -24,7 +25,8 @@ export function gossipNews(o: Ownership, now: Millis): void {
 function claimOf(unit: Unit, now: Millis): Entry {
   const term = unit.own?.term ?? unit.term
   const value = Math.max(0, Math.round(now - unit.sinceMs)) >>> 0
-  return entryOf(unit.key, { term, node: unit.owner ?? '', value })
+  const flags = unit.own?.scope === undefined ? 0 : isPart
+  return entryOf(unit.key, { term, flags, node: unit.owner ?? '', value })
 }
 
 /** All claims known here, for a member that has just joined. */
@@ -51,32 +53,31 @@ export function onClaims(o: Ownership, from: string, message: Message, now: Mill
 
 /** Somebody claims what is owned here. What others tell of third parties may be old. */
 function rivalClaim(
-  o: Ownership, unit: Unit,
-  { node, term, isItsOwn }: { node: string; term: number; isItsOwn: boolean }, now: Millis,
+  o: Ownership, unit: Unit, claim: Entry & { readonly isItsOwn: boolean }, now: Millis,
 ): void {
   const { own } = unit
+  const { node, term, flags, isItsOwn } = claim
   if (own === undefined || node === o.self) return
-  if (term > own.term) return onRival(o, unit, { rival: node, term, isGossip: true }, now)
+  const isPartly = (flags & isPart) !== 0
+  if (term > own.term) return onRival(o, unit, { rival: node, term, isPartly, isGossip: true }, now)
   if (!isItsOwn || now < own.graceUntilMs) return
   addRival(o, node, now)
   shout(o, unit, now)
   check(o, unit, now)
 }
 
-function learnClaim(o: Ownership, unit: Unit, { node, term, value }: Entry, now: Millis): void {
+function learnClaim(o: Ownership, unit: Unit, claim: Entry, now: Millis): void {
+  const { node, term, value, flags } = claim
   const isNews = term > unit.term || (term === unit.term && unit.owner === undefined)
   setTerm(o, unit, term)
   if (!isNews || node === o.self || unit.attempt?.suspect === node) return
   // On the other side of a split: here the owner beats, and is the owner.
   if (unit.owner !== undefined && unit.owner !== node && isBeaten(o, unit, unit.owner, now)) return
-  endAttempt(o, unit, node, now)
+  unit.isBeatPart = (flags & isPart) !== 0
+  // The claim for its other segments goes on.
+  if (unit.isBeatPart && unit.attempt !== undefined) setOwner(o, unit, node, now)
+  else endAttempt(o, unit, node, now)
   unit.sinceMs = now - value
-}
-
-function isBeaten(o: Ownership, unit: Unit, owner: string, now: Millis): boolean {
-  const record = o.beats.get(owner)
-  if (record?.list.has(unit.key) !== true) return false
-  return [...record.heard.values()].some((atMs) => now - atMs < suspectMs)
 }
 
 /** Somebody saw our MAC answer, or misses our answers: do we own these? */

@@ -18,7 +18,9 @@ export type MessageKind = (typeof kinds)[number]
 /** Flags of an entry. */
 export const isForeign = 1 // the owner is silent because of a foreign host
 export const isRemoved = 2 // no longer in the owner's list
-export const isFresh = 4 // nobody can have owned it: announce at once
+// beat, list, contested, claims: some of its segments are another's
+export const isPart = 4
+export const isFresh = 4 // pick: nobody can have owned it: announce at once
 export const isHeld = 8 // reply: the sender owns it
 export const isHushed = 16 // reply: the sender owns it, and is silent
 export const isBroken = 32 // offer: the sender cannot answer any more

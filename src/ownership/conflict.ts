@@ -6,12 +6,13 @@ import { endAttempt, postpone, postponeAnswered } from './claim.ts'
 import { entryOf } from './codec.ts'
 import {
   conflictMaxMs, conflictMinMs, defendMs, graceMs, probeGapMs, quietMs, rankMs, repeatMs, returnedMs,
-  roundMs, settleMs, yieldMs,
+  roundMs, settleMs, startMs, unheardRetryMs, yieldMs,
 } from './limits.ts'
+import { isCutOff } from './hearing.ts'
 import { hush, isSpoken, release, shout } from './own.ts'
 import { startRound } from './round.ts'
 import {
-  hearingOf, isAliveNode, lookAt, note, type Ownership, setTerm, tell, type Unit,
+  hearingOf, isAliveNode, lookAt, note, type Ownership, setOwner, setTerm, tell, type Unit,
 } from './state.ts'
 import { answerFrame, controlFrame } from './wire.ts'
 
@@ -37,6 +38,8 @@ export function onVoice(o: Ownership, unit: Unit, voice: Voice, now: Millis): vo
     return
   }
   if (unit.attempt !== undefined && unit.attempt.suspect === node) {
+    // On a segment that is not claimed it may answer, and does.
+    if (unit.round?.legs.has(voice.ifindex) === false) return
     if (unit.round !== undefined) suspectAnswers(o, unit, voice, now)
     else if (unit.attempt.unicastMs !== undefined && voice.isToUs) {
       unit.attempt.unicastMs = undefined
@@ -51,10 +54,27 @@ export function onVoice(o: Ownership, unit: Unit, voice: Voice, now: Millis): vo
     tellStrict(o, unit, node, voice)
     return foreignAnswer(o, unit, voice, now)
   }
+  if (isLeft(unit, voice.ifindex)) return setOwner(o, unit, node, now)
   endAttempt(o, unit, node, now)
   if (!wasProbing) return
   note(o, { kind: 'postponed', unit: unit.key, reason: 'memberAnswers' })
   tell(o, node, 'query', { entries: [entryOf(unit.key, { term: unit.term })] })
+}
+
+/**
+ * A member has it on this leg: the claim goes on for the others, where it may not be heard, until it
+ * answers there too or says that it has all. False: there is no other.
+ */
+function isLeft(unit: Unit, ifindex: number): boolean {
+  const { attempt, round } = unit
+  if (attempt === undefined) return false
+  const isOther = (leg: number): boolean => leg !== ifindex
+  const left = [...attempt.segments ?? unit.legs].filter(isOther)
+  if (left.length === 0) return false
+  attempt.segments = new Set(left)
+  const legs = [...round?.legs ?? []].filter(isOther)
+  if (round !== undefined) unit.round = legs.length === 0 ? undefined : { ...round, legs: new Set(legs) }
+  return true
 }
 
 /** It has just said that it does not own the unit: its kernel answers all the same. */
@@ -84,9 +104,12 @@ function memberVoice(
   const { own, round } = unit
   if (own === undefined) return
   if (own.scope?.has(voice.ifindex) === false) {
-    // That segment is another's.
-    if (round?.purpose === 'widen') unit.round = undefined
-    return lookAt(o, unit, own.probeMs)
+    // That segment is another's. Of two that are heard on both, the lower name keeps all.
+    if (round?.purpose === 'widen') {
+      unit.round = undefined
+      if (node < o.self) offerTo(o, unit, node, now)
+    }
+    return lookAt(o, unit, own.offer?.nextMs ?? own.probeMs)
   }
   if (own.offer?.to === node) {
     return release(o, unit, { cause: own.offer.cause, to: node }, now)
@@ -101,6 +124,13 @@ function memberVoice(
     hush(o, unit, 'conflict', now)
     return foreignVoice(o, unit, voice, now)
   }
+  const left = [...round.legs].filter((ifindex) => ifindex !== voice.ifindex)
+  if (left.length > 0) {
+    // Its part; if it has all, it will be heard on the others too.
+    own.scope = new Set(left)
+    unit.round = { ...round, legs: own.scope }
+    return
+  }
   release(o, unit, { cause: own.hush === 'expired' ? 'expired' : 'contested', to: node }, now)
   tell(o, node, 'query', { entries: [entryOf(unit.key, { term: unit.term })] })
 }
@@ -114,15 +144,22 @@ export function contest(o: Ownership, unit: Unit, rival: string, now: Millis): v
   if (rival !== o.self) tell(o, rival, 'query', { entries: [entryOf(unit.key, { term: unit.term })] })
 }
 
+export interface Claimer {
+  readonly rival: string
+  readonly term: number
+  readonly isGossip?: boolean
+  /** It owns some segments only. */
+  readonly isPartly?: boolean
+}
+
 /**
  * Another member owns the unit with `term`, as a message or a beat says. A segment that it claimed
- * because nothing is heard of it here costs us the others too: they are handed over to it.
+ * because nothing is heard of it here costs us the others too: they are handed over to it. Where it
+ * owns some segments only, these need not be ours: the wire says, while we answer.
  */
-export function onRival(
-  o: Ownership, unit: Unit,
-  { rival, term, isGossip }: { rival: string; term: number; isGossip?: boolean }, now: Millis,
-): void {
+export function onRival(o: Ownership, unit: Unit, claimer: Claimer, now: Millis): void {
   const { own } = unit
+  const { rival, term } = claimer
   if (own === undefined || term < own.term || rival === o.self || !o.rules.hasTerms) return
   setTerm(o, unit, term)
   // The wire has just shown that it is not on it; until its MAC is heard, messages prove nothing.
@@ -132,25 +169,51 @@ export function onRival(
     own.conflict = undefined
     return hush(o, unit, 'contested', now)
   }
-  if (own.offer?.to === rival) return release(o, unit, { cause: own.offer.cause, to: rival }, now)
+  if (own.offer?.to === rival) {
+    // What it has of some segments it had before.
+    return claimer.isPartly === true ? undefined : onTaken(o, unit, rival, now)
+  }
   if (now < own.graceUntilMs && term <= own.term) return
   const legs = [...unit.legs]
   const unheard = legs.filter((ifindex) => {
     const { heardMs } = hearingOf(o, ifindex)
-    return heardMs === undefined || now - heardMs > quietMs
+    const isDumb = own.scope?.has(ifindex) === false && isCutOff(o, ifindex, now)
+    return heardMs === undefined || now - heardMs > quietMs || isDumb
   })
-  const isPartly = unheard.length > 0 && unheard.length < legs.length
-  if (isPartly && own.hush === undefined) {
-    own.offer = { to: rival, cause: 'handOver', sinceMs: now, tries: 0, nextMs: now }
-    return lookAt(o, unit, now)
+  const isPartlyCut = unheard.length > 0 && unheard.length < legs.length
+  const isLess = own.hasLost && claimer.isPartly === true
+  if ((isPartlyCut || isLess) && own.hush === undefined && offerTo(o, unit, rival, now)) return
+  const isApart = claimer.isPartly === true && unheard.length === 0
+  if (claimer.isGossip === true || isApart) check(o, unit, now)
+  else contest(o, unit, rival, now)
+}
+
+/**
+ * The successor says that it has taken over. Its voice is what ends this owner; where the message
+ * was faster, or is all that comes, this owner is silent and asks: the two may have been separated.
+ */
+function onTaken(o: Ownership, unit: Unit, rival: string, now: Millis): void {
+  const { own } = unit
+  if (own?.offer === undefined) return
+  if (unit.legs.size === 0) return release(o, unit, { cause: own.offer.cause, to: rival }, now)
+  contest(o, unit, rival, now)
+}
+
+/** Hands over to a member that owns some of the segments already; false where it has refused. */
+function offerTo(o: Ownership, unit: Unit, to: string, now: Millis): boolean {
+  const { own } = unit
+  if (own === undefined || now < (own.refused.get(to) ?? 0)) return false
+  own.offer ??= {
+    to, cause: 'handOver', sinceMs: now, againMs: returnedMs, tries: 0, nextMs: now,
   }
-  if (isGossip !== true) contest(o, unit, rival, now)
-  else check(o, unit, now)
+  lookAt(o, unit, now)
+  return true
 }
 
 /** Asked for on the wire until it is heard there: then it is seen who answers. */
 export function addRival(o: Ownership, rival: string, now: Millis): void {
-  if (o.peers.has(rival)) o.rivals.set(rival, now)
+  if (!o.peers.has(rival) || o.rivals.has(rival)) return
+  o.rivals.set(rival, { sinceMs: now, met: new Set() })
 }
 
 /** An owner that may have a rival probes while it answers, once a second at most. */
@@ -188,6 +251,10 @@ function foreignVoice(o: Ownership, unit: Unit, voice: Voice, now: Millis): void
 
 /** A foreign host answers a claim's probe: nobody owns the address but it. */
 function foreignAnswer(o: Ownership, unit: Unit, { mac, text }: Voice, now: Millis): void {
+  // At a start, members are not known by their MACs yet.
+  if (now < o.startedMs + startMs) {
+    return postpone(o, unit, { reason: 'memberAnswers', waitMs: unheardRetryMs }, now)
+  }
   const isTold = unit.attempt?.told === 'inConflict'
   unit.contestedUntilMs = now + conflictMinMs
   postpone(o, unit, { reason: 'inConflict', waitMs: conflictMinMs }, now)

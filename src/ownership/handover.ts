@@ -2,11 +2,16 @@
 import type { Millis } from '../net/model.ts'
 import { type Entry, entryOf, isBroken, type Message, pagesOf } from './codec.ts'
 import { isHash } from './fleet.ts'
-import { ineligibleMs, offerMs, offerTries, preferredMs, provisionalMs, refusedMs } from './limits.ts'
+import { isCutOff } from './hearing.ts'
+import {
+  ineligibleMs, offerMs, offerTries, preferredMs, provisionalMs, refusedMs,
+} from './limits.ts'
 import type { Cause } from './model.ts'
 import { announce, release } from './own.ts'
 import { isAliveNode, lookAt, type Ownership, setTerm, tell, type Unit } from './state.ts'
-import { hashRank, isOthers, loadOf, loadRank, mayOwn, reachOf, weightOf } from './units.ts'
+import {
+  coverOf, hashRank, isOthers, loadOf, loadRank, mayOwn, reachOf, weightOf,
+} from './units.ts'
 
 /** Looks whether units that are owned here should be elsewhere; when the world changed, and slowly. */
 export function reviewOwned(o: Ownership, now: Millis): void {
@@ -42,14 +47,15 @@ function wantedElsewhere(
     if (next === undefined || now - own.ineligibleMs > ineligibleMs) return 'release'
     return { to: next, cause: 'handOver' }
   }
-  if (own.hush !== undefined) return undefined
+  // Parts come together first.
+  if (own.hush !== undefined || own.scope !== undefined) return undefined
   const move = isHash(o, now) ? undefined : o.world?.moves.get(key)
   if (move !== undefined && move !== o.self && isSuccessor(o, unit, move, now)) {
     return { to: move, cause: 'handOver' }
   }
   if (isHash(o, now)) {
     const winner = hashRank(o, unit)[0]
-    const isElse = winner !== undefined && winner !== o.self && isSuccessor(o, unit, winner, now)
+    const isElse = winner !== undefined && isAsGood(o, unit, winner, now)
     return isElse ? { to: winner, cause: 'election' } : undefined
   }
   return uncut(o, unit, next) ?? preferred(o, unit, now) ?? provisional(o, unit, now)
@@ -68,7 +74,7 @@ function preferred(o: Ownership, unit: Unit, now: Millis): Wanted | undefined {
   const { own } = unit
   if (own === undefined) return undefined
   const scores = new Map(unit.nominees.map(({ node, score }) => [node, score]))
-  const best = hashRank(o, unit, o.self).find((node) => isSuccessor(o, unit, node, now))
+  const best = hashRank(o, unit, o.self).find((node) => isAsGood(o, unit, node, now))
   const isBetter = best !== undefined && (scores.get(best) ?? 0) > (scores.get(o.self) ?? 0)
   if (!isBetter) {
     own.better = undefined
@@ -84,12 +90,12 @@ function provisional(o: Ownership, unit: Unit, now: Millis): Wanted | undefined 
   if (own === undefined || now >= own.provisionalUntilMs) return undefined
   const hint = unit.wish?.hint
   if (hint === o.self) return undefined
-  if (hint !== undefined && isSuccessor(o, unit, hint, now)) return { to: hint, cause: 'restored' }
+  if (hint !== undefined && isAsGood(o, unit, hint, now)) return { to: hint, cause: 'restored' }
   // One move each: it waits for those that are still to join, half the time at most.
   const isComplete = o.world?.expected.every((name) => isAliveNode(o, name)) === true
   if (!isComplete && now < own.provisionalUntilMs - provisionalMs / 2) return undefined
   const load = loadOf(o, now)
-  const next = loadRank(o, unit, load, o.self).find((node) => isSuccessor(o, unit, node, now))
+  const next = loadRank(o, unit, load, o.self).find((node) => isAsGood(o, unit, node, now))
   const gap = next === undefined ? 0 : (load.get(o.self) ?? 0) - (load.get(next) ?? 0)
   return next === undefined || gap <= weightOf(unit) ? undefined : { to: next, cause: 'handOver' }
 }
@@ -99,6 +105,11 @@ function isSuccessor(o: Ownership, unit: Unit, node: string, now: Millis): boole
   return node !== o.self && isThere && o.peers.get(node)?.isCapable === true &&
     unit.nominees.some((nominee) => nominee.node === node) &&
     now >= (unit.own?.refused.get(node) ?? 0)
+}
+
+/** It would answer on each segment on which this owner does. */
+function isAsGood(o: Ownership, unit: Unit, node: string, now: Millis): boolean {
+  return isSuccessor(o, unit, node, now) && coverOf(o, unit, node) === unit.legs.size
 }
 
 /** Best first: those that a rollout has restarted already, else the address would move again. */
@@ -112,7 +123,7 @@ function successorsOf(o: Ownership, unit: Unit, now: Millis): readonly string[] 
 export function startOffer(o: Ownership, unit: Unit, { to, cause }: Wanted, now: Millis): void {
   const { own } = unit
   if (own === undefined) return
-  own.offer = { to, cause, sinceMs: now, tries: 0, nextMs: now }
+  own.offer = { to, cause, sinceMs: now, againMs: refusedMs, tries: 0, nextMs: now }
   // Counted at once, so that the next unit goes elsewhere.
   const load = loadOf(o, now)
   load.set(to, (load.get(to) ?? 0) + weightOf(unit))
@@ -140,7 +151,7 @@ export function stepOffer(o: Ownership, unit: Unit, now: Millis): void {
 function giveUp(o: Ownership, unit: Unit, now: Millis): void {
   const { own } = unit
   if (own?.offer === undefined) return
-  own.refused.set(own.offer.to, now + refusedMs)
+  own.refused.set(own.offer.to, now + own.offer.againMs)
   own.offer = undefined
   o.load = undefined
   const next = wantedElsewhere(o, unit, now)
@@ -166,9 +177,15 @@ export function onOffer(
   const refused: Entry[] = []
   for (const { unit: key, term, value } of message.entries) {
     const unit = o.units.get(key)
-    if (unit?.own !== undefined && unit.own.scope !== undefined && unit.digest === value) {
-      // It owned one segment; the others are handed to it.
+    const scope = unit?.own?.scope
+    if (unit?.own !== undefined && scope !== undefined && unit.digest === value) {
+      // It owned one segment; the others are handed to it, if it is heard there.
+      if ([...unit.legs].some((ifindex) => !scope.has(ifindex) && isCutOff(o, ifindex, now))) {
+        refused.push(entryOf(key))
+        continue
+      }
       unit.own.scope = undefined
+      unit.own.offer = undefined
       setTerm(o, unit, term)
       unit.own.term = unit.term
       unit.own.graceUntilMs = now + offerMs

@@ -8,6 +8,7 @@ import {
   controlMs, deafMs, hostCount, missingMs, missingSlowAfterMs, missingSlowMs, probeGapMs, quietMs,
   returnedMs, rivalCount,
 } from './limits.ts'
+import type { Peer } from './model.ts'
 import { hush, spokenLegs } from './own.ts'
 import { type Hearing, hearingOf, isAliveNode, lookAt, type Ownership, type Unit } from './state.ts'
 import { controlFrame, isLinkLocal, type Sighting } from './wire.ts'
@@ -23,7 +24,7 @@ export function hear(
   hearing.heardMs = Math.max(hearing.heardMs ?? 0, atMs)
   rememberHost(hearing, sighting, atMs)
   const node = o.macs.get(sighting.from)
-  if (node !== undefined) meet(o, node, atMs)
+  if (node !== undefined) meet(o, node, ifindex, atMs)
   if (sighting.to === leg.mac && sighting.isAnswer) {
     hearing.answered.set(sighting.asserts?.mac ?? sighting.from, atMs)
     if (hearing.answered.size > hostCount) dropOldest(hearing.answered)
@@ -32,12 +33,19 @@ export function hear(
   else if (wasSilent) hastenUnheard(o, ifindex, atMs)
 }
 
-/** A member that was lost, or is missing by membership, is on the wire: what is ours is checked. */
-function meet(o: Ownership, node: string, now: Millis): void {
+/** A member that was lost, is missing by membership, or claims too, is there: what is ours is checked. */
+function meet(o: Ownership, node: string, ifindex: number, now: Millis): void {
   o.lost.delete(node)
-  const isRival = o.rivals.delete(node)
-  if (!isRival && isAliveNode(o, node)) return
-  if (now < (o.returned.get(node) ?? 0) + returnedMs) return
+  const rival = o.rivals.get(node)
+  if (rival === undefined && isAliveNode(o, node)) return
+  if (rival?.met.has(ifindex) === true) return
+  rival?.met.add(ifindex)
+  if ([...o.legs.keys()].every((leg) => rival?.met.has(leg) === true || legOf(o, node, leg) === undefined)) {
+    o.rivals.delete(node)
+  }
+  // It has been silent on this leg: the wire has just been joined.
+  const isNew = rival !== undefined && now - rival.sinceMs > returnedMs
+  if (!isNew && now < (o.returned.get(node) ?? 0) + returnedMs) return
   o.returned.set(node, now)
   for (const unit of o.owned) {
     if (unit.own?.hush !== undefined || unit.round !== undefined) continue
@@ -112,6 +120,14 @@ export function isHeardOn(
     if (atMs >= sinceMs && !except.has(mac)) return true
   }
   return !hasOthers(o, hearing, except)
+}
+
+export /** The leg is deaf, or nobody has answered what was asked there lately. */
+function isCutOff(o: Ownership, ifindex: number, now: Millis): boolean {
+  const { isDeaf, controlMs, answered } = hearingOf(o, ifindex)
+  if (isDeaf) return true
+  const isAsked = controlMs > 0 && now - controlMs < deafMs
+  return isAsked && ![...answered.values()].some((atMs) => now - atMs < deafMs)
 }
 
 /** Asks the gateway, a live member and the hosts heard last; at most once in a probe's gap. */
@@ -220,7 +236,7 @@ export function askMissing(o: Ownership, now: Millis): Millis {
   const missing = [...o.peers.values()].filter(({ isAlive, name, legs }) =>
     !isAlive && name !== o.self && legs.length > 0
   )
-  const rivals = [...o.rivals.keys()].flatMap((name) => o.peers.get(name) ?? []).slice(0, rivalCount)
+  const rivals = nextRivals(o)
   if (missing.length + rivals.length === 0) return Number.POSITIVE_INFINITY
   if (now < o.missingMs) return o.missingMs
   const peer = missing[o.missingTurn++ % Math.max(1, missing.length)]
@@ -235,10 +251,17 @@ export function askMissing(o: Ownership, now: Millis): Millis {
     })
   }
   const isLong = [...missing, ...rivals].every(({ name }) =>
-    now - (o.deadSinceMs.get(name) ?? o.rivals.get(name) ?? now) > missingSlowAfterMs
+    now - (o.deadSinceMs.get(name) ?? o.rivals.get(name)?.sinceMs ?? now) > missingSlowAfterMs
   )
   o.missingMs = now + (isLong ? missingSlowMs : missingMs)
   return o.missingMs
+}
+
+/** Two at a time, in turn. */
+function nextRivals(o: Ownership): readonly Peer[] {
+  const all = [...o.rivals.keys()].flatMap((name) => o.peers.get(name) ?? [])
+  const first = all.length > rivalCount ? o.missingTurn * rivalCount % all.length : 0
+  return [...all.slice(first), ...all.slice(0, first)].slice(0, rivalCount)
 }
 
 function legFor(o: Ownership, target: Address): number | undefined {

@@ -3,7 +3,7 @@ import type { Mac } from '../l2/model.ts'
 import type { Millis } from '../net/model.ts'
 import { itemDigest } from './beats.ts'
 import {
-  type Entry, entryOf, isForeign, isLast, isRemoved, type Message, noMac, pagesOf,
+  type Entry, entryOf, isForeign, isLast, isPart, isRemoved, type Message, noMac, pagesOf,
 } from './codec.ts'
 import { endAttempt, orphan } from './claim.ts'
 import { legOf, ownLegsAt } from './fleet.ts'
@@ -15,7 +15,7 @@ import { type BeatRecord, type Ownership, setOwner, setTerm, tell, type Unit } f
 import { ranksOf, unitOf } from './units.ts'
 
 /** Another node says, with a term, that it owns a unit of ours. */
-export type Rival = (unit: Unit, from: string, term: number) => void
+export type Rival = (unit: Unit, from: string, entry: { term: number; flags: number }) => void
 
 /** Takes in a beat that was received at `atMs`. */
 export function onBeat(
@@ -167,19 +167,34 @@ function compareTerms(o: Ownership, record: BeatRecord, now: Millis, onRival: Ri
   for (const [key, { term, flags }] of record.list) {
     const unit = unitOf(o, key, now)
     if (unit === undefined) continue
+    const isItsPart = (flags & isPart) !== 0
     if (unit.own !== undefined) {
-      if (term <= unit.own.term) old.push(entryOf(key, { term: unit.own.term, node: o.self }))
-      if (term >= unit.own.term) onRival(unit, record.owner, term)
+      const isOurPart = unit.own.scope !== undefined
+      const entry = entryOf(key, { term: unit.own.term, node: o.self, flags: isOurPart ? isPart : 0 })
+      if (term <= unit.own.term && !(isItsPart && isOurPart)) old.push(entry)
+      if (term >= unit.own.term) onRival(unit, record.owner, { term, flags })
       continue
     }
     if (term < unit.beatTerm) {
-      old.push(entryOf(key, { term: unit.beatTerm, node: unit.owner ?? '' }))
+      const rest = { node: unit.owner ?? '', flags: unit.isBeatPart ? isPart : 0 }
+      if (!isItsPart || !unit.isBeatPart) old.push(entryOf(key, { term: unit.beatTerm, ...rest }))
       continue
+    }
+    const isTie = term === unit.beatTerm && !isItsPart && !unit.isBeatPart
+    if (isTie && unit.owner !== undefined && isSecond(o, unit, record.owner, now)) {
+      const entry = entryOf(key, { term, node: unit.owner })
+      if (record.owner > unit.owner) {
+        old.push(entry)
+        continue
+      }
+      tell(o, unit.owner, 'contested', { entries: [{ ...entry, node: record.owner }] })
     }
     setTerm(o, unit, term)
     unit.beatTerm = term
+    unit.isBeatPart = isItsPart
     const isElsewhere = unit.attempt?.suspect === record.owner && unit.attempt.segments !== undefined
-    if (unit.owner !== record.owner || (unit.attempt !== undefined && !isElsewhere)) {
+    if (isItsPart && unit.attempt !== undefined) setOwner(o, unit, record.owner, now)
+    else if (unit.owner !== record.owner || (unit.attempt !== undefined && !isElsewhere)) {
       endAttempt(o, unit, record.owner, now)
     }
     unit.contestedUntilMs = (flags & isForeign) === 0 ? 0 : unit.contestedUntilMs
@@ -188,6 +203,18 @@ function compareTerms(o: Ownership, record: BeatRecord, now: Millis, onRival: Ri
   if (old.length === 0 || now < record.contestedMs + beatMs / 2) return
   record.contestedMs = now
   for (const page of pagesOf(old)) tell(o, record.owner, 'contested', { entries: page })
+}
+
+/** Two that were separated may have claimed with one term: the higher name is contested. */
+function isSecond(o: Ownership, unit: Unit, owner: string, now: Millis): boolean {
+  return unit.owner !== undefined && unit.owner !== owner && isBeaten(o, unit, unit.owner, now)
+}
+
+/** Whether beats of that owner arrive here, and name the unit. */
+export function isBeaten(o: Ownership, unit: Unit, owner: string, now: Millis): boolean {
+  const record = o.beats.get(owner)
+  if (record?.list.has(unit.key) !== true) return false
+  return [...record.heard.values()].some((atMs) => now - atMs < suspectMs)
 }
 
 /** Owners whose beats have stopped. Returns the next instant to look. */

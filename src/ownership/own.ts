@@ -31,9 +31,10 @@ export function take(o: Ownership, unit: Unit, taking: Taking, now: Millis): voi
     graceUntilMs: taking.isHanded === true ? now + handedMs : 0,
     scope: taking.scope, provisionalUntilMs: isMovable ? now + provisionalMs : 0,
     offer: undefined, refused: new Map(), better: undefined, defendedMs: Number.NEGATIVE_INFINITY,
-    conflict: undefined, isCut: false, ineligibleMs: undefined,
+    conflict: undefined, isCut: false, hasLost: false, ineligibleMs: undefined,
   }
   unit.beatTerm = unit.term
+  unit.isBeatPart = taking.scope !== undefined
   o.owned.add(unit)
   if (from !== undefined && taking.isHanded !== true) o.lost.add(from)
   setOwner(o, unit, o.self, now)

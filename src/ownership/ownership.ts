@@ -7,14 +7,16 @@ import {
   isBeating, orphanDead, postponeUnheard, stepAttempt,
 } from './claim.ts'
 import { claimsMessage, gossipNews, onClaims, onQuery, onReply, readClaims } from './claims.ts'
-import { decodeMessage, type Message } from './codec.ts'
+import { decodeMessage, isPart, type Message } from './codec.ts'
 import { onProbe, onRival, onVoice, recogniseMember } from './conflict.ts'
 import { isMixed, readFleet } from './fleet.ts'
 import { onOffer, onRefusal, reviewOwned, sendOffers, stepOffer } from './handover.ts'
 import { askMissing, hear, isAllDeaf, watchHearing } from './hearing.ts'
 import { slowMs, stallMs, unheardRetryMs } from './limits.ts'
 import type { Effect, Event, ReceivedFrame, ReceivedMessage, World } from './model.ts'
-import { onBeat, onList, onSuspicion, onWithdrawal, watchBeats } from './monitor.ts'
+import {
+  onBeat, onList, onSuspicion, onWithdrawal, type Rival, watchBeats,
+} from './monitor.ts'
 import { announce, hush, isSpoken, release, resume, rightsOf, stepShout, take } from './own.ts'
 import {
   acceptPick, endStart, findIdle, hasStarted, onPick, placeUnits, stepPick,
@@ -183,8 +185,8 @@ function takeMessage(o: Ownership, received: ReceivedMessage, now: Millis): void
 
 function dispatch(o: Ownership, received: ReceivedMessage, message: Message, now: Millis): void {
   const { from, receivedAtMs: atMs } = received
-  const rival = (unit: Unit, name: string, term: number): void =>
-    onRival(o, unit, { rival: name, term }, now)
+  const rival: Rival = (unit, name, { term, flags }) =>
+    onRival(o, unit, { rival: name, term, isPartly: (flags & isPart) !== 0 }, now)
   switch (message.kind) {
     case 'beat':
       return onBeat(o, from, message, { atMs, now, onRival: rival })
@@ -193,9 +195,9 @@ function dispatch(o: Ownership, received: ReceivedMessage, message: Message, now
     case 'ask':
       return sendList(o, from)
     case 'contested':
-      for (const { unit: key, term, node } of message.entries) {
-        const unit = o.units.get(key)
-        if (unit !== undefined) onRival(o, unit, { rival: node === '' ? from : node, term }, now)
+      for (const entry of message.entries) {
+        const unit = o.units.get(entry.unit)
+        if (unit !== undefined) rival(unit, entry.node === '' ? from : entry.node, entry)
       }
       return
     case 'suspicion':
@@ -292,6 +294,7 @@ function endWiden(o: Ownership, unit: Unit, heard: ReadonlySet<number>): void {
   if (own.scope !== undefined) lookAt(o, unit, own.probeMs)
   if (heard.size === 0) return
   o.isRightsDirty = true
+  o.isListDirty = true
   o.lastTargets = ''
   announce(o, unit)
 }

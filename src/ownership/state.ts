@@ -15,6 +15,8 @@ export interface Offer {
   readonly to: string
   readonly cause: Cause
   readonly sinceMs: Millis
+  /** Where it is refused, it is not made again for so long. */
+  readonly againMs: Millis
   tries: number
   nextMs: Millis
 }
@@ -41,6 +43,8 @@ export interface Own {
   defendedMs: Millis
   /** It lost one of its segments, and has not been offered to a node with more. */
   isCut: boolean
+  /** It has fewer legs than when it came to own it. */
+  hasLost: boolean
   /** Since when this node may not own it any more. */
   ineligibleMs: Millis | undefined
   conflict: { readonly mac: Mac; readonly text: string; everyMs: Millis; isTold: boolean } | undefined
@@ -105,6 +109,8 @@ export interface Unit {
   term: number
   /** The highest known by beats: what gossip alone has told contests nobody's beats. */
   beatTerm: number
+  /** Who told it last, by beats or claims, owns it on some segments only. */
+  isBeatPart: boolean
   sinceMs: Millis
   /** Instant since which nobody is known to answer. */
   darkMs: Millis | undefined
@@ -228,7 +234,7 @@ export interface Ownership {
   /** Members whose units this node claimed, and that it has not heard since. */
   readonly lost: Set<string>
   /** Members that claim what this node owns, while the wire between them is silent; since when. */
-  readonly rivals: Map<string, Millis>
+  readonly rivals: Map<string, { readonly sinceMs: Millis; readonly met: Set<number> }>
   /** When a member that membership calls dead was last answered by a check of all units. */
   readonly returned: Map<string, Millis>
   legs: ReadonlyMap<number, Leg>
@@ -306,7 +312,8 @@ export function createOwnership(self: string, rules: Rules = allRules): Ownershi
 export function createUnit(key: string, now: Millis): Unit {
   return {
     key, wish: undefined, goneMs: now, nominees: [], ranked: undefined, mine: new Map(),
-    legs: new Set(), digest: 0, owner: undefined, term: 0, beatTerm: 0, sinceMs: now, darkMs: undefined,
+    legs: new Set(), digest: 0, owner: undefined, term: 0, beatTerm: 0, isBeatPart: false,
+    sinceMs: now, darkMs: undefined,
     contestedUntilMs: 0, own: undefined, attempt: undefined, round: undefined, picked: undefined,
     contestedBy: undefined, silentRival: undefined,
     pick: undefined, denied: undefined, checkMs: undefined, checkedMs: Number.NEGATIVE_INFINITY,

@@ -1,12 +1,13 @@
 /** The units a node knows: taken over from wishes, ranked, and weighed. */
 import { rankByHash } from '../l2/placement.ts'
 import { answerKey } from '../l2/responder.ts'
-import type { Millis } from '../net/model.ts'
+import type { Address, Millis } from '../net/model.ts'
 import { digestOf } from './codec.ts'
-import { isHash, isMixed } from './fleet.ts'
+import { isHash, isMixed, legOf } from './fleet.ts'
 import { ghostMs, unitLimit } from './limits.ts'
 import type { Nominee, Wish, World } from './model.ts'
 import { createUnit, isAliveNode, type Ownership, setOwner, type Unit } from './state.ts'
+import { isLinkLocal } from './wire.ts'
 
 /** The unit of that name; undefined when there are too many to remember one more. */
 export function unitOf(o: Ownership, key: string, now: Millis): Unit | undefined {
@@ -95,7 +96,8 @@ function setWish(o: Ownership, unit: Unit, wish: Wish, now: Millis): boolean {
   const legs = new Set([...unit.mine.values()].flatMap((places) => [...places]))
   if (unit.own !== undefined && [...unit.legs].some((ifindex) => !legs.has(ifindex))) {
     unit.own.isCut = true
-  }
+    unit.own.hasLost = true
+  } else if (unit.own !== undefined && legs.size > unit.legs.size) unit.own.hasLost = false
   unit.legs = legs
   return !samePlaces(before, unit.mine)
 }
@@ -162,6 +164,20 @@ export function reachOf(o: Ownership, unit: Unit, node: string): number {
     reach += names === 'all' ? legs.length : legs.filter(({ name }) => names.includes(name)).length
   }
   return reach
+}
+
+/** On how many of this node's legs for the unit, as far as prefixes tell, the node has one too. */
+export function coverOf(o: Ownership, unit: Unit, node: string): number {
+  const places = [...unit.nominees.find((each) => each.node === node)?.interfaces.values() ?? []]
+  return [...unit.legs].filter((ifindex) => {
+    const leg = legOf(o, node, ifindex)
+    if (leg === undefined) return o.legs.get(ifindex)?.addresses.every(isLocal) === true
+    return places.some((names) => names === 'all' || names.includes(leg.name))
+  }).length
+}
+
+function isLocal({ address }: { readonly address: Address }): boolean {
+  return isLinkLocal(address)
 }
 
 /** Alive nominees, best first, by the hash of the unit's key; `except` is passed over. */

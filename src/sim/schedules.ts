@@ -1,7 +1,7 @@
 /** The numbered schedules: each broke an earlier wording of the protocol, and has its bound now. */
 import { checkBalance } from './checks.ts'
 import {
-  appear, crash, cutGossip, deafen, drain, freezeNode, kill, loseUplink, move, muffle, pauseNode,
+  appear, crash, cutGossip, deafen, drain, freezeNode, kill, loseCarrier, loseUplink, move, muffle, pauseNode,
   split, strayAnnouncement,
 } from './faults.ts'
 import { monitorsOf, notesOf, type Scenario } from './scenario.ts'
@@ -194,6 +194,46 @@ export const schedules: readonly Scenario[] = [
       pass(6_000)
     },
     most: { darkMs: 1_600, overlapMs: 250 },
+  },
+  {
+    it: '12 two segments, one cut for the owner and the other for its heir: two parts, then one owner',
+    options: { nodes: 4, segments: 2, units: 3 },
+    seeds: 8,
+    story: ({ cluster, owner, others, lan, pass }) => {
+      const kept = others.toSorted().slice(0, 2)
+      const backs = [crash(cluster, owner), ...kept.map((name, i) => muffle(cluster, lan(i), name))]
+      pass(4_000)
+      for (const back of backs.slice(1)) back()
+      pass(4_000)
+    },
+    most: { darkMs: 1_600, overlapMs: 250 },
+  },
+  {
+    it: '12 two segments, carrier lost on one, hash placement: its heir gets both, then it does again',
+    options: { nodes: 6, segments: 2, units: 5, placement: 'hash' },
+    story: ({ cluster, owner, lan, pass }) => {
+      const back = loseCarrier(cluster, lan(), owner)
+      pass(4_000)
+      back()
+      pass(4_000)
+    },
+    most: { darkMs: 600, overlapMs: 50 },
+  },
+  {
+    it: '13 a successor that has been cut off, and claims for itself, has not taken over',
+    options: { nodes: 4, units: 8 },
+    seeds: 8,
+    story: ({ cluster, others, lan, unit, pass }) => {
+      const [to = ''] = others
+      const heal = split(cluster, lan(), [to])
+      pass(250)
+      move(cluster, unit(), to)
+      pass(3_000)
+      cluster.api.moves.delete(unit())
+      heal()
+      pass(4_000)
+    },
+    most: { darkMs: 600, overlapMs: 250 },
   },
   {
     it: '13 a move under jitter: beats in flight do not silence the new owner',
