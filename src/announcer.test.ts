@@ -22,9 +22,10 @@ check('the socket responder does with golden frames what every responder must', 
   ip('link', 'set', 'near', 'address', ownerMac)
   await until('the MAC is changed', () => need(pair.links, 'near').mac === ownerMac)
   const metrics = createMetrics()
-  const quiet = createLog({ level: 'none', write: () => undefined, wall: () => new Date() })
+  const lines: string[] = []
+  const loud = createLog({ level: 'debug', write: (line) => void lines.push(line), wall: () => new Date() })
   await using announcer = openAnnouncer({
-    clock: { now: bootMs, wall: () => new Date() }, log: quiet, metrics, node: 'n',
+    clock: { now: bootMs, wall: () => new Date() }, log: loud, metrics, node: 'n',
     openPackets: (onFrame, onRead) => openPackets(onFrame, { onRead }),
   })
   ip('link', 'add', 'other', 'up', 'type', 'veth', 'peer', 'name', 'beyond')
@@ -56,6 +57,12 @@ check('the socket responder does with golden frames what every responder must', 
     const changed = Object.entries(metrics.drops()).filter(([key, n]) => n !== (drops[key] ?? 0))
     // What the kernel's filter keeps away is not counted.
     if ('drop' in want) assert.ok(changed.every(([key]) => key === want.drop), `${it}: ${changed}`)
+  }
+  for (const text of announcedHere) {
+    // What users of MetalLB grep for.
+    const words = `got ${text.includes(':') ? 'NDP' : 'ARP'} request for service IP, sending response`
+    const told = lines.filter((line) => line.includes(words) && line.includes(`"${text}"`))
+    assert.is(told.length, repliesTo(text), words)
   }
 })
 

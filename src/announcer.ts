@@ -168,6 +168,12 @@ function takeTurn(state: State, { packets, clock, decide, perform }: Hands): voi
   for (const effect of decide({ frames, messages, world, links }, now)) perform(effect)
 }
 
+/** In MetalLB's words, which people grep for at log level debug. */
+function tellAnswer(log: Log, ip: string, ifindex: number): void {
+  const asked = ip.includes(':') ? 'NDP' : 'ARP'
+  log.debug(`got ${asked} request for service IP, sending response`, { ip, ifindex })
+}
+
 /** Performs effects in their order, and counts them. */
 function createPerformer(
   options: AnnouncerOptions, packets: PacketPort, wakeAt: (atMs: Millis) => void,
@@ -186,8 +192,9 @@ function createPerformer(
         const failure = packets.send(ifindex, frame)
         return count(failure, () => {
           if (text === undefined) return
-          if (why === 'answer') metrics.countReply(text)
-          else metrics.countGratuitous(text)
+          if (why !== 'answer') return metrics.countGratuitous(text)
+          metrics.countReply(text)
+          tellAnswer(log, text, ifindex)
         })
       }
       case 'sendNeighbour': {

@@ -152,7 +152,7 @@ export const serviceNamespaceLabel = 'metallb.io/service-namespace'
 /** A ServiceL2Status: who says to announce what. */
 export interface LiveL2Status {
   readonly name: string
-  /** Node of the speaker that wrote it. */
+  /** Node of the speaker that wrote it; until it is filled, as a label, which may be cut. */
   readonly node: string
   /** `namespace/name` */
   readonly service: string
@@ -169,7 +169,7 @@ export function narrowL2Status(value: Fields): LiveL2Status | undefined {
   const interfaces = Array.isArray(status['interfaces']) ? status['interfaces'] : []
   return {
     name: textOf(metadata, 'name'),
-    node: labels[nodeLabel] ?? '',
+    node: textOf(status, 'node') || (labels[nodeLabel] ?? ''),
     service: `${labels[serviceNamespaceLabel] ?? ''}/${labels[serviceNameLabel] ?? ''}`,
     isFilled: textOf(status, 'node') !== '',
     interfaces: interfaces.map((one: unknown) => isFields(one) ? textOf(one, 'name') : '').toSorted(),

@@ -1,4 +1,5 @@
 /** Opens the ring of a speaker: from its options, its secret and the address it is reached at. */
+import { describeError } from '../cli/input.ts'
 import type { Clock } from '../clock.ts'
 import type { MembershipChoice } from '../config/role-options.ts'
 import type { Log } from '../log.ts'
@@ -47,7 +48,7 @@ async function readFiles(
     try {
       return await readMembershipFiles(source)
     } catch (error) {
-      if (!isTold) log.warn('waiting for the memberlist secret', { error: String(error) })
+      if (!isTold) log.warn('waiting for the memberlist secret', { error: describeError(error) })
     }
     const wait = new Promise<'late'>((resolve) => setTimeout(resolve, secretRetryMs, 'late'))
     if (await Promise.race([wait, stopped.then(() => 'stopped')]) === 'stopped') return undefined

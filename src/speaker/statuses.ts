@@ -41,7 +41,8 @@ export function planStatuses(
   const steps: StatusStep[] = []
   const own = new Map<string, LiveL2Status>()
   for (const status of live) {
-    const isMine = status.node === node
+    // Before it is filled only the label tells, and that may be cut.
+    const isMine = status.node === (status.isFilled ? node : nodeLabelOf(node))
     const isWanted = spoken.has(status.service)
     if (isMine && isWanted && !own.has(status.service)) own.set(status.service, status)
     else if (isMine || isWanted) steps.push({ kind: 'delete', name: status.name })
@@ -101,7 +102,7 @@ function keyOf(step: StatusStep): string {
 }
 
 /** A label holds at most 63 characters; what is longer is cut, and the status has it whole. */
-function toLabel(text: string): string {
+export function nodeLabelOf(text: string): string {
   return text.slice(0, 63).replace(/[^A-Za-z0-9]+$/, '')
 }
 
@@ -119,7 +120,7 @@ function queue(
     case 'create': {
       const [serviceNamespace = '', name = ''] = step.service.split('/')
       const labels = {
-        [nodeLabel]: toLabel(node), [serviceNameLabel]: name, [serviceNamespaceLabel]: serviceNamespace,
+        [nodeLabel]: nodeLabelOf(node), [serviceNameLabel]: name, [serviceNamespaceLabel]: serviceNamespace,
       }
       const ownerReferences = owner === undefined
         ? []

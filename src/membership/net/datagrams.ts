@@ -2,6 +2,7 @@
 import { createSocket, type Socket } from 'node:dgram'
 import { isIPv6 } from 'node:net'
 import type { Bytes } from '../wire/bytes.ts'
+import { describeBinding } from './endpoint.ts'
 
 export interface DatagramOptions {
   readonly address: string
@@ -38,7 +39,7 @@ export async function openDatagrams(options: DatagramOptions): Promise<Datagrams
     })
   }).catch((cause: unknown) => {
     closeQuietly(socket)
-    throw new Error(`Cannot bind UDP ${address} port ${port}`, { cause })
+    throw new Error(`Cannot bind UDP ${address} port ${port}: ${describeBinding(cause)}`, { cause })
   })
   try {
     socket.setRecvBufferSize(receiveBufferBytes)

@@ -20,6 +20,15 @@ export function fromAddressBytes(bytes: Bytes): Address {
   return { family: plain.length === 4 ? 'ipv4' : 'ipv6', bits }
 }
 
+/** Why a socket could not be opened, as the end of a sentence. */
+export function describeBinding(error: unknown): string {
+  if (!(error instanceof Error)) return String(error)
+  const code = 'code' in error ? error.code : undefined
+  if (code === 'EADDRINUSE') return 'another program uses it (a speaker of MetalLB?); see --ml-bindport'
+  if (code === 'EADDRNOTAVAIL') return 'this host has no such address; see --ml-bindaddr'
+  return error.message
+}
+
 /** More than a large ring has; then it starts afresh. */
 const maxCached = 4_096
 

@@ -39,6 +39,7 @@ async function readKey(path: string): Promise<Bytes | undefined> {
   try {
     return deriveKey(await readFile(path))
   } catch (cause) {
-    throw new Error(`Cannot read the secret of membership "${path}"`, { cause })
+    const why = cause instanceof Error ? cause.message : String(cause)
+    throw new Error(`Cannot read the secret of membership "${path}": ${why}`, { cause })
   }
 }

@@ -206,15 +206,26 @@ test('an address that is taken is refused in words', async () => {
     name: 'b', address: need(a.host), port, settings: brisk, key, meta: new Uint8Array(), incarnation: 1,
     seed: 1, now: () => performance.now(), onEvent: () => {},
   })
-  assert.match(await again.then(() => 'open', String), /Cannot bind UDP 127\.\S+ port 7946/)
+  assert.match(await again.then(() => 'open', String),
+    /Cannot bind UDP 127\.\S+ port 7946: another program uses it/)
   await a.membership[Symbol.asyncDispose]()
+})
+
+test('an address that this host has not is refused in words', async () => {
+  const opening = openMembership({
+    name: 'b', address: need('192.0.2.1'), port, settings: brisk, key, meta: new Uint8Array(),
+    incarnation: 1, seed: 1, now: () => performance.now(), onEvent: () => {},
+  })
+  assert.match(await opening.then(() => 'open', String),
+    /192\.0\.2\.1 port 7946: this host has no such address/)
 })
 
 test('the secret is read as it is; a bad configuration file leaves the profile in force', async () => {
   const folder = mkdtempSync(join(tmpdir(), 'arpeggio-membership-'))
   const read = (profile: 'lan' | 'wan'): ReturnType<typeof readMembershipFiles> =>
     readMembershipFiles({ secretKeyPath: folder, profile, configPath: join(folder, 'config.json') })
-  assert.match(await read('lan').then(() => 'read', String), /Cannot read the secret of membership/)
+  assert.match(await read('lan').then(() => 'read', String),
+    /Cannot read the secret of membership "[^"]+": .*no such file/)
   writeFileSync(join(folder, 'secretkey'), 'short')
   const { key: derived, ...none } = await read('wan')
   assert.is(toHex(derived ?? new Uint8Array()).slice(0, 20), '73686f7274e3b0c44298')

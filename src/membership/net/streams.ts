@@ -2,6 +2,7 @@
 import { connect, createServer, type Server, type Socket } from 'node:net'
 import type { ShellDrop } from '../model.ts'
 import type { Bytes } from '../wire/bytes.ts'
+import { describeBinding } from './endpoint.ts'
 import { createUnframer, sealFrame, type StreamRules } from './frames.ts'
 
 export interface StreamEvents {
@@ -96,7 +97,8 @@ async function listen(open: Open): Promise<Server> {
       resolve()
     })
   }).catch((cause: unknown) => {
-    throw new Error(`Cannot listen on TCP ${address} port ${port}`, { cause })
+    const why = describeBinding(cause)
+    throw new Error(`Cannot listen on TCP ${address} port ${port}: ${why}`, { cause })
   })
   server.on('error', () => on.drop('streamFailed'))
   return server
