@@ -297,7 +297,7 @@ check('the memberlist secret is the one that the controller makes', () => {
   const made = env.find((variable) => at(variable, 'name') === 'METALLB_ML_SECRET_NAME')
   const [read] = listAt(podOf('speaker'), 'spec', 'volumes')
   assert.equal([at(made, 'value'), at(read, 'secret', 'secretName'), at(read, 'secret', 'optional')],
-    ['memberlist', 'memberlist', true])
+    ['memberlist', 'memberlist', undefined])
 })
 
 check('exactly these rights', () => {
