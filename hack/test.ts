@@ -125,7 +125,7 @@ function findSuites(choice: readonly string[]): { unit: Suite[]; alone: Suite[] 
   const isChosen = ({ name }: Suite): boolean =>
     choice.length === 0
       ? !onDemand.test(name)
-      : choice.some((part) => name.includes(part) && (!onDemand.test(name) || onDemand.test(`${part}/`)))
+      : choice.some((part) => name.includes(part) && (!onDemand.test(name) || part.includes('gitops')))
   const isAlone = (name: string): boolean => privileged.some((pattern) => pattern.test(name))
   const isSwarm = (name: string): boolean => swarms.some((pattern) => pattern.test(name))
   const capOf = (name: string): number => {
