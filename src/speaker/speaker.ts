@@ -98,7 +98,8 @@ export async function runSpeaker(
   }))
   log.info('speaker started', { node, version, namespace, priority: raisePriority() ? 'raised' : 'ordinary' })
   const timer = setInterval(() => {
-    logOwned(log, node, share.view().announcements.map(({ text }) => text))
+    const alive = parts.ring?.membership.members().filter(({ state }) => state === 'alive').length
+    logOwned(log, node, share.view().announcements.map(({ text }) => text), alive)
   }, minuteMs)
   closing.defer(() => clearInterval(timer))
   // Announcing goes before writing: the Pod is only needed as an owner.
