@@ -98,8 +98,7 @@ export async function runSpeaker(
   }))
   log.info('speaker started', { node, version, namespace, priority: raisePriority() ? 'raised' : 'ordinary' })
   const timer = setInterval(() => {
-    const alive = parts.ring?.membership.members().filter(({ state }) => state === 'alive').length
-    logOwned(log, node, share.view().announcements.map(({ text }) => text), alive)
+    logOwned(log, node, share.view().announcements.map(({ text }) => text), countAlive(parts))
   }, minuteMs)
   closing.defer(() => clearInterval(timer))
   // Announcing goes before writing: the Pod is only needed as an owner.
@@ -114,6 +113,10 @@ export async function runSpeaker(
   share.stop()
   await parts.ring?.[Symbol.asyncDispose]()
   log.info('speaker stopped', { node })
+}
+
+function countAlive({ ring }: ShareParts): number | undefined {
+  return ring?.membership.members().filter(({ state }) => state === 'alive').length
 }
 
 interface Meeting {

@@ -35,7 +35,8 @@ export async function scrape(): Promise<readonly Sample[]> {
     const path = `/api/v1/namespaces/metallb-system/pods/${name}:7472/proxy/metrics`
     const { code, stdout } = await run(['timeout', '5', 'kubectl', 'get', '--raw', path], { capMs: 20_000 })
     samples.push({ series: `up{${target}}`, value: code === 0 ? 1 : 0 })
-    for (const [, metric = '', inner, value] of stdout.matchAll(/^(metallb_allocator_\w+)(?:\{(.*)\})? (\S+)$/gm)) {
+    const lines = stdout.matchAll(/^(metallb_allocator_\w+)(?:\{(.*)\})? (\S+)$/gm)
+    for (const [, metric = '', inner, value] of lines) {
       const all = inner === undefined ? target : `${inner},${target}`
       samples.push({ series: `${metric}{${all}}`, value: Number(value) })
     }

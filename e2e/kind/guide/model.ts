@@ -63,6 +63,7 @@ export function translate(text: string, substitutions: readonly Substitution[]):
 export function readBack(text: string, substitutions: readonly Substitution[]): string {
   return substitutions.reduce((sum, [guide, here]) => {
     const whole = here.replace(/[.*+?^${}()|[\]\\]/g, String.raw`\$&`)
-    return sum.replace(new RegExp(`(?<![\\w.])${whole}${here.endsWith('.') ? '' : String.raw`(?!\w)`}`, 'g'), guide)
+    const end = here.endsWith('.') ? '' : String.raw`(?!\w)`
+    return sum.replace(new RegExp(String.raw`(?<![\w.])` + whole + end, 'g'), guide)
   }, text)
 }

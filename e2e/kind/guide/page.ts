@@ -10,7 +10,8 @@ const program = 'process.on("SIGTERM", () => process.exit()); require("node:http
 /** Loads the image into the nodes. Says in whose place a page of ours stands; undefined = in nobody's. */
 export async function loadPage(cluster: string): Promise<string | undefined> {
   const known = await run(['docker', 'image', 'inspect', name])
-  const pulled = known.code === 0 || (await run(['docker', 'pull', '-q', name], { capMs: pullCapMs })).code === 0
+  const pulled = known.code === 0 ||
+    (await run(['docker', 'pull', '-q', name], { capMs: pullCapMs })).code === 0
   if (!pulled) await makePage()
   await runOk(['kind', 'load', 'docker-image', '--name', cluster, name], { capMs: pullCapMs })
   const labels = await docker('inspect', '-f', '{{json .Config.Labels}}', name)
@@ -19,7 +20,8 @@ export async function loadPage(cluster: string): Promise<string | undefined> {
 
 async function makePage(): Promise<void> {
   const image = (await kubectl([
-    '-n', 'metallb-system', 'get', 'daemonset', 'speaker', '-o', 'jsonpath={.spec.template.spec.containers[0].image}',
+    '-n', 'metallb-system', 'get', 'daemonset', 'speaker', '-o',
+    'jsonpath={.spec.template.spec.containers[0].image}',
   ])).trim()
   const id = (await docker('create', image)).trim()
   const entrypoint = `ENTRYPOINT ${JSON.stringify(['node', '-e', program])}`

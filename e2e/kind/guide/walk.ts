@@ -4,12 +4,13 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { type Cluster, docker, kubectl, patienceMs } from '../cluster.ts'
 import { run } from '../../lab/command.ts'
-import { type Block, judge, type Outcome, readBack, type Step, type Substitution, translate } from './model.ts'
+import { installAddress } from './blocks.ts'
+import {
+  type Block, judge, type Outcome, readBack, type Step, type Substitution, translate,
+} from './model.ts'
 
 const manifestFolder = join(import.meta.dirname, '../../kube/guide')
 const installFile = join(import.meta.dirname, '../../../deploy/arpeggio.yaml')
-const installAddress =
-  'https://raw.githubusercontent.com/metallb/metallb/v0.14.5/config/manifests/metallb-native.yaml'
 const address = '192.168.1.240'
 
 /** A step as it went: what it gave, in the guide's words, and what was wrong with that. */
@@ -39,7 +40,8 @@ export async function openWalk(cluster: Cluster): Promise<Walk> {
       if (block.isFresh) await clear()
       const words = await substitutions()
       save(folder, block, words)
-      const pass = (step: Step): Promise<Passage> => passStep({ folder, cluster, words, file: block.file }, step)
+      const pass = (step: Step): Promise<Passage> =>
+        passStep({ folder, cluster, words, file: block.file }, step)
       const meanwhile = new Map(block.steps.filter(({ isMeanwhile }) => isMeanwhile)
         .map((step) => [step, pass(step)] as const))
       const passages: Passage[] = []
@@ -57,7 +59,8 @@ export async function openWalk(cluster: Cluster): Promise<Walk> {
 async function findLeader(cluster: Cluster, lan: string): Promise<string> {
   const { items }: { items: readonly { readonly status?: Readonly<Record<string, string>> }[] } = JSON.parse(
     await kubectl(['-n', 'metallb-system', 'get', 'servicel2statuses', '-o', 'json']))
-  const service = JSON.parse(await kubectl(['get', 'service', 'nginx-lb', '--ignore-not-found', '-o', 'json']) || '{}')
+  const service = JSON.parse(
+    await kubectl(['get', 'service', 'nginx-lb', '--ignore-not-found', '-o', 'json']) || '{}')
   const held: unknown = service.status?.loadBalancer?.ingress?.[0]?.ip
   const row = items.find(({ status }) =>
     status?.['serviceNamespace'] === 'default' && status['serviceName'] === 'nginx-lb')
