@@ -47,7 +47,18 @@ function voices(address: string, mac: string, since: number): readonly number[] 
   return wire.matching(voice).map((line) => Number(line.split(' ')[0])).filter((at) => at >= since)
 }
 
+/**
+ * Waits until a node that was lost is back. Its objects never said otherwise, so its speaker is asked, and
+ * all others with it, whether they have a whole ring.
+ */
 async function isReady(name: string): Promise<void> {
+  await eventually('a whole ring', async () => {
+    const machines = await cluster.machines()
+    const said = await Promise.all(machines.map(({ ipv4 }) => cluster.host.exec(
+      ['sh', '-c', `curl -sS -m 3 http://${ipv4}:7472/metrics 2>&1 || :`], { capMs: 20_000 })))
+    const whole = `arpeggio_memberlist_members{state="alive"} ${machines.length}\n`
+    return said.every((text) => text.includes(whole))
+  })
   await kubectl(['wait', '--for=condition=Ready', `node/${name}`, '--timeout=170s'])
   await kubectl(['-n', 'metallb-system', 'rollout', 'status', 'daemonset/speaker', '--timeout=170s'])
   await kubectl(['-n', namespace, 'rollout', 'status', 'daemonset/page', '--timeout=170s'])

@@ -1,40 +1,12 @@
 /** The code blocks of the public layer-2 guide as facts, in its order: commands and expected outputs. */
-import type { Block, Step } from './model.ts'
+import {
+  accepts, allPods, applies, controllerRow, created, frees, gets, logLine, pods, running, sheetOf, speakerRows,
+} from './expected.ts'
+import type { Block } from './model.ts'
 
 /** What the guide installs from. */
 export const installAddress =
   'https://raw.githubusercontent.com/metallb/metallb/v0.14.5/config/manifests/metallb-native.yaml'
-
-const pods = String.raw`NAME +READY +STATUS +RESTARTS +AGE`
-const running = String.raw`1\/1 +Running +\d+(?: \(\S+ ago\))? +\S+`
-const controllerRow = String.raw`controller-[0-9a-f]+-\w{5} +${running}`
-const speakerRows = String.raw`(?:speaker-\w{5} +${running}\n){3}`
-
-/** One controller, and one speaker on each of the three nodes; nothing else. */
-const allPods = new RegExp(`^${pods}\n${controllerRow}\n${speakerRows}$`)
-const created = (...objects: readonly string[]): readonly RegExp[] =>
-  [new RegExp(`^${objects.map((object) => `${object.replaceAll('.', String.raw`\.`)} created\n`).join('')}$`)]
-
-const logLine = /^\{"ts":"[^"]+","level":"\w+","caller":"[^"]+","msg":"[^"]+"/m
-const sheetOf = (name: string, address: string, port: number): RegExp => new RegExp(
-  String.raw`^(?:default +)?${name} +LoadBalancer +\S+ +${address.replaceAll('.', '[.]')} +${port}:\d+/TCP`, 'm')
-
-/** How the suite looks whether a manifest that the guide applies later, or by no command, is accepted. */
-const accepts = (file: string, ...objects: readonly string[]): Step => ({
-  command: `kubectl apply --dry-run=server -f ${file}`, isOurs: true,
-  want: objects.map((object) => new RegExp(`^${object} created \\(server dry run\\)$`, 'm')),
-})
-const applies = (file: string, ...objects: readonly string[]): Step =>
-  ({ command: `kubectl apply -f ${file}`, isOurs: true, want: created(...objects) })
-/** The counters of a pool that nobody uses yet. */
-const frees = (pool: string, count: number): Step => ({
-  command: `kubectl get ipaddresspool ${pool} -n metallb-system -o jsonpath='{.status}'`,
-  isOurs: true, isPatient: true,
-  want: [/"assignedIPv4":0\b/, new RegExp(`"availableIPv4":${count}\\b`)],
-})
-const gets = (name: string, address: string, port: number): Step => ({
-  command: `kubectl get service ${name}`, isOurs: true, isPatient: true, want: [sheetOf(name, address, port)],
-})
 
 const installing: readonly Block[] = [
   {
