@@ -1,6 +1,7 @@
 /** The code blocks of the public layer-2 guide as facts, in its order: commands and expected outputs. */
 import {
-  accepts, allPods, applies, controllerRow, created, frees, gets, logLine, pods, running, sheetOf, speakerRows,
+  accepts, allPods, applies, controllerRow, created, frees, gets, logLine, pods, running, sheetOf,
+  speakerRows,
 } from './expected.ts'
 import type { Block } from './model.ts'
 
