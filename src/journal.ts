@@ -38,10 +38,16 @@ function withoutMessage(fields: object): Readonly<Record<string, unknown>> {
 /** Most addresses named on one line of the owned-addresses report. */
 const ipsPerLine = 100
 
-/** The line a minute that says what this node owns, so that the last lines of a log always do. */
-export function logOwned(log: Log, node: string, ips: readonly string[]): void {
+/**
+ * The line a minute that says what this node owns and how many members live, so that the last ten lines
+ * of a log, which is what `kubectl logs -l` shows, always have the words that people grep for:
+ * leader, announce, memberlist. Without a ring, `members` is undefined.
+ */
+export function logOwned(log: Log, node: string, ips: readonly string[], members?: number): void {
   for (let at = 0; at < ips.length; at += ipsPerLine) {
     const part = ips.slice(at, at + ipsPerLine)
-    log.info('leader, announcing', { event: 'owned', node, count: ips.length, ips: part })
+    log.info('leader, announcing', {
+      event: 'announces', node, count: ips.length, ips: part, memberlist: members,
+    })
   }
 }

@@ -23,9 +23,14 @@ export interface Place {
   exec(argv: readonly string[], options?: RunOptions): Promise<string>
 }
 
+/** The container, and the command that enters its network. */
+export interface Client extends Place {
+  readonly enter: readonly string[]
+}
+
 export interface Cluster extends AsyncDisposable {
   readonly host: Place
-  readonly client: Place
+  readonly client: Client
   readonly workers: readonly Machine[]
   /**
    * Address `n` (0 to 255) of those that docker gives to nobody: it counts from the lower end of the
@@ -99,7 +104,7 @@ export async function apply(...items: readonly object[]): Promise<void> {
   await kubectl(['apply', '-f', '-'], { stdin: JSON.stringify(list) })
 }
 
-async function openClient(): Promise<Place> {
+async function openClient(): Promise<Client> {
   const image = JSON.parse(await kubectl([
     '-n', 'metallb-system', 'get', 'daemonset', 'speaker', '-o', 'json',
   ])).spec.template.spec.containers[0].image
@@ -113,7 +118,7 @@ async function openClient(): Promise<Place> {
   const enter = ['nsenter', '-t', String(container.State.Pid), '-n']
   return {
     name: 'a container', link: 'eth0', ipv4: attached.IPAddress, ipv6: attached.GlobalIPv6Address,
-    exec: (argv, options) => runOk([...enter, ...argv], options),
+    enter, exec: (argv, options) => runOk([...enter, ...argv], options),
   }
 }
 

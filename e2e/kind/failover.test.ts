@@ -1,6 +1,7 @@
 /** What happens to an address when its node dies, freezes, is cut off or drained, or its speaker goes. */
 import { test } from 'uvu'
 import * as assert from 'uvu/assert'
+import { openChild } from '../lab/command.ts'
 import { apply, docker, eventually, kubectl, type Machine, openCluster } from './cluster.ts'
 import { addressesOf, advertisement, lonePage, onNodes, openStage, pool, service } from './objects.ts'
 import { answerers, fetchPage, namesOf } from './voice.ts'
@@ -46,7 +47,18 @@ function voices(address: string, mac: string, since: number): readonly number[] 
   return wire.matching(voice).map((line) => Number(line.split(' ')[0])).filter((at) => at >= since)
 }
 
+/**
+ * Waits until a node that was lost is back. Its objects never said otherwise, so its speaker is asked, and
+ * all others with it, whether they have a whole ring.
+ */
 async function isReady(name: string): Promise<void> {
+  await eventually('a whole ring', async () => {
+    const machines = await cluster.machines()
+    const said = await Promise.all(machines.map(({ ipv4 }) => cluster.host.exec(
+      ['sh', '-c', `curl -sS -m 3 http://${ipv4}:7472/metrics 2>&1 || :`], { capMs: 20_000 })))
+    const whole = `arpeggio_memberlist_members{state="alive"} ${machines.length}\n`
+    return said.every((text) => text.includes(whole))
+  })
   await kubectl(['wait', '--for=condition=Ready', `node/${name}`, '--timeout=170s'])
   await kubectl(['-n', 'metallb-system', 'rollout', 'status', 'daemonset/speaker', '--timeout=170s'])
   await kubectl(['-n', namespace, 'rollout', 'status', 'daemonset/page', '--timeout=170s'])
@@ -72,6 +84,9 @@ function tell(it: string, address: string, since: number): void {
   console.log(`measured ${it}: voices of ${turns.join(', ')}${starts.length > maxTurns ? ', …' : ''}`)
 }
 
+/** Far above what is promised (0.6 s): this machine may be very busy. */
+const darkCapS = 5
+
 interface Fault {
   readonly it: string
   readonly strike: (node: string) => Promise<unknown>
@@ -86,26 +101,19 @@ const faults: readonly Fault[] = [
     mend: (node) => docker('network', 'connect', 'kind', node) },
 ]
 
-/** What tells the others that a node is gone, while its objects in the API server say it is well. */
-const lack = await openPort(cluster.workers[0]?.name ?? '', 7946)
-  ? undefined
-  : 'speakers do not listen on 7946, so there is no membership to tell of a lost node'
-
 for (const { it, strike, mend } of faults) {
-  const name = `${it}: exactly one other node answers, and exactly one when the node is back`
-  if (lack !== undefined) {
-    console.log(`skipped ${name}: ${lack}`)
-    test.skip(name)
-    continue
-  }
-  test(name, async () => {
+  test(`${it}: exactly one other node answers, and exactly one when the node is back`, async () => {
     const from = await ownerOf(steady)
     const at = Date.now() / 1_000
+    await using _asking = openAskers(steady)
     await strike(from.name)
+    let mendedAt = Infinity
+    let to = from
     try {
-      await moved(steady, from)
+      to = await moved(steady, from)
       await eventually('a page', async () => (await fetchPage(cluster.client, steady)).startsWith('page on'))
     } finally {
+      mendedAt = Date.now() / 1_000
       await mend(from.name)
     }
     const machines = await cluster.machines()
@@ -114,14 +122,21 @@ for (const { it, strike, mend } of faults) {
     await ownerOf(steady)
     await eventually('a page', async () => (await fetchPage(cluster.client, steady)).startsWith('page on'))
     tell(it, steady, at)
+    const last = voices(steady, from.mac, at).filter((voice) => voice < mendedAt).at(-1) ?? at
+    const first = voices(steady, to.mac, at)[0] ?? Infinity
+    console.log(`measured ${it}: dark ${(first - last).toFixed(2)} s between voices`)
+    assert.ok(last < first, `${from.name} speaks ${last - first} s after ${to.name} has begun`)
+    assert.ok(first - last < darkCapS, `nobody speaks for ${first - last} s`)
   })
 }
 
-/** Whether something on a node listens on a TCP port. */
-async function openPort(node: string, port: number): Promise<boolean> {
-  const pid = (await docker('inspect', '-f', '{{.State.Pid}}', node)).trim()
-  const lines = await cluster.host.exec(['nsenter', '-t', pid, '-n', 'ss', '-Hltn', `sport = ${port}`])
-  return lines.trim() !== ''
+/** Five that ask for an address once a second each, so that its owner speaks all the time. */
+function openAskers(address: string): AsyncDisposableStack {
+  const askers = new AsyncDisposableStack()
+  for (let n = 0; n < 5; n += 1) {
+    askers.use(openChild([...cluster.client.enter, 'arping', '-q', '-b', '-I', 'eth0', address]))
+  }
+  return askers
 }
 
 test('drain: an address whose only page is evicted goes where it runs again', async () => {

@@ -99,7 +99,7 @@ export async function runSpeaker(
   }))
   log.info('speaker started', { node, version, namespace, priority: raisePriority() ? 'raised' : 'ordinary' })
   const timer = setInterval(() => {
-    logOwned(log, node, share.view().announcements.map(({ text }) => text))
+    logOwned(log, node, share.view().announcements.map(({ text }) => text), countAlive(parts))
   }, minuteMs)
   closing.defer(() => clearInterval(timer))
   // Announcing goes before writing: the Pod is only needed as an owner.
@@ -114,6 +114,10 @@ export async function runSpeaker(
   share.stop()
   await parts.ring?.[Symbol.asyncDispose]()
   log.info('speaker stopped', { node })
+}
+
+function countAlive({ ring }: ShareParts): number | undefined {
+  return ring?.membership.members().filter(({ state }) => state === 'alive').length
 }
 
 interface Meeting {
