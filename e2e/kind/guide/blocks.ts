@@ -336,7 +336,7 @@ const troubleshooting: readonly Block[] = [
       {
         command: `kubectl exec -n metallb-system -it ${firstSpeaker} -- \\
   ip addr show`,
-        want: [/^\d+: lo: /m, /inet 127\.0\.0\.1\/8/, /^\d+: eth0@?\S*: /m],
+        want: [/^\d+: lo: /m, /inet 127\.0\.0\.1\/8/, /^\d+: eth\d+@?\S*: /m],
       },
     ],
   },

@@ -100,7 +100,7 @@ async function perform({ folder, cluster, words, file }: Setting, step: Step): P
   const limited = step.endlessS === undefined
     ? shell
     : ['timeout', '-s', 'INT', '-k', '5', String(step.endlessS), ...shell]
-  const argv = ['env', '-C', folder, ...step.isOnNode ? await enterOther(cluster, words) : [], ...limited]
+  const argv = ['env', '-C', folder, ...step.isOnNode ? await enterOther(cluster) : [], ...limited]
   const beside = step.meanwhile === undefined
     ? undefined
     : run(['bash', '-c', `sleep 5; ${translate(step.meanwhile, words)}`], { capMs: patienceMs })
@@ -109,11 +109,13 @@ async function perform({ folder, cluster, words, file }: Setting, step: Step): P
   return { code, output: readBack(`${stdout}${stderr}`, words) }
 }
 
-/** Into the network of a worker that is not the leader, with this machine's programs. */
-async function enterOther(cluster: Cluster, words: readonly Substitution[]): Promise<readonly string[]> {
-  const [, leader] = words.find(([guide]) => guide === 'node-1') ?? []
-  const other = cluster.workers.find(({ name }) => name !== leader)?.name ?? ''
-  const pid = (await docker('inspect', '-f', '{{.State.Pid}}', other)).trim()
+/**
+ * Into the network of the control plane, with this machine's programs: it leads nothing, and its interface
+ * is eth0 also where a worker's was taken away and came back under another name.
+ */
+async function enterOther(cluster: Cluster): Promise<readonly string[]> {
+  const other = (await cluster.machines()).find(({ name }) => name.includes('control-plane'))
+  const pid = (await docker('inspect', '-f', '{{.State.Pid}}', other?.name ?? '')).trim()
   return ['nsenter', '-t', pid, '-n']
 }
 
