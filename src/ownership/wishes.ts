@@ -21,12 +21,12 @@ export interface WishInput {
 
 /** One wish a unit, in order of the oldest Service; units that nobody may announce are included. */
 export function wishesOf(input: WishInput): readonly Wish[] {
-  const wideDemand = startDemands({ ...input.demand, everywhere: true })
+  const wideDemand = input.isMixed ? startDemands({ ...input.demand, everywhere: true }) : undefined
   return groupUnits(input.holdings).flatMap((unit) => {
     const key = unit[0]?.text
     if (key === undefined) return []
     const nominees = nomineesOf(input.demand, unit)
-    const wide = input.isMixed ? nomineesOf(wideDemand, unit) : undefined
+    const wide = wideDemand === undefined ? undefined : nomineesOf(wideDemand, unit)
     const addresses = addressesOf(unit)
     const hint = addresses.map(({ text }) => input.hints.get(text)).find((name) => name !== undefined)
     return [{ key, addresses, nominees, wideNominees: wide, hint }]
