@@ -1,6 +1,7 @@
 /** Where the API server is and how to be let in: a Pod's service account, or a kubeconfig. */
 import { readFileSync } from 'node:fs'
 import { join } from 'node:path'
+import { readPlain } from './credentials.ts'
 import type { Access } from './model.ts'
 
 export type Environment = Readonly<Record<string, string | undefined>>
@@ -15,11 +16,7 @@ const folderVariable = 'ARPEGGIO_SERVICE_ACCOUNT'
  * Error that says what is missing.
  */
 export async function openAccess(env: Environment, kubeconfig?: string): Promise<Access> {
-  if (kubeconfig !== undefined) {
-    // On demand: in a Pod nothing of it is needed, and it is the largest part of the memory.
-    const { readKubeconfig } = await import('./kubeconfig.ts')
-    return readKubeconfig(kubeconfig)
-  }
+  if (kubeconfig !== undefined) return openKubeconfig(kubeconfig)
   const host = env['KUBERNETES_SERVICE_HOST']
   const port = env['KUBERNETES_SERVICE_PORT'] ?? '443'
   if (host === undefined || host === '') {
@@ -28,6 +25,19 @@ export async function openAccess(env: Environment, kubeconfig?: string): Promise
   }
   const server = new URL(`https://${host.includes(':') ? `[${host}]` : host}:${port}`)
   return readServiceAccount(server, env[folderVariable] ?? accountFolder)
+}
+
+async function openKubeconfig(path: string): Promise<Access> {
+  try {
+    const plain = readPlain(readFileSync(path, 'utf8'), path)
+    if (plain !== undefined) return plain
+  } catch (error) {
+    const why = error instanceof Error ? error.message : String(error)
+    throw new Error(`Cannot read the kubeconfig "${path}": ${why}`)
+  }
+  // On demand: the library would be the largest part of the memory.
+  const { readKubeconfig } = await import('./kubeconfig.ts')
+  return readKubeconfig(path)
 }
 
 /** The kubelet replaces the token well before it expires (after 80 % of an hour or so). */

@@ -1,4 +1,4 @@
-/** Reads a kubeconfig with all its ways to log in; the only import of the client library. */
+/** Reads a kubeconfig with all its ways to log in, by the client library: its only import. */
 import { KubeConfig } from '@kubernetes/client-node'
 import type { Access } from './model.ts'
 
