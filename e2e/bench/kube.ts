@@ -83,13 +83,18 @@ async function install({ server, lab }: Rig): Promise<void> {
     await server.kubectlOk(['patch', 'pod', `speaker-${name}`, '-n', 'metallb-system',
       '--subresource=status', '--type=merge', '-p', JSON.stringify({ status })])
   }
-  writeFileSync(join(lab.folder, 'ca.crt'), server.ca)
+  for (const [name, text] of Object.entries({ 'ca.crt': server.ca, token: server.tokenOf('admin') })) {
+    writeFileSync(join(lab.folder, name), text)
+  }
 }
 
+/** As in a Pod: with the service account's files in the lab's folder. */
 function start({ lab, server, bundle }: Rig, host: string, args: readonly string[]): Child {
+  const { hostname, port } = new URL(server.url)
   return lab.host(host).spawn([
-    process.execPath, ...flags, bundle, ...args, '--namespace', 'metallb-system',
-    '--kubeconfig', server.kubeconfig, '--http-port', '7472',
+    'env', `KUBERNETES_SERVICE_HOST=${hostname}`, `KUBERNETES_SERVICE_PORT=${port}`,
+    `ARPEGGIO_SERVICE_ACCOUNT=${lab.folder}`,
+    process.execPath, ...flags, bundle, ...args, '--namespace', 'metallb-system', '--http-port', '7472',
   ])
 }
 
