@@ -129,7 +129,7 @@ const vendors: Readonly<Record<string, string>> = {
   'prom-client': 'src/metrics.ts',
   'hono': 'src/http/app.ts',
   '@kubernetes/client-node': 'src/kube/kubeconfig.ts',
-  '@hono/node-server': 'src/http/listen.ts',
+  '@hono/node-server': 'src/http/serve.ts',
   'typescript': 'src/tidy.test.ts',
 }
 

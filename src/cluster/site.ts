@@ -1,6 +1,6 @@
 /** The two HTTP ports of a role in a cluster: status and metrics, and the probes of the kubelet. */
-import { createApp, type Site } from '../http/app.ts'
 import { type Listener, openListener } from '../http/listen.ts'
+import type { Site } from '../http/probes.ts'
 import type { Log } from '../log.ts'
 
 export interface SiteOptions extends Site {
@@ -17,14 +17,12 @@ export interface SiteOptions extends Site {
 /** Opens both. Throws an Error that names the port and the cause. */
 export async function openSite(site: SiteOptions): Promise<AsyncDisposable & { readonly port: number }> {
   const { options, log } = site
-  const app = createApp(site)
-  const fetch = (request: Request): Response | Promise<Response> => app.fetch(request)
-  const main = await openListener({ fetch, host: options.httpHost, port: options.httpPort })
+  const main = await openListener({ site, host: options.httpHost, port: options.httpPort })
   let probes: Listener | undefined
   try {
     probes = options.probePort === undefined
       ? undefined
-      : await openListener({ fetch, host: options.probeHost, port: options.probePort })
+      : await openListener({ site, host: options.probeHost, port: options.probePort })
   } catch (error) {
     await main[Symbol.asyncDispose]()
     throw error

@@ -1,14 +1,8 @@
 /** The read-only HTTP endpoint: probes, metrics and status. */
 import { Hono } from 'hono'
 import { formatPage } from './page.ts'
-import { formatStatus, type StatusDocument } from './status.ts'
-
-export interface Site {
-  /** Why the program is not ready yet; undefined = ready. */
-  readonly notReady: () => string | undefined
-  readonly status: () => StatusDocument
-  readonly metrics: { readonly contentType: string; text(): Promise<string> }
-}
+import { answerProbe, probePaths, type Site } from './probes.ts'
+import { formatStatus } from './status.ts'
 
 /** The application; `fetch` is its whole interface, so tests need no port. Only GET and HEAD. */
 export function createApp(site: Site): { fetch(request: Request): Response | Promise<Response> } {
@@ -19,14 +13,12 @@ export function createApp(site: Site): { fetch(request: Request): Response | Pro
     context.header('cache-control', 'no-store')
     return undefined
   })
-  app.get('/healthz', (context) => context.text('ok\n'))
-  app.get('/readyz', (context) => {
-    const reason = site.notReady()
-    return reason === undefined ? context.text('ok\n') : context.text(`${reason}\n`, 503)
-  })
-  app.get('/metrics', async (context) =>
-    context.body(await site.metrics.text(), 200, { 'content-type': site.metrics.contentType })
-  )
+  for (const path of probePaths) {
+    app.get(path, async (context) => {
+      const { status, contentType, text } = await answerProbe(site, path)
+      return context.body(text, status, { 'content-type': contentType })
+    })
+  }
   app.get('/debug/state', (context) => context.json(site.status()))
   app.get('/', (context) => context.redirect('/status'))
   app.get('/status', (context) => {

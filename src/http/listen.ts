@@ -1,8 +1,10 @@
-/** Binds the HTTP application to a port. */
-import { serve } from '@hono/node-server'
+/** Binds the site to a port; answers probes and metrics itself. */
+import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http'
+import { answerProbe, probePaths, type Site } from './probes.ts'
+import type { Serve } from './serve.ts'
 
 export interface ListenOptions {
-  readonly fetch: (request: Request) => Response | Promise<Response>
+  readonly site: Site
   /** undefined = every address, IPv6 and IPv4 where the kernel has both. */
   readonly host: string | undefined
   /** 0 = any free port. */
@@ -25,18 +27,16 @@ export async function openListener(options: ListenOptions): Promise<Listener> {
   }
 }
 
-function listenOn(options: ListenOptions, host: string): Promise<Listener> {
+function listenOn({ site, port }: ListenOptions, host: string): Promise<Listener> {
   return new Promise((resolve, reject) => {
-    const { fetch, port } = options
-    const server = serve({ fetch, port, hostname: host }, ({ port: bound }) => {
-      resolve({
-        port: bound,
-        [Symbol.asyncDispose]: () => new Promise((done) => {
-          server.close(() => done())
-          if ('closeAllConnections' in server) server.closeAllConnections()
-        }),
-      })
-    })
+    const server = createServer(answerWith(site))
+    server.listen(port, host, () => resolve({
+      port: portOf(server),
+      [Symbol.asyncDispose]: () => new Promise((done) => {
+        server.close(() => done())
+        server.closeAllConnections()
+      }),
+    }))
     server.on('error', (cause: Error) => {
       const code = codeOf(cause)
       const why = code === 'EADDRINUSE'
@@ -46,6 +46,36 @@ function listenOn(options: ListenOptions, host: string): Promise<Listener> {
       reject(Object.assign(error, { code }))
     })
   })
+}
+
+function portOf(server: Server): number {
+  const address = server.address()
+  return address !== null && typeof address === 'object' ? address.port : 0
+}
+
+/** The application costs the runtime's whole `fetch`, 8 MiB: it is loaded for those who want it. */
+function answerWith(site: Site): Serve {
+  let loading: Promise<Serve> | undefined
+  const answer: Serve = async (request, response) => {
+    const path = probePaths.find((known) => known === request.url)
+    if (path !== undefined && (request.method === 'GET' || request.method === 'HEAD')) {
+      const { status, contentType, text } = await answerProbe(site, path)
+      response.writeHead(status, {
+        'content-type': contentType, 'content-length': Buffer.byteLength(text), 'cache-control': 'no-store',
+      })
+      return void response.end(text)
+    }
+    loading ??= import('./serve.ts').then(({ createServe }) => createServe(site))
+    const serve = await loading
+    return serve(request, response)
+  }
+  return (request: IncomingMessage, response: ServerResponse) =>
+    void Promise.resolve(answer(request, response)).catch(() => fail(response))
+}
+
+function fail(response: ServerResponse): void {
+  if (response.headersSent) response.destroy()
+  else response.writeHead(500).end()
 }
 
 function codeOf(error: unknown): string | undefined {

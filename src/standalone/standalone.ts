@@ -4,7 +4,6 @@ import { type Announcer, type AnnouncerOptions, openAnnouncer } from '../announc
 import { systemClock } from '../clock.ts'
 import type { StandaloneOptions } from '../config/options.ts'
 import { createForwarding } from '../forward/forwarding.ts'
-import { createApp } from '../http/app.ts'
 import { announcementStatus, announcerFindings, linkStatus } from '../http/rows.ts'
 import { openListener } from '../http/listen.ts'
 import type { StatusDocument } from '../http/status.ts'
@@ -58,14 +57,12 @@ export async function runStandalone(
   const { host, links, together } = working
   closing.defer(() => host.close())
   // The port before the wire and the rules: a second instance ends here, before it touches them.
-  const app = createApp({
+  const site = {
     notReady: () => notReady(host.view()),
     status: () => statusOf(base, working, startedAt),
     metrics,
-  })
-  const listener = closing.use(await openListener({
-    fetch: (request) => app.fetch(request), host: options.httpHost, port: options.httpPort,
-  }))
+  }
+  const listener = closing.use(await openListener({ site, host: options.httpHost, port: options.httpPort }))
   await forwarding.clear()
   links.onChange(() => host.setLinks(links.current()))
   host.setLinks(links.current())
