@@ -105,6 +105,7 @@ function memberVoice(
   if (own === undefined) return
   if (own.scope?.has(voice.ifindex) === false) {
     // That segment is another's. Of two that are heard on both, the lower name keeps all.
+    own.unansweredMs = undefined
     if (round?.purpose === 'widen') {
       unit.round = undefined
       if (node < o.self) offerTo(o, unit, node, now)

@@ -8,7 +8,7 @@ import {
 import { endAttempt, orphan } from './claim.ts'
 import { legOf, ownLegsAt } from './fleet.ts'
 import {
-  beatMs, restateFast, restateMs, restateSlowMs, suspectMs, toldCount,
+  beatMs, fenceMs, restateFast, restateMs, restateSlowMs, suspectMs, toldCount,
 } from './limits.ts'
 import type { Cause } from './model.ts'
 import { type BeatRecord, type Ownership, setOwner, setTerm, tell, type Unit } from './state.ts'
@@ -215,6 +215,13 @@ export function isBeaten(o: Ownership, unit: Unit, owner: string, now: Millis): 
   const record = o.beats.get(owner)
   if (record?.list.has(unit.key) !== true) return false
   return [...record.heard.values()].some((atMs) => now - atMs < suspectMs)
+}
+
+/** Whether somebody's beats for the unit, received on this leg, may have extended its right until now. */
+export function isBeatenOn(o: Ownership, unit: Unit, ifindex: number, now: Millis): boolean {
+  return [...o.beats.values()].some(({ list, heard }) =>
+    list.has(unit.key) && now - (heard.get(ifindex) ?? Number.NEGATIVE_INFINITY) < fenceMs
+  )
 }
 
 /** Owners whose beats have stopped. Returns the next instant to look. */

@@ -12,16 +12,16 @@ import { onProbe, onRival, onVoice, recogniseMember } from './conflict.ts'
 import { isMixed, readFleet } from './fleet.ts'
 import { onOffer, onRefusal, reviewOwned, sendOffers, stepOffer } from './handover.ts'
 import { askMissing, hear, isAllDeaf, watchHearing } from './hearing.ts'
-import { slowMs, stallMs, unheardRetryMs } from './limits.ts'
+import { deafMs, slowMs, stallMs, unheardRetryMs } from './limits.ts'
 import type { Effect, Event, ReceivedFrame, ReceivedMessage, World } from './model.ts'
 import {
-  onBeat, onList, onSuspicion, onWithdrawal, type Rival, watchBeats,
+  isBeatenOn, onBeat, onList, onSuspicion, onWithdrawal, type Rival, watchBeats,
 } from './monitor.ts'
 import { announce, hush, isSpoken, release, resume, rightsOf, stepShout, take } from './own.ts'
 import {
   acceptPick, endStart, findIdle, hasStarted, onPick, placeUnits, stepPick,
 } from './placing.ts'
-import { startRound, stepRound } from './round.ts'
+import { type Ended, startRound, stepRound } from './round.ts'
 import { lookAt, note, type Ownership, type Unit } from './state.ts'
 import { readWishes } from './units.ts'
 import { readFrame, type Sighting } from './wire.ts'
@@ -260,7 +260,7 @@ function stepUnit(o: Ownership, unit: Unit, now: Millis): void {
     if (purpose === 'claim') return endClaim(o, unit, { legs, heard }, now)
     if (purpose === 'resume') return endResume(o, unit, heard, now)
     // A check that nobody answered changes nothing.
-    return purpose === 'widen' ? endWiden(o, unit, heard) : undefined
+    return purpose === 'widen' ? endWiden(o, unit, ended, now) : undefined
   }
   stepOffer(o, unit, now)
   if (unit.own === undefined) return stepWaiting(o, unit, now)
@@ -286,13 +286,21 @@ function widen(o: Ownership, unit: Unit, now: Millis): void {
   else startRound(o, unit, 'widen', { atMs: now, legs })
 }
 
-function endWiden(o: Ownership, unit: Unit, heard: ReadonlySet<number>): void {
+/**
+ * A deaf owner of the rest does not answer, and speaks for 900 ms more: it is its beats, or silence for
+ * as long, that says that the rest is free.
+ */
+function endWiden(o: Ownership, unit: Unit, { round, heard }: Ended, now: Millis): void {
   const { own } = unit
   if (own?.scope === undefined) return
-  const scope = new Set([...own.scope, ...heard])
+  own.unansweredMs = heard.size === 0 ? undefined : own.unansweredMs ?? round.startMs
+  const isLong = own.unansweredMs !== undefined && now - own.unansweredMs >= deafMs
+  const free = [...heard].filter((ifindex) => isLong && !isBeatenOn(o, unit, ifindex, now))
+  const scope = new Set([...own.scope, ...free])
   own.scope = [...unit.legs].every((ifindex) => scope.has(ifindex)) ? undefined : scope
   if (own.scope !== undefined) lookAt(o, unit, own.probeMs)
-  if (heard.size === 0) return
+  if (free.length === 0) return
+  own.unansweredMs = undefined
   o.isRightsDirty = true
   o.isListDirty = true
   o.lastTargets = ''

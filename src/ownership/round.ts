@@ -29,13 +29,19 @@ function reserveStart(o: Ownership, atMs: Millis, weight: number): Millis {
   return startMs
 }
 
+/** A round that is over, and the legs on which nobody answered and this node is heard. */
+export interface Ended {
+  readonly round: Round
+  readonly heard: ReadonlySet<number>
+}
+
 /**
  * Sends what is due. When the round is over and nobody has answered: the legs on which this node
  * is heard, so that silence means something there.
  */
 export function stepRound(
   o: Ownership, unit: Unit, now: Millis,
-): { readonly round: Round; readonly heard: ReadonlySet<number> } | undefined {
+): Ended | undefined {
   const { round } = unit
   if (round === undefined) return undefined
   const suspect = round.purpose === 'claim' ? unit.attempt?.suspect : undefined

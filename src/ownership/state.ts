@@ -35,6 +35,8 @@ export interface Own {
   graceUntilMs: Millis
   /** Only these legs were claimed, the others are another's; undefined = all. */
   scope: ReadonlySet<number> | undefined
+  /** Since when nobody has answered for it on the other legs; undefined = somebody has, or none was asked. */
+  unansweredMs: Millis | undefined
   provisionalUntilMs: Millis
   offer: Offer | undefined
   /** Successors that refused or did not answer, until when. */

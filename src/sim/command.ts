@@ -39,7 +39,7 @@ function sum({ from, count, stride, limits }: Task): Summary {
   return { seeds: count, events, virtualMs, darks, failures }
 }
 
-const usage = `Usage: hack/sim --seeds N [--from S] [--nodes 3..100]   random histories
+const usage = `Usage: hack/sim --seeds N [--from S] [--nodes 3..100] [--jobs J]   random histories
        hack/sim --seed S [--nodes 3..100] [--verbose]      one of them, with its history
        hack/sim --scenario WORDS [--seed S] [--verbose]    named histories whose name has the words
        hack/sim --faults [--trials N]                      dark time of single faults
@@ -83,7 +83,7 @@ async function main(args: readonly string[]): Promise<number> {
   const from = number(args, 'from', 1)
   console.log(`commit ${commit}, seeds ${from} to ${from + seeds - 1}`)
   const begun = performance.now()
-  const lanes = Math.min(availableParallelism(), seeds)
+  const lanes = Math.min(Math.max(1, number(args, 'jobs', availableParallelism())), seeds)
   const summaries = await Promise.all(Array.from({ length: lanes }, (_, lane) => runLane({
     from: from + lane, stride: lanes, limits,
     count: Math.floor(seeds / lanes) + (lane < seeds % lanes ? 1 : 0),

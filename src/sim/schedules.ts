@@ -209,6 +209,19 @@ export const schedules: readonly Scenario[] = [
     most: { darkMs: 1_600, overlapMs: 250 },
   },
   {
+    it: '12 two parts, and the owner of one goes deaf: the other waits until it has fallen silent',
+    options: { nodes: 3, segments: 2, units: 1, placement: 'hash' },
+    seeds: 12,
+    story: ({ cluster, owner, lan, pass }) => {
+      muffle(cluster, lan(0), owner)
+      pass(2_400 + cluster.random.between(0, 800))
+      deafen(cluster, lan(1), owner)
+      pass(4_000)
+    },
+    most: { darkMs: 1_600 },
+    isSettled: false,
+  },
+  {
     it: '12 two segments, carrier lost on one, hash placement: its heir gets both, then it does again',
     options: { nodes: 6, segments: 2, units: 5, placement: 'hash' },
     story: ({ cluster, owner, lan, pass }) => {
