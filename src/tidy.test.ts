@@ -49,7 +49,12 @@ const imports: Readonly<Record<string, Readonly<Record<string, string>>>> = {
     kube: 'it follows and writes objects', http: 'it serves status', cli: 'errors are described alike',
     'log.ts': 'it tells', 'metrics.ts': 'it counts',
   },
+  'admission': {
+    config: 'live objects are narrowed', plan: 'it decides', kube: 'it follows and writes objects',
+    cluster: 'pools are read alike', 'log.ts': 'it tells',
+  },
   'controller': {
+    admission: 'it serves the webhook',
     net: 'addresses are printed', config: 'objects become a world', ipam: 'verdicts are written',
     l2: 'placement is told', plan: 'it decides', kube: 'it follows and writes objects',
     cluster: 'what both roles do', http: 'it serves status', cli: 'errors are described alike',

@@ -26,6 +26,8 @@ export interface RigOptions {
   readonly auditPolicy?: string
   /** As for `openServer`. */
   readonly idle?: readonly string[]
+  /** As for `openServer`. */
+  readonly flags?: readonly string[]
   /** True: the roles reach the API server through a proxy that makes trouble. */
   readonly hasProxy?: boolean
   /** Further variables of the roles: `NAME=VALUE`. */
@@ -101,9 +103,9 @@ export async function openRig(options: RigOptions): Promise<Rig> {
   }))
   const api = lab.host('api')
   const within = ['ip', 'netns', 'exec', api.namespace]
-  const { assets, auditPolicy, idle = [], environment = [] } = options
+  const { assets, auditPolicy, idle = [], flags = [], environment = [] } = options
   const audit = auditPolicy === undefined ? {} : { auditPolicy }
-  const server = closing.use(await openServer({ assets, address: apiAddress, within, idle, ...audit }))
+  const server = closing.use(await openServer({ assets, address: apiAddress, within, idle, flags, ...audit }))
   const gate = options.hasProxy === true ? await openGate(lab, server) : undefined
   const cluster = { ...describeCluster(lab, server), proxy: gate?.proxy }
   const port = gate?.port ?? new URL(server.url).port

@@ -60,6 +60,11 @@ export function configMapResource(namespace: string): Resource<ConfigObject> {
   }
 }
 
+/** What configuration reads of an object that says what it is. */
+export function configObjectOf(value: Fields): Fields {
+  return narrowConfig(value, textOf(value, 'apiVersion'), textOf(value, 'kind')).object
+}
+
 function narrowConfig(value: Fields, apiVersion: string, kind: string): ConfigObject {
   const { status, ...rest } = asObject(value, apiVersion, kind)
   const metadata = metadataOf(value)

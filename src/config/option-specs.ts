@@ -139,9 +139,28 @@ export const specs: Readonly<Record<string, OptionSpec>> = {
     type: 'string', value: 'PORT', commands: roles,
     about: 'MetalLB\'s name of --http-port',
   },
+  'webhook-mode': {
+    type: 'string', value: 'enabled|disabled', commands: ['controller'],
+    about: 'refuse pools that overlap, and edits that drop addresses in use (default disabled)',
+  },
+  'webhook-port': {
+    type: 'string', value: 'PORT', commands: ['controller'],
+    about: 'HTTPS port of the webhook (default 9443)',
+  },
+  'webhook-secret': {
+    type: 'string', value: 'NAME', commands: ['controller'],
+    about: 'secret of its certificate, made here (default metallb-webhook-cert)',
+  },
+  'cert-service-name': {
+    type: 'string', value: 'NAME', commands: ['controller'],
+    about: 'Service that leads to it (default metallb-webhook-service)',
+  },
+  'webhook-cert-hours': {
+    type: 'string', value: 'HOURS', commands: ['controller'],
+    about: 'how long a certificate is good; replaced after two thirds (default 8760)',
+  },
   ...silent(['controller'], {
-    string: ['cert-dir', 'cert-service-name', 'webhook-mode', 'webhook-secret'],
-    boolean: ['disable-cert-rotation', 'webhook-http2'],
+    string: ['cert-dir'], boolean: ['disable-cert-rotation', 'webhook-http2'],
   }),
   ...silent(['speaker'], {
     string: ['host', 'bgp-debounce-timeout', 'frrk8s-namespace'],

@@ -34,6 +34,18 @@ export interface ControllerOptions extends RoleOptions {
   readonly memberlistSecret: string
   /** '' = nobody owns it. */
   readonly deployment: string
+  /** undefined = none is served. */
+  readonly webhook: WebhookChoice | undefined
+}
+
+export interface WebhookChoice {
+  readonly port: number
+  /** Name of the Secret with its certificate. */
+  readonly secret: string
+  /** Name of the Service that leads to it. */
+  readonly service: string
+  /** Of a new certificate. */
+  readonly validityMs: number
 }
 
 export interface SpeakerOptions extends RoleOptions {
@@ -94,14 +106,40 @@ export function buildRole(
     ignored: Object.keys(values).filter((key) => specs[key]?.isIgnored === true),
   }
   if (name === 'controller') {
-    const options = { ...shared, memberlistSecret: text('ml-secret-name'), deployment: text('deployment') }
-    return { kind: 'controller', options }
+    const webhook = chooseWebhook(text)
+    if (isUsage(webhook)) return webhook
+    const memberlistSecret = text('ml-secret-name')
+    return {
+      kind: 'controller',
+      options: { ...shared, memberlistSecret, deployment: text('deployment'), webhook: webhook.choice },
+    }
   }
   const nodeName = text('node-name')
   if (nodeName === '') return usage('Missing --node-name (or METALLB_NODE_NAME): the name of this Node')
   const membership = chooseMembership(text, values['ml-wan-config'] === true ? 'wan' : 'lan')
   if (isUsage(membership)) return membership
   return { kind: 'speaker', options: { ...shared, nodeName, membership } }
+}
+
+/** Ten years; a longer life is no certificate but a habit. */
+const maxHours = 87_600
+const hourMs = 3_600_000
+
+function chooseWebhook(
+  text: (key: string) => string,
+): { readonly choice: WebhookChoice | undefined } | Usage {
+  const mode = choose('webhook-mode', text('webhook-mode') || 'disabled', ['enabled', 'disabled'] as const)
+  if (isUsage(mode)) return mode
+  const port = parsePort('webhook-port', text('webhook-port') || '9443')
+  if (isUsage(port)) return port
+  const hours = text('webhook-cert-hours') || '8760'
+  if (!/^\d{1,5}$/.test(hours) || Number(hours) < 1 || Number(hours) > maxHours) {
+    return usage(`Bad value "${hours}" of --webhook-cert-hours: want a number from 1 to ${maxHours}`)
+  }
+  const secret = text('webhook-secret') || 'metallb-webhook-cert'
+  const service = text('cert-service-name') || 'metallb-webhook-service'
+  const choice = { port, secret, service, validityMs: Number(hours) * hourMs }
+  return { choice: mode === 'enabled' ? choice : undefined }
 }
 
 function chooseMembership(

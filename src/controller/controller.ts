@@ -7,6 +7,7 @@ import { openSite } from '../cluster/site.ts'
 import { type PodIdentity, readPod, syncState, type StateOptions } from '../cluster/state.ts'
 import type { ControllerOptions } from '../config/role-options.ts'
 import type { StatusDocument } from '../http/status.ts'
+import type { Webhook } from '../admission/webhook.ts'
 import { openAccess } from '../kube/access.ts'
 import { type Api, openApi } from '../kube/api.ts'
 import { createRecorder } from '../kube/events.ts'
@@ -22,6 +23,7 @@ import { poolUsage } from '../ipam/usage.ts'
 import { version } from '../version.ts'
 import { type Allocation, createAllocation, type Snapshot } from './allocation.ts'
 import { type Conditions, createConditions } from './conditions.ts'
+import { openHook } from './hook.ts'
 import { syncPools } from './pools.ts'
 import { ensureSecret } from './secret.ts'
 import { describeError } from '../cli/input.ts'
@@ -50,6 +52,8 @@ interface Parts {
   /** The owner is filled in once the API server has told it. */
   readonly state: StateOptions & { owner: PodIdentity | undefined; isKnown: boolean }
   hasIPMode: boolean
+  /** undefined = off, or not opened yet. */
+  webhook: Webhook | undefined
 }
 
 type Opened = Pick<Parts, 'options' | 'namespace' | 'log' | 'metrics' | 'feed' | 'writer' | 'leader'> & {
@@ -77,7 +81,7 @@ function createParts(opened: Opened): Parts {
       labels: { 'metallb.io/component-type': 'controller' },
       owner: undefined, isKnown: false,
     },
-    hasIPMode: false,
+    hasIPMode: false, webhook: undefined,
   }
   return parts
 }
@@ -151,6 +155,9 @@ export async function runController(
   await whenAnswered(log, stopped, () => ensureSecret({
     api, log, namespace, name: options.memberlistSecret, deployment: options.deployment,
   }))
+  parts.webhook = await openHook({ ...parts, api, wall: clock.wall, stopped, onChange: () => loop.mark() })
+  if (parts.webhook !== undefined) closing.use(parts.webhook)
+  loop.mark()
   await stopped
   // What is decided is written before the lease goes to somebody else.
   await Promise.race([writer.idle(), new Promise((resolve) => setTimeout(resolve, 2_000).unref())])
@@ -175,6 +182,7 @@ async function knowsIPMode(api: Api): Promise<boolean> {
 function turn(parts: Parts, memory: Memory, again: () => void): void {
   const { feed, intake, leader, namespace, writer, allocation } = parts
   if (!feed.isSynced) return
+  parts.webhook?.turn(leader.isLeading())
   intake.take(feed.configObjects(), feed.lastGood())
   // Several replicas would each take it for its own Pod's, forever.
   if (parts.state.isKnown && leader.isLeading()) {
@@ -247,6 +255,9 @@ function statusOf(parts: Parts, identity: string, startedAt: Date): StatusDocume
     ...feed.troubles().map((message) => ({ reason: 'watchFailed', message })),
     ...(writer.trouble === undefined ? [] : [{ reason: 'writeFailed', message: writer.trouble }]),
     ...(leader.isLeading() ? [] : [{ reason: 'notLeading', message: `"${leader.holder()}" leads` }]),
+    ...(parts.webhook?.trouble === undefined
+      ? []
+      : [{ reason: 'webhookNotServed', message: parts.webhook.trouble }]),
   ]
   return {
     program: 'arpeggio', version, role: 'controller', node: identity,

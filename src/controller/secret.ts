@@ -42,7 +42,10 @@ export async function ensureSecret(options: SecretOptions): Promise<void> {
   log.info('memberlist secret created', { event: 'secretCreated', name })
 }
 
-async function ownersOf(options: SecretOptions): Promise<readonly unknown[]> {
+/** The Deployment as an owner reference; [] where there is none. Throws as `ensureSecret` does. */
+export async function ownersOf(
+  options: Pick<SecretOptions, 'api' | 'namespace' | 'deployment'>,
+): Promise<readonly unknown[]> {
   const { api, namespace, deployment } = options
   if (deployment === '') return []
   const path = `/apis/apps/v1/namespaces/${namespace}/deployments/${deployment}`
