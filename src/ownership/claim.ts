@@ -154,7 +154,10 @@ export function postpone(
 export function postponeAnswered(o: Ownership, unit: Unit, now: Millis): void {
   const { attempt: waiting } = unit
   if (waiting === undefined) return
-  const waitMs = Math.min(postponeMaxMs, waiting.backoffMs * 2 || postponeMs)
+  // One that has no beats says nothing when it stops: it is asked often at first.
+  const isStranger = o.peers.get(waiting.suspect ?? '')?.isCapable === false
+  const mostMs = isStranger && now - waiting.sinceMs < reportAfterMs ? postponeMs : postponeMaxMs
+  const waitMs = Math.min(mostMs, waiting.backoffMs * 2 || postponeMs)
   waiting.backoffMs = waitMs
   unit.darkMs = undefined
   postpone(o, unit, { reason: 'ownerAnswers', waitMs }, now)

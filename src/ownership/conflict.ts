@@ -5,9 +5,10 @@ import type { Millis } from '../net/model.ts'
 import { endAttempt, postpone, postponeAnswered } from './claim.ts'
 import { entryOf } from './codec.ts'
 import {
-  conflictMaxMs, conflictMinMs, defendMs, graceMs, probeGapMs, quietMs, rankMs, repeatMs, returnedMs,
-  roundMs, settleMs, startMs, unheardRetryMs, yieldMs,
+  conflictMaxMs, conflictMinMs, defendMs, graceMs, probeGapMs, quietMs, rankMs, repeatMs, reportAfterMs,
+  returnedMs, roundMs, settleMs, slowMs, startMs, unheardRetryMs, yieldMs,
 } from './limits.ts'
+import { isMixed } from './fleet.ts'
 import { isCutOff } from './hearing.ts'
 import { hush, isSpoken, release, shout } from './own.ts'
 import { startRound } from './round.ts'
@@ -235,7 +236,9 @@ function foreignVoice(o: Ownership, unit: Unit, voice: Voice, now: Millis): void
     // Only an answer to a probe says that the host stays.
     if (round === undefined || voice.atMs < round.startMs) return
     unit.round = undefined
-    const everyMs = Math.min(conflictMaxMs, (own.conflict?.everyMs ?? conflictMinMs / 2) * 2)
+    const laterMs = Math.min(conflictMaxMs, (own.conflict?.everyMs ?? conflictMinMs / 2) * 2)
+    // A member that tells nothing of its MAC, and does not see the others yet, will give it back soon.
+    const everyMs = isMixed(o, now) ? slowMs : laterMs
     const isTold = own.conflict?.isTold === true && own.conflict.mac === mac
     own.conflict = { mac, text, everyMs, isTold: true }
     own.probeMs = now + everyMs
@@ -252,8 +255,9 @@ function foreignVoice(o: Ownership, unit: Unit, voice: Voice, now: Millis): void
 
 /** A foreign host answers a claim's probe: nobody owns the address but it. */
 function foreignAnswer(o: Ownership, unit: Unit, { mac, text }: Voice, now: Millis): void {
-  // At a start, members are not known by their MACs yet.
-  if (now < o.startedMs + startMs) {
+  // At a start, members are not known by their MACs yet; nor are those that tell nothing of them.
+  const isEarly = unit.attempt !== undefined && now - unit.attempt.sinceMs < reportAfterMs
+  if (now < o.startedMs + startMs || (isMixed(o, now) && isEarly)) {
     return postpone(o, unit, { reason: 'memberAnswers', waitMs: unheardRetryMs }, now)
   }
   const isTold = unit.attempt?.told === 'inConflict'

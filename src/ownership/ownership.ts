@@ -23,6 +23,7 @@ import {
 } from './placing.ts'
 import { type Ended, startRound, stepRound } from './round.ts'
 import { lookAt, note, type Ownership, type Unit } from './state.ts'
+import { orphanWithdrawn, recogniseStranger } from './stranger.ts'
 import { readWishes } from './units.ts'
 import { readFrame, type Sighting } from './wire.ts'
 import { onWitnessed, watchOwners } from './witness.ts'
@@ -117,6 +118,7 @@ function takeWishes(o: Ownership, world: World, now: Millis): void {
     placeUnits(o, open, { isFresh: true, isStart: false }, now)
     reviewOwned(o, now)
     orphanDead(o, now)
+    orphanWithdrawn(o, now)
   }
 }
 
@@ -168,7 +170,7 @@ function sightVoice(
   if (asserts === undefined || o.ownMacs.has(asserts.mac)) return
   const found = o.byAddress.get(answerKey(asserts.address))
   if (found === undefined) return
-  const node = o.macs.get(asserts.mac)
+  const node = o.macs.get(asserts.mac) ?? recogniseStranger(o, found.unit, asserts.mac, now)
   if (node !== undefined) onWitnessed(o, node, answerKey(asserts.address))
   const isToUs = sighting.to === o.legs.get(ifindex)?.mac
   onVoice(o, found.unit, {
@@ -246,6 +248,7 @@ function lookSlowly(o: Ownership, now: Millis): void {
   reviewOwned(o, now)
   findIdle(o, now)
   orphanDead(o, now)
+  orphanWithdrawn(o, now)
 }
 
 function stepUnit(o: Ownership, unit: Unit, now: Millis): void {

@@ -7,6 +7,7 @@ import type { LinkState, Member } from '../l2/model.ts'
 import type { Placement } from '../l2/placement.ts'
 import { prepare } from '../l2/plan.ts'
 import type { Address } from '../net/model.ts'
+import { prefixContains } from '../net/range.ts'
 import type { Leg, Peer, World } from '../ownership/model.ts'
 import { wishesOf } from '../ownership/wishes.ts'
 import type { RingMember } from '../ring.ts'
@@ -90,9 +91,19 @@ function peersOf(input: WorldInput): readonly Peer[] {
   }
   const others = members.filter(({ name }) => name !== self).map((member): Peer => ({
     name: member.name, isAlive: member.isAlive, isCapable: member.legs !== undefined,
-    isRestarted: restarted.has(member.name), legs: member.legs ?? [],
+    isRestarted: restarted.has(member.name),
+    legs: member.legs ?? strangerLegs(member.address, own.legs),
   }))
   return [own, ...others]
+}
+
+/** A member that tells nothing is known by the address at which it gossips, if that is on our segments. */
+function strangerLegs(address: Address, legs: readonly Leg[]): readonly Leg[] {
+  const near = legs.flatMap(({ addresses }) => addresses)
+    .find(({ prefix }) => prefixContains(prefix, address))
+  return near === undefined ? [] : [
+    { name: '', ifindex: 0, mac: '', addresses: [{ address, prefix: near.prefix }] },
+  ]
 }
 
 /** A leg as the judge of eligibility wants it: what a member tells of is usable. */
