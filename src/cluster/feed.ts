@@ -10,8 +10,8 @@ import { parseAddress } from '../net/address.ts'
 import type { Address } from '../net/model.ts'
 import { createMerged } from './endpoints.ts'
 import {
-  configMapResource, type ConfigObject, configResource, l2StatusResource, lastGoodName,
-  namespaceResource, nodeResource, podResource, serviceResource, sliceResource, stateResource,
+  configMapResource, type ConfigObject, configResource, heldServiceResource, l2StatusResource,
+  lastGoodName, namespaceResource, nodeResource, podResource, serviceResource, sliceResource, stateResource,
 } from './resources.ts'
 
 export interface Feed extends Disposable {
@@ -78,7 +78,7 @@ export function openFeed(options: FeedOptions): Feed {
   ]
   const maps = follow(configMapResource(namespace))
   const namespaces = role === 'controller' ? follow(namespaceResource) : undefined
-  const services = follow(serviceResource)
+  const services = follow(role === 'controller' ? serviceResource : heldServiceResource)
   const nodes = follow(nodeResource)
   const merged = createMerged()
   const slices: Reflector<Slice> = follow(sliceResource, () => merged.changed(slices.items))

@@ -89,6 +89,12 @@ export const serviceResource: Resource<LiveService> = {
   name: 'services', path: '/api/v1/services', narrow: narrowService,
 }
 
+/** The same for those who only announce: what the controller says of a Service is no change to them. */
+export const heldServiceResource: Resource<LiveService> = {
+  ...serviceResource,
+  isSame: (a, b) => a.uid === b.uid && isSameValue(a.ingress, b.ingress) && isSameValue(a.intent, b.intent),
+}
+
 /** Nodes with labels and the conditions that placement reads. */
 export const nodeResource: Resource<ClusterNode> = {
   name: 'nodes', path: '/api/v1/nodes', narrow: narrowNode, isSame: isSameValue,

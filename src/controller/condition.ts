@@ -49,16 +49,28 @@ function notAnnounced(reason: string, message: string, isStale: boolean): Condit
   return { status: 'False', reason: 'configurationStale', message: `${message}; ${why}` }
 }
 
+/** Nodes that alone are missing: all is planned well, and they do not say yet that they announce. */
+export function awaitedNodes({ row, confirmations }: ConditionInput): readonly string[] {
+  const isPlanned = row.verdict === 'assigned' || row.verdict === 'kept'
+  if (!isPlanned || confirmations === undefined || row.silent.length > 0) return []
+  return [...new Set(missing(row, confirmations).map(({ node }) => node))]
+}
+
+function missing(
+  row: ServiceRow, confirmations: readonly Confirmation[],
+): ServiceRow['announcements'] {
+  return row.announcements.filter(({ node }) => !confirmations.some((one) => one.node === node))
+}
+
 /** Planned silence, and addresses whose chosen node does not say that it announces. */
 function silentRows(
   row: ServiceRow, confirmations: ConditionInput['confirmations'],
 ): readonly SilenceRow[] {
   if (confirmations === undefined) return row.silent
-  const confirmed = new Set(confirmations.map(({ node }) => node))
-  const missing = row.announcements.filter(({ node }) => !confirmed.has(node))
+  const absent = missing(row, confirmations)
   return [
     ...row.silent,
-    ...missing.map(({ address, node }) => ({ address, node, reason: 'speakerAbsent' as const })),
+    ...absent.map(({ address, node }) => ({ address, node, reason: 'speakerAbsent' as const })),
   ]
 }
 

@@ -4,7 +4,7 @@ import * as assert from 'uvu/assert'
 import { held, service } from '../config/builders.ts'
 import { isFields } from '../config/fields.ts'
 import type { Intent } from '../config/model.ts'
-import type { Condition, LiveService } from '../kube/live.ts'
+import type { Condition, LiveL2Status, LiveService } from '../kube/live.ts'
 import type { Job, Writer } from '../kube/writer.ts'
 import { createLog } from '../log.ts'
 import { createMetrics } from '../metrics.ts'
@@ -33,6 +33,13 @@ interface World {
   readonly conditions: Conditions
   /** Turns at this instant; when the next is due. */
   at(now: number, row: ServiceRow | undefined, of?: LiveService): number | undefined
+  /** What speakers say, of which Services; undefined = they cannot. */
+  statuses: readonly LiveL2Status[] | undefined
+  /** Jobs wait here instead of being written at once. */
+  readonly waiting: Job[]
+  isBusy: boolean
+  /** Lets one of them be written. */
+  perform(job: Job): void
   /** What was written, as `STATUS REASON` or `delete`. */
   readonly written: string[]
   readonly events: string[]
@@ -45,9 +52,15 @@ interface World {
 function open(): World {
   const written: string[] = []
   const events: string[] = []
-  const put = ({ make, settled }: Job): void => {
+  const put = (job: Job): void => {
+    if (world.isBusy) world.waiting.push(job)
+    else perform(job)
+  }
+  const perform = ({ make, settled }: Job): void => {
     if (world.isDropped) return
-    const body = make()?.body
+    const call = make()
+    if (call === undefined) return
+    const { body } = call
     const status = isFields(body) ? body['status'] : undefined
     const list: unknown = isFields(status) ? status['conditions'] : undefined
     const [one]: readonly unknown[] = Array.isArray(list) ? list : []
@@ -64,10 +77,11 @@ function open(): World {
     recorder: { record: (_, { reason }) => void events.push(reason) },
   })
   const world: World = {
-    conditions, written, events, status: 200, isDropped: false,
+    conditions, written, events, status: 200, isDropped: false, statuses: undefined,
+    waiting: [], isBusy: false, perform,
     at: (now, row, of = live()) => conditions.turn({
       rows: row === undefined ? [] : [row], services: new Map([['default/web', of]]),
-      statuses: undefined, isStale: false, now,
+      statuses: world.statuses, isStale: false, now,
     }),
   }
   return world
@@ -133,6 +147,33 @@ test('it goes when the type changes, and stays where another class is concerned'
     other.at(200, row, foreign)
   }
   assert.equal(other.written, [])
+})
+
+const confirming = (services: number): readonly LiveL2Status[] =>
+  Array.from({ length: services }, (_, i) => ({
+    name: `x${i}`, node: 'a', service: `default/other${i}`, isFilled: true, interfaces: [],
+  }))
+
+test('a node that confirms nothing is absent; one that confirms others is waited for, a little', () => {
+  const world = open()
+  world.statuses = confirming(1)
+  world.at(0, announced)
+  assert.is(world.at(1, announced), 2_500)
+  world.statuses = confirming(2)
+  assert.is(world.at(2_400, announced), 2_600)
+  world.at(2_600, announced)
+  assert.equal([world.written, world.events], [['False speakerAbsent'], ['notAnnounced']])
+})
+
+test('a wish that is another when its turn has come is not written, and not told', () => {
+  const world = open()
+  world.isBusy = true
+  world.at(0, silent)
+  world.at(2_500, silent)
+  world.at(2_600, announced)
+  world.at(2_800, announced)
+  for (const job of world.waiting) world.perform(job)
+  assert.equal([world.written, world.events], [['True announced'], []])
 })
 
 test.run()

@@ -7,10 +7,10 @@ import type { Metrics } from '../metrics.ts'
 import type { Millis } from '../net/model.ts'
 import type { ServiceRow } from '../plan/report.ts'
 import { subjectOf } from './allocation.ts'
-import { type ConditionText, type Confirmation, planCondition } from './condition.ts'
+import { awaitedNodes, type ConditionText, type Confirmation, planCondition } from './condition.ts'
+import { confirmationDue, followProgress, type Progress, silentGraceMs } from './grace.ts'
 
-/** A speaker needs some time to take over and to say so; a refusal waits for nobody. */
-const silentGraceMs: Millis = 2_500
+/** Good news, and refusals: what may change at once again. */
 const graceMs: Millis = 200
 
 export interface ConditionsOptions {
@@ -44,42 +44,87 @@ interface Pending {
   isLogged: boolean
 }
 
+interface Memory {
+  readonly pending: Map<string, Pending>
+  /** By node. */
+  progress: ReadonlyMap<string, Progress>
+}
+
+/** What one Service shall say. */
+interface Wish {
+  readonly key: string
+  readonly live: LiveService
+  /** undefined = no condition. */
+  readonly wanted: ConditionText | undefined
+  /** Nodes whose word alone is missing. */
+  readonly awaited: readonly string[]
+}
+
 export function createConditions(options: ConditionsOptions): Conditions {
-  const pending = new Map<string, Pending>()
-  return { turn: (turn) => takeTurn(options, pending, turn), forget: () => pending.clear() }
+  const memory: Memory = { pending: new Map(), progress: new Map() }
+  return {
+    turn: (turn) => takeTurn(options, memory, turn),
+    forget: () => memory.pending.clear(),
+  }
 }
 
 function takeTurn(
-  options: ConditionsOptions, pending: Map<string, Pending>, turn: ConditionsTurn,
+  options: ConditionsOptions, memory: Memory, turn: ConditionsTurn,
 ): Millis | undefined {
-  const { services, isStale, now } = turn
-  const rows = new Map(turn.rows.map((row) => [`${row.namespace}/${row.name}`, row]))
+  const { services, now } = turn
+  const { pending } = memory
   const confirmed = turn.statuses === undefined ? undefined : confirmationsOf(turn.statuses)
+  if (confirmed !== undefined) memory.progress = followProgress(memory.progress, countByNode(confirmed), now)
+  const wishes = wishesOf(turn, confirmed)
+  const waiting = new Map<string, number>()
   const reasons = new Map<string, number>()
-  let nextMs: Millis | undefined
-  for (const [key, live] of services) {
-    const row = rows.get(key)
-    if (live.intent.isLoadBalancer && (row === undefined || row.verdict === 'ignored')) {
-      // Another class: another controller's business, that may write the same condition.
-      pending.delete(key)
-      continue
-    }
-    // Without a row it is no LoadBalancer any more: what we said of it goes.
-    const wanted = row === undefined
-      ? undefined
-      : planCondition({ row, confirmations: confirmed && (confirmed.get(key) ?? []), isStale })
+  for (const { wanted, awaited } of wishes) {
     if (wanted?.status === 'False') reasons.set(wanted.reason, (reasons.get(wanted.reason) ?? 0) + 1)
+    for (const node of awaited) waiting.set(node, (waiting.get(node) ?? 0) + 1)
+  }
+  let nextMs: Millis | undefined
+  for (const wish of wishes) {
+    const { key, live, wanted } = wish
     if (isWritten(live, wanted)) {
       pending.delete(key)
       continue
     }
-    const dueMs = dueOf(pending, key, wanted, now)
+    const dueMs = dueOf(memory, wish, waiting, now)
     if (dueMs > now) nextMs = Math.min(nextMs ?? dueMs, dueMs)
     else queue(options, pending, live, wanted)
   }
-  for (const key of pending.keys()) if (!services.has(key)) pending.delete(key)
+  const wished = new Set(wishes.map(({ key }) => key))
+  for (const key of pending.keys()) if (!wished.has(key) || !services.has(key)) pending.delete(key)
   options.metrics.setSilent(reasons)
   return nextMs
+}
+
+/** Not of Services of another class: another controller's business, that may write the same condition. */
+function wishesOf(
+  { rows, services, isStale }: ConditionsTurn, confirmed: ReturnType<typeof confirmationsOf> | undefined,
+): readonly Wish[] {
+  const byKey = new Map(rows.map((row) => [`${row.namespace}/${row.name}`, row]))
+  const wishes: Wish[] = []
+  for (const [key, live] of services) {
+    const row = byKey.get(key)
+    if (live.intent.isLoadBalancer && (row === undefined || row.verdict === 'ignored')) continue
+    // Without a row it is no LoadBalancer any more: what we said of it goes.
+    const input = row && { row, confirmations: confirmed && (confirmed.get(key) ?? []), isStale }
+    wishes.push({
+      key, live,
+      wanted: input && planCondition(input),
+      awaited: input === undefined ? [] : awaitedNodes(input),
+    })
+  }
+  return wishes
+}
+
+function countByNode(confirmed: ReturnType<typeof confirmationsOf>): ReadonlyMap<string, number> {
+  const counts = new Map<string, number>()
+  for (const list of confirmed.values()) {
+    for (const { node } of list) counts.set(node, (counts.get(node) ?? 0) + 1)
+  }
+  return counts
 }
 
 function confirmationsOf(
@@ -103,14 +148,20 @@ function isWritten({ condition }: LiveService, wanted: ConditionText | undefined
 
 /** A wish must have lasted before it is written; another wish begins anew. */
 function dueOf(
-  pending: Map<string, Pending>, key: string, wanted: ConditionText | undefined, now: Millis,
+  { pending, progress }: Memory, { key, wanted, awaited }: Wish, waiting: ReadonlyMap<string, number>,
+  now: Millis,
 ): Millis {
   const text = JSON.stringify(wanted ?? '')
   const before = pending.get(key)
   const entry = before?.text === text ? before : { text, sinceMs: now, isQueued: false, isLogged: false }
   if (entry !== before) pending.set(key, entry)
-  const isWaiting = wanted?.status === 'False' && !wanted.message.startsWith('no address')
-  return entry.sinceMs + (isWaiting ? silentGraceMs : graceMs)
+  const isSilent = wanted?.status === 'False' && !wanted.message.startsWith('no address')
+  if (!isSilent) return entry.sinceMs + graceMs
+  const dues = awaited.map((node) => {
+    const roseAtMs = progress.get(node)?.roseAtMs ?? Number.NEGATIVE_INFINITY
+    return confirmationDue(entry.sinceMs, roseAtMs, waiting.get(node) ?? 0)
+  })
+  return Math.max(entry.sinceMs + silentGraceMs, ...dues)
 }
 
 function queue(
@@ -130,14 +181,15 @@ function queue(
   options.writer.put({
     key: `condition/${key}`,
     rank: 2,
-    make: () => ({
+    // What waited long may be no longer true: another wish is another entry.
+    make: () => pending.get(key) !== entry ? undefined : {
       method: 'PATCH',
       path: `/api/v1/namespaces/${namespace}/services/${name}/status?fieldManager=arpeggio-controller`,
       contentType: 'application/strategic-merge-patch+json',
       wantsMetadata: true,
       // The uid: a Service made anew under the name is another.
       body: { metadata: { uid: live.uid }, status: { conditions: [condition] } },
-    }),
+    },
     settled: (reply) => {
       // Written, it stays queued until the watch shows it: else it would be written again.
       entry.isQueued = reply.status < 300

@@ -65,7 +65,7 @@ type Opened = Pick<Parts, 'options' | 'namespace' | 'log' | 'metrics' | 'feed' |
 /** What works on what was opened. */
 function createParts(opened: Opened): Parts {
   const { options, namespace, log, metrics, feed, writer, leader, ownWriter, identity, wall } = opened
-  const recorder = createRecorder({ writer, component, instance: identity, wall })
+  const recorder = createRecorder({ writer, component, instance: identity, rank: 1, wall })
   const parts: Parts = {
     options, namespace, log, metrics, feed, writer, leader,
     intake: createIntake({ namespace, log, metrics, wall }),

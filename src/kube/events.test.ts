@@ -30,7 +30,7 @@ function record(): Recorded {
     [Symbol.asyncDispose]: async () => undefined,
   }
   const wall = (): Date => new Date(world.nowMs)
-  const recorder = createRecorder({ writer, component: 'metallb-controller', instance: 'i', wall })
+  const recorder = createRecorder({ writer, component: 'metallb-controller', instance: 'i', rank: 1, wall })
   const world: Recorded = { recorder, calls, nowMs: 1_000_000, status: 200 }
   return world
 }

@@ -1,6 +1,6 @@
 /** Events on Services: the same one again is counted up, and nobody is flooded. */
 import type { Call, Reply } from './api.ts'
-import type { Writer } from './writer.ts'
+import type { Rank, Writer } from './writer.ts'
 
 /** What an event is about. */
 export interface Subject {
@@ -26,6 +26,8 @@ export interface RecorderOptions {
   /** Pod or node that speaks. */
   readonly instance: string
   readonly wall: () => Date
+  /** Of news that are no warning; warnings go with rank 1. */
+  readonly rank: Rank
 }
 
 interface Known {
@@ -62,7 +64,7 @@ export function createRecorder(options: RecorderOptions): Recorder {
       let before: Known | undefined
       options.writer.put({
         key,
-        rank: 1,
+        rank: type === 'Warning' ? 1 : options.rank,
         make: () => {
           before = known.get(key)
           return before === undefined

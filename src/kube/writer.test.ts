@@ -78,6 +78,27 @@ test('into a namespace that ends nothing is written: no error, and no further tr
   assert.equal(lines, [])
 })
 
+test('one of many rests between its writes, as long as a write takes and longer', async () => {
+  const takesMs = 20
+  const spans: { from: number; to: number }[] = []
+  const api: Api = {
+    ...apiOf(() => 200),
+    call: async () => {
+      const from = performance.now()
+      await sleep(takesMs)
+      spans.push({ from, to: performance.now() })
+      return { status: 200, value: {}, retryAfterMs: undefined }
+    },
+  }
+  await using writer = createWriter({ api, log, width: 1, isPatient: true })
+  put(writer, ['a', 'b', 'c'])
+  await writer.idle()
+  const rests = spans.slice(1).map(({ from }, i) => from - (spans[i]?.to ?? 0))
+  assert.is(rests.length, 2)
+  // Timers may end a millisecond early.
+  for (const rest of rests) assert.ok(rest >= takesMs - 2, `rested ${rest} ms`)
+})
+
 const lost: { it: string; first: number | typeof cut; second: number; third: string }[] = [
   { it: 'refused for a while', first: 503, second: 201, third: 'PATCH' },
   { it: 'made, but nobody said so', first: cut, second: 409, third: 'PATCH' },
@@ -87,7 +108,8 @@ for (const { it, first, second, third } of lost) {
   test(`an event: ${it}`, async () => {
     const api = apiOf((_, nth) => (nth === 1 ? first : nth === 2 ? second : 200))
     await using writer = createWriter({ api, log, width: 1 })
-    const recorder = createRecorder({ writer, component: 'c', instance: 'i', wall: () => new Date(0) })
+    const wall = (): Date => new Date(0)
+    const recorder = createRecorder({ writer, component: 'c', instance: 'i', rank: 1, wall })
     const subject = { namespace: 'default', name: 'web', uid: 'u' }
     const record = (): void => recorder.record(subject, { type: 'Normal', reason: 'r', message: 'm' })
     record()

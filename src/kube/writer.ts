@@ -4,6 +4,7 @@ import type { Log } from '../log.ts'
 import type { Millis } from '../net/model.ts'
 import { type Api, type Call, describeReply, type Reply } from './api.ts'
 import { type Backoff, backoffMs } from './backoff.ts'
+import { createPace } from './pace.ts'
 import { describeFailure } from './reflector.ts'
 
 /** Smaller goes first. */
@@ -38,6 +39,8 @@ export interface WriterOptions {
   readonly width: number
   /** Asked immediately before each write: false = do not write now, and forget the job. */
   readonly mayWrite?: () => boolean
+  /** One of many that write: rests after each write, the longer the busier the server is. */
+  readonly isPatient?: true
 }
 
 interface Entry {
@@ -73,6 +76,7 @@ export function createWriter(options: WriterOptions): Writer {
   let troubles = 0
   let trouble: string | undefined
   let pause: ReturnType<typeof setTimeout> | undefined
+  const pace = options.isPatient === true ? createPace() : undefined
   let isClosed = false
   let whenIdle: (() => void)[] = []
 
@@ -94,6 +98,7 @@ export function createWriter(options: WriterOptions): Writer {
   }
   const fly = async (entry: Entry): Promise<void> => {
     queue.flying.set(entry.job.key, undefined)
+    const sentAtMs = performance.now()
     const outcome = await attempt(options, entry)
     if (outcome.kind === 'trouble') {
       trouble = outcome.why
@@ -102,6 +107,7 @@ export function createWriter(options: WriterOptions): Writer {
     } else if (outcome.kind !== 'none') {
       troubles = 0
       trouble = undefined
+      if (pace !== undefined && pause === undefined) rest(pace(performance.now() - sentAtMs))
     }
     land(queue, entry, outcome, pump)
     pump()

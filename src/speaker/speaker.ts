@@ -37,8 +37,10 @@ import { createStatuses } from './statuses.ts'
 /** Of a turn's time: a burst of changes is taken together, a single one at once. */
 const rest = 3
 const component = 'metallb-speaker'
-/** Writes in flight: what a speaker says of itself must not crowd out the controller's allocations. */
-const width = 2
+/** Writes in flight: what speakers say of themselves must not crowd out the controller's allocations. */
+const width = 1
+/** Requests at one time, lists and writes. */
+const connections = 2
 const minuteMs = 60_000
 const addressLookMs = 50
 /** How old the claims may be that a member gets in an exchange of states. */
@@ -57,10 +59,10 @@ export async function runSpeaker(
   const access = await openAccess(process.env, options.kubeconfig)
   const namespace = options.namespace ?? access.namespace ?? 'metallb-system'
   const api = closing.use(openApi(access, {
-    connections: width, userAgent: `arpeggio-speaker/${version}`,
+    connections, userAgent: `arpeggio-speaker/${version}`,
   }))
-  const writer = closing.use(createWriter({ api, log, width }))
-  const recorder = createRecorder({ writer, component, instance: node, wall: clock.wall })
+  const writer = closing.use(createWriter({ api, log, width, isPatient: true }))
+  const recorder = createRecorder({ writer, component, instance: node, rank: 2, wall: clock.wall })
   const icmp6 = closing.use(await openIcmp6())
   // Deadlines count suspended time.
   const bootClock: Clock = { now: bootMs, wall: clock.wall }

@@ -4,7 +4,10 @@ import * as assert from 'uvu/assert'
 import {
   type LiveL2Status, narrowL2Status, nodeLabel, serviceNameLabel, serviceNamespaceLabel,
 } from '../kube/live.ts'
-import { nodeLabelOf, planStatuses, type Spoken, type StatusStep } from './statuses.ts'
+import type { Job, Writer } from '../kube/writer.ts'
+import {
+  createStatuses, nodeLabelOf, planStatuses, type Spoken, type Statuses, type StatusStep,
+} from './statuses.ts'
 
 const live = (name: string, node: string, more: Partial<LiveL2Status> = {}): LiveL2Status => ({
   name, node, service: 'default/web', isFilled: true, interfaces: [], ...more,
@@ -52,6 +55,74 @@ test('a node whose name is longer than a label keeps its object', () => {
   const fresh = live('x', nodeLabelOf(node), { isFilled: false })
   assert.equal(planStatuses(node, filled === undefined ? [] : [filled], speaks()).map(describe), [])
   assert.equal(planStatuses(node, [fresh], speaks()).map(describe), ['fill x'])
+})
+
+interface World {
+  readonly statuses: Statuses
+  /** What was sent, as `METHOD NAME`. */
+  readonly sent: string[]
+  /** Lets the oldest that waits be sent, and answered with this status. */
+  send(status?: number): void
+  readonly waiting: Map<string, Job>
+}
+
+function open(): World {
+  const waiting = new Map<string, Job>()
+  const sent: string[] = []
+  const writer: Writer = {
+    put: (job) => void waiting.set(job.key, job),
+    clear: () => undefined, pending: 0, idle: async () => undefined, trouble: undefined,
+    [Symbol.asyncDispose]: async () => undefined,
+  }
+  const statuses = createStatuses({
+    writer, namespace: 'metallb-system', node: 'a', owner: undefined, again: () => undefined,
+  })
+  const send = (status = 201): void => {
+    const [job] = waiting.values()
+    if (job === undefined) return
+    waiting.delete(job.key)
+    const call = job.make()
+    if (call === undefined) return
+    sent.push(`${call.method} ${call.path.split('/').slice(6).join('/')}`)
+    job.settled?.({ status, value: { metadata: { name: 'l2-x' } }, retryAfterMs: undefined })
+  }
+  return { statuses, sent, send, waiting }
+}
+
+test('what was made is filled at once, and not again when the watch shows it late', () => {
+  const { statuses, sent, send, waiting } = open()
+  statuses.sync([], speaks('eth0'))
+  send()
+  send(200)
+  statuses.sync([], speaks('eth0'))
+  statuses.sync([live('l2-x', 'a', { isFilled: false })], speaks('eth0'))
+  statuses.sync([live('l2-x', 'a', { interfaces: ['eth0'] })], speaks('eth0'))
+  assert.equal(sent, ['POST servicel2statuses', 'PATCH servicel2statuses/l2-x/status'])
+  assert.is(waiting.size, 0)
+})
+
+test('what waits and is not wanted any more is not written, and wanted again it is', () => {
+  const { statuses, sent, send } = open()
+  statuses.sync([], speaks('eth0'))
+  statuses.sync([], silent)
+  send()
+  assert.equal(sent, [])
+  statuses.sync([], speaks('eth0'))
+  send()
+  statuses.sync([], silent)
+  send()
+  statuses.sync([live('l2-x', 'a', { isFilled: false })], silent)
+  send()
+  assert.equal(sent, ['POST servicel2statuses', 'DELETE servicel2statuses/l2-x'])
+})
+
+test('a deletion that waits is dropped when the Service is back', () => {
+  const { statuses, sent, send } = open()
+  const own = live('l2-x', 'a', { interfaces: ['eth0'] })
+  statuses.sync([own], silent)
+  statuses.sync([own], speaks('eth0'))
+  send()
+  assert.equal(sent, [])
 })
 
 test.run()

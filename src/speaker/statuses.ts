@@ -1,9 +1,12 @@
 /** Keeps ServiceL2Status objects in step with what this node announces. */
 import { group, groupPath } from '../cluster/resources.ts'
 import type { PodIdentity } from '../cluster/state.ts'
+import { isFields } from '../config/fields.ts'
+import type { Call, Reply } from '../kube/api.ts'
 import {
   type LiveL2Status, nodeLabel, serviceNameLabel, serviceNamespaceLabel,
 } from '../kube/live.ts'
+import { metadataOf, textOf } from '../kube/object.ts'
 import type { Writer } from '../kube/writer.ts'
 
 export interface StatusesOptions {
@@ -61,35 +64,42 @@ export interface Statuses {
   sync(live: Iterable<LiveL2Status>, spoken: ReadonlyMap<string, Spoken>): void
 }
 
-/** A step taken is not taken again for so long: the watch has to show its effect first. */
+/** A step that was written is not taken again for so long: the watch has to show its effect first. */
 const patienceMs = 5_000
 /** What was refused is tried again after this time. */
 const retryMs = 1_000
 
+interface Memory {
+  /** Steps taken, by key: when they were written; infinite while they wait for that. */
+  readonly taken: Map<string, number>
+  /** Objects that the server has named and the watch has not shown yet, with the step that fills them. */
+  readonly unseen: Map<string, string>
+  spoken: ReadonlyMap<string, Spoken>
+  /** Keys of what was to be done at the last look. */
+  due: ReadonlySet<string>
+}
+
+/** May be told of the same as often as anybody likes; what waits and is not wanted any more is dropped. */
 export function createStatuses(options: StatusesOptions): Statuses {
-  const takenAtMs = new Map<string, number>()
+  const memory: Memory = { taken: new Map(), unseen: new Map(), spoken: new Map(), due: new Set() }
   return {
     sync: (live, spoken) => {
+      const objects = [...live]
+      const steps = new Map(planStatuses(options.node, objects, spoken).map((step) => [keyOf(step), step]))
+      memory.spoken = spoken
+      memory.due = new Set(steps.keys())
+      if (memory.unseen.size > 0) for (const { name } of objects) memory.unseen.delete(name)
+      const early = new Set(memory.unseen.values())
       const now = performance.now()
-      const steps = new Map(planStatuses(options.node, live, spoken).map((step) => [keyOf(step), step]))
-      for (const [key, atMs] of takenAtMs) {
+      for (const [key, atMs] of memory.taken) {
         // What is no step any more has had its effect, or is not wanted now.
-        if (!steps.has(key) || now - atMs > patienceMs) takenAtMs.delete(key)
+        const isOver = !steps.has(key) && !early.has(key) && atMs !== Number.POSITIVE_INFINITY
+        if (isOver || now - atMs > patienceMs) memory.taken.delete(key)
       }
-      for (const [key, step] of steps) {
-        if (takenAtMs.has(key)) continue
-        takenAtMs.set(key, now)
-        queue(options, step, key, () => {
-          setTimeout(() => {
-            takenAtMs.delete(key)
-            options.again()
-          }, retryMs).unref()
-        })
-      }
+      for (const step of steps.values()) take(options, memory, step)
     },
   }
 }
-
 function keyOf(step: StatusStep): string {
   switch (step.kind) {
     case 'create':
@@ -106,16 +116,46 @@ export function nodeLabelOf(text: string): string {
   return text.slice(0, 63).replace(/[^A-Za-z0-9]+$/, '')
 }
 
-function queue(
-  options: StatusesOptions, step: StatusStep, key: string, failed: () => void,
-): void {
-  const { writer, namespace, node, owner } = options
-  const path = `${groupPath}/namespaces/${namespace}/servicel2statuses`
-  const settled = ({ status }: { status: number }): void => {
-    if (status >= 300) failed()
+/** Still to be done: what was wished when the step was taken may be another by now. */
+function isWanted({ spoken, due }: Memory, step: StatusStep, key: string): boolean {
+  if (step.kind !== 'fill') return due.has(key)
+  return spoken.get(step.spoken.service)?.interfaces.join() === step.spoken.interfaces.join()
+}
+
+function take(options: StatusesOptions, memory: Memory, step: StatusStep): void {
+  const { taken, unseen } = memory
+  const key = keyOf(step)
+  if (taken.has(key)) return
+  taken.set(key, Number.POSITIVE_INFINITY)
+  const settled = ({ status, value }: Reply): void => {
+    taken.set(key, performance.now())
+    if (status >= 300) {
+      if (step.kind === 'fill') unseen.delete(step.name)
+      setTimeout(() => {
+        taken.delete(key)
+        options.again()
+      }, retryMs).unref()
+      return
+    }
+    // What it shall say is known: no need to wait until the watch shows it.
+    const wish = step.kind === 'create' ? memory.spoken.get(step.service) : undefined
+    const name = isFields(value) ? textOf(metadataOf(value), 'name') : ''
+    if (wish === undefined || name === '') return
+    const fill: StatusStep = { kind: 'fill', name, spoken: wish }
+    unseen.set(name, keyOf(fill))
+    take(options, memory, fill)
   }
-  const put = (make: Parameters<Writer['put']>[0]['make']): void =>
-    writer.put({ key: `l2status/${key}`, rank: 0, make, settled })
+  const call = callOf(options, step)
+  const make = (): Call | undefined => {
+    if (isWanted(memory, step, key)) return call
+    taken.delete(key)
+    return undefined
+  }
+  options.writer.put({ key: `l2status/${key}`, rank: 1, make, settled })
+}
+
+function callOf({ namespace, node, owner }: StatusesOptions, step: StatusStep): Call {
+  const path = `${groupPath}/namespaces/${namespace}/servicel2statuses`
   switch (step.kind) {
     case 'create': {
       const [serviceNamespace = '', name = ''] = step.service.split('/')
@@ -127,7 +167,7 @@ function queue(
         : [{ apiVersion: 'v1', kind: 'Pod', name: owner.name, uid: owner.uid }]
       const metadata = { generateName: 'l2-', namespace, labels, ownerReferences }
       const body = { apiVersion: group, kind: 'ServiceL2Status', metadata, spec: {} }
-      return put(() => ({ method: 'POST', path, body, wantsMetadata: true }))
+      return { method: 'POST', path, body, wantsMetadata: true }
     }
     case 'fill': {
       const [serviceNamespace, serviceName] = step.spoken.service.split('/')
@@ -136,12 +176,12 @@ function queue(
         node, serviceName, serviceNamespace,
         interfaces: interfaces.length === 0 ? null : interfaces,
       }
-      return put(() => ({
+      return {
         method: 'PATCH', path: `${path}/${step.name}/status`, body: { status }, wantsMetadata: true,
         contentType: 'application/merge-patch+json',
-      }))
+      }
     }
     case 'delete':
-      return put(() => ({ method: 'DELETE', path: `${path}/${step.name}`, wantsMetadata: true }))
+      return { method: 'DELETE', path: `${path}/${step.name}`, wantsMetadata: true }
   }
 }
