@@ -91,6 +91,8 @@ export function openAnnouncer(options: AnnouncerOptions): Announcer {
   const node = createNode((event, now) => step(ownership, event, now))
   const since = new Map<string, Date>()
   const attached = new Map<number, Attached>()
+  let given: readonly LinkState[] = []
+  let told: readonly Right[] | undefined
   const state: State = {
     frames: [], messages: [], world: undefined, links: undefined, readAtMs: clock.now(),
     timer: undefined, isClosed: false, isTurning: false,
@@ -118,7 +120,9 @@ export function openAnnouncer(options: AnnouncerOptions): Announcer {
     } finally {
       state.isTurning = false
     }
-    if (syncSince(since, node.rights(), clock)) options.onRights?.()
+    if (node.rights() === told) return
+    told = node.rights()
+    if (syncSince(since, told, clock)) options.onRights?.()
   }
   return {
     setWorld: (world) => {
@@ -127,7 +131,10 @@ export function openAnnouncer(options: AnnouncerOptions): Announcer {
     },
     setLinks: (links) => {
       attachLinks({ packets, attached, links, log })
-      state.links = links.filter((link) => attached.get(link.index)?.failure === undefined)
+      const open = links.filter((link) => attached.get(link.index)?.failure === undefined)
+      if (isSameList(open, given)) return
+      given = open
+      state.links = open
       turn()
     },
     hear: (messages) => {
@@ -153,6 +160,10 @@ interface Hands {
   readonly clock: Clock
   readonly decide: ReturnType<typeof createNode>['turn']
   readonly perform: (effect: NodeEffect) => void
+}
+
+function isSameList<T>(a: readonly T[], b: readonly T[]): boolean {
+  return a.length === b.length && a.every((item, i) => item === b[i])
 }
 
 /** Everything that is there is read before anything of it is answered (design, "Fence"). */
@@ -225,8 +236,8 @@ function createPerformer(
 
 /** Keeps since when each address is answered; whether the set of addresses has changed. */
 function syncSince(since: Map<string, Date>, rights: readonly Right[], clock: Clock): boolean {
+  if (rights.length === since.size && rights.every(({ text }) => since.has(text))) return false
   const texts = new Set(rights.map(({ text }) => text))
-  if (texts.size === since.size && rights.every(({ text }) => since.has(text))) return false
   for (const text of since.keys()) if (!texts.has(text)) since.delete(text)
   for (const text of texts) if (!since.has(text)) since.set(text, clock.wall())
   return true

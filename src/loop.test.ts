@@ -1,7 +1,7 @@
 /** The loop: one turn at a time, marks during a turn lead to one more, errors do not stop it. */
 import { test } from 'uvu'
 import * as assert from 'uvu/assert'
-import { createLoop } from './loop.ts'
+import { createLoop, maxCreditMs, restAfter } from './loop.ts'
 
 test('three marks before the first turn are one turn', async () => {
   let turns = 0
@@ -44,5 +44,19 @@ test('an error is handed over and the loop goes on', async () => {
   await loop.idle()
   assert.equal([turns, errors.length], [2, 1])
 })
+
+const rests = [
+  { it: 'a turn after a pause is paid for by the pause', creditMs: 0, pauseMs: 50, turnMs: 10,
+    want: { creditMs: 20, restMs: 0 } },
+  { it: 'the credit of a long pause is bounded', creditMs: 0, pauseMs: 60_000, turnMs: 0,
+    want: { creditMs: maxCreditMs, restMs: 0 } },
+  { it: 'a second turn is paid for by what is left', creditMs: 20, pauseMs: 0, turnMs: 5,
+    want: { creditMs: 5, restMs: 0 } },
+  { it: 'without credit a turn rests in proportion', creditMs: 0, pauseMs: 0, turnMs: 10,
+    want: { creditMs: 0, restMs: 30 } },
+  { it: 'a rest is never longer than half a second', creditMs: 0, pauseMs: 0, turnMs: 1_000,
+    want: { creditMs: 0, restMs: 500 } },
+]
+for (const { it, want, ...given } of rests) test(it, () => assert.equal(restAfter(given, 3), want))
 
 test.run()

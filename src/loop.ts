@@ -10,13 +10,31 @@ export interface Loop {
 export interface LoopOptions {
   /**
    * Rest after a turn, as a multiple of its own time: under a stream of marks at most
-   * 1 / (1 + rest) of the time is spent on turns. The first turn after a pause never waits.
+   * 1 / (1 + rest) of the time is spent on turns. What a loop did not use lately is its credit, so
+   * that the few marks that one change makes are each taken at once.
    */
   readonly rest?: number
 }
 
 /** A turn is never put off longer than this, in ms, however long the last one took. */
 const maxRestMs = 500
+/** The most rest, in ms, that a pause pays for. */
+export const maxCreditMs = 100
+
+/** What a loop has rested in advance, in ms. */
+export interface Credit {
+  readonly creditMs: number
+  /** To be waited before the next turn. */
+  readonly restMs: number
+}
+
+/** A turn that took `turnMs` wants `rest` times as much; `pauseMs` went by before it with nothing due. */
+export function restAfter(
+  { creditMs, pauseMs, turnMs }: { creditMs: number; pauseMs: number; turnMs: number }, rest: number,
+): Credit {
+  const owedMs = turnMs * rest - Math.min(maxCreditMs, creditMs + pauseMs)
+  return { creditMs: Math.max(0, -owedMs), restMs: Math.min(maxRestMs, Math.max(0, owedMs)) }
+}
 
 /** `onError` gets what a turn threw; the loop goes on. */
 export function createLoop(
@@ -25,6 +43,8 @@ export function createLoop(
   const { rest = 0 } = options
   let isDirty = false
   let running: Promise<void> | undefined
+  let creditMs = maxCreditMs
+  let endedAtMs = performance.now()
   const run = async (): Promise<void> => {
     while (isDirty) {
       isDirty = false
@@ -34,8 +54,11 @@ export function createLoop(
       } catch (error) {
         onError(error)
       }
-      const restMs = Math.min(maxRestMs, (performance.now() - begunAtMs) * rest)
-      if (rest > 0) await new Promise((resolve) => setTimeout(resolve, restMs))
+      const turnMs = performance.now() - begunAtMs
+      const after = restAfter({ creditMs, pauseMs: begunAtMs - endedAtMs, turnMs }, rest)
+      creditMs = after.creditMs
+      if (after.restMs > 0) await new Promise((resolve) => setTimeout(resolve, after.restMs))
+      endedAtMs = performance.now()
     }
     running = undefined
   }

@@ -37,11 +37,13 @@ function wantedElsewhere(
   const { own, key } = unit
   if (own === undefined) return undefined
   if (isOthers(o, unit, now)) return 'election'
-  const next = successorsOf(o, unit, now)[0]
+  const isNominee = unit.nominees.some(({ node }) => node === o.self) && unit.legs.size > 0
+  // Ranked only where somebody is looked for: all that is owned is asked at each change.
+  const isSought = o.world?.isDraining === true || !isNominee || own.isCut
+  const next = isSought ? successorsOf(o, unit, now)[0] : undefined
   if (o.world?.isDraining === true) {
     return next === undefined ? undefined : { to: next, cause: 'handOver' }
   }
-  const isNominee = unit.nominees.some(({ node }) => node === o.self) && unit.legs.size > 0
   own.ineligibleMs = isNominee ? undefined : own.ineligibleMs ?? now
   if (own.ineligibleMs !== undefined) {
     if (next === undefined || now - own.ineligibleMs > ineligibleMs) return 'release'
@@ -73,6 +75,12 @@ function uncut(o: Ownership, unit: Unit, next: string | undefined): Wanted | und
 function preferred(o: Ownership, unit: Unit, now: Millis): Wanted | undefined {
   const { own } = unit
   if (own === undefined) return undefined
+  // Where nobody is preferred, which is the rule, nothing is ranked: this is asked for each unit.
+  const first = unit.nominees[0]?.score
+  if (unit.nominees.every(({ score }) => score === first)) {
+    own.better = undefined
+    return undefined
+  }
   const scores = new Map(unit.nominees.map(({ node, score }) => [node, score]))
   const best = hashRank(o, unit, o.self).find((node) => isAsGood(o, unit, node, now))
   const isBetter = best !== undefined && (scores.get(best) ?? 0) > (scores.get(o.self) ?? 0)

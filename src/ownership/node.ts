@@ -41,17 +41,20 @@ export type Decide = (event: Event, now: Millis) => readonly Effect[]
 
 export interface Node {
   turn(turn: Turn, now: Millis): readonly NodeEffect[]
-  /** What it answers for now; another list after each change. */
+  /** What it answers for now; another list after each change, deadlines included. */
   rights(): readonly Right[]
 }
+
+type KeptRight = Omit<Right, 'notAfterMs'> & { notAfterMs: Millis }
 
 interface Parts {
   readonly decide: Decide
   readonly engine: ReturnType<typeof createEngine>
   links: readonly LinkState[]
   answerLinks: ReadonlyMap<number, AnswerLink>
-  rights: readonly Right[]
-  byText: ReadonlyMap<string, Right>
+  /** Copies of ownership's: only their deadlines change. */
+  rights: readonly KeptRight[]
+  byText: ReadonlyMap<string, KeptRight>
   table: AnswerTable
   decideAtMs: Millis | undefined
   engineAtMs: Millis | undefined
@@ -114,11 +117,11 @@ function decide(parts: Parts, event: Event, out: NodeEffect[], now: Millis): voi
       case 'rights':
         setRights(parts, effect.rights, out, now)
         break
-      case 'extend': {
-        const { notAfterMs } = effect
-        keepRights(parts, parts.rights.map((right) => ({ ...right, notAfterMs })))
+      case 'extend':
+        // Ten times a second, however much is owned: in place, under a new list.
+        for (const right of parts.rights) right.notAfterMs = effect.notAfterMs
+        parts.rights = parts.rights.slice()
         break
-      }
       case 'announce': {
         const { texts, ifindex } = effect
         runEngine(parts, { kind: 'restart', texts, ifindex }, out, now)
@@ -154,8 +157,8 @@ function setRights(
 }
 
 function keepRights(parts: Parts, rights: readonly Right[]): void {
-  parts.rights = rights
-  parts.byText = new Map(rights.map((right) => [right.text, right]))
+  parts.rights = rights.map((right) => ({ ...right }))
+  parts.byText = new Map(parts.rights.map((right) => [right.text, right]))
   parts.table = tableOf(parts)
 }
 

@@ -234,9 +234,11 @@ function publish(parts: ShareParts, memory: Memory, announcements: readonly Anno
   const { log, metrics, feed, statuses, options, links } = parts
   const changes = compareAnnouncements(memory.announcements, announcements)
   logChanges(log, explain(parts, memory, changes))
-  metrics.setAnnounced(announcements.flatMap(({ text, services }) =>
-    services.map((service) => ({ service, node: options.nodeName, ip: text }))
-  ))
+  if (changes.length > 0) {
+    metrics.setAnnounced(announcements.flatMap(({ text, services }) =>
+      services.map((service) => ({ service, node: options.nodeName, ip: text }))
+    ))
+  }
   // One event a Service, however many addresses it has.
   const news = changes.flatMap((change) => change.kind === 'announced' ? change.services : [])
   for (const service of new Set(news)) {

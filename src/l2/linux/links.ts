@@ -20,7 +20,7 @@ const datagramBytes = 1 << 16
 const maxDumps = 5
 
 export interface Links extends AsyncDisposable {
-  /** Sorted by index. */
+  /** Sorted by index; the same list until something changes. */
   current(): readonly LinkState[]
   /** Called after each batch of changes. */
   onChange(callback: () => void): void
@@ -37,6 +37,7 @@ export async function openLinks(): Promise<Links> {
   const known = new Map<number, Known>()
   const fd = openNetlink(eventGroups)
   const callbacks: (() => void)[] = []
+  let current: readonly LinkState[] | undefined
   const poller = openPoller((error) => {
     throw error
   })
@@ -58,11 +59,13 @@ export async function openLinks(): Promise<Links> {
         changed = takeEvent(known, event) || changed
       }
     }
-    if (changed) for (const callback of callbacks) callback()
+    if (!changed) return
+    current = undefined
+    for (const callback of callbacks) callback()
   }
   poller.add(fd, drain)
   return {
-    current: () => [...known.values()]
+    current: () => current ??= [...known.values()]
       .map(({ facts, addresses, generation }) => ({ ...facts, addresses, generation }))
       .toSorted((a, b) => a.index - b.index),
     onChange: (callback) => void callbacks.push(callback),
