@@ -1,7 +1,10 @@
 /** Binds the site to a port; answers probes and metrics itself. */
-import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http'
+import type { IncomingMessage, Server, ServerResponse } from 'node:http'
 import { answerProbe, probePaths, type Site } from './probes.ts'
 import type { Serve } from './serve.ts'
+
+/** Imported by name it would cost 8 MiB: the import looks at `http.WebSocket`, which loads `fetch`. */
+const { createServer } = process.getBuiltinModule('node:http')
 
 export interface ListenOptions {
   readonly site: Site
