@@ -6,6 +6,7 @@ import {
   type Entry, entryOf, isForeign, isLast, isPart, isRemoved, type Message, noMac, pagesOf,
 } from './codec.ts'
 import { endAttempt, orphan } from './claim.ts'
+import { isBeaten } from './lists.ts'
 import { legOf, ownLegsAt } from './fleet.ts'
 import {
   beatMs, restateFast, restateMs, restateSlowMs, suspectMs, toldCount,
@@ -208,13 +209,6 @@ function compareTerms(o: Ownership, record: BeatRecord, now: Millis, onRival: Ri
 /** Two that were separated may have claimed with one term: the higher name is contested. */
 function isSecond(o: Ownership, unit: Unit, owner: string, now: Millis): boolean {
   return unit.owner !== undefined && unit.owner !== owner && isBeaten(o, unit, unit.owner, now)
-}
-
-/** Whether beats of that owner arrive here, and name the unit. */
-export function isBeaten(o: Ownership, unit: Unit, owner: string, now: Millis): boolean {
-  const record = o.beats.get(owner)
-  if (record?.list.has(unit.key) !== true) return false
-  return [...record.heard.values()].some((atMs) => now - atMs < suspectMs)
 }
 
 /** Owners whose beats have stopped. Returns the next instant to look. */

@@ -10,9 +10,10 @@ import { claimsMessage, gossipNews, onClaims, onQuery, onReply, readClaims } fro
 import { decodeMessage, isPart, type Message } from './codec.ts'
 import { onProbe, onRival, onVoice, recogniseMember } from './conflict.ts'
 import { isMixed, readFleet } from './fleet.ts'
-import { onOffer, onRefusal, reviewOwned, sendOffers, stepOffer } from './handover.ts'
+import { onOffer, onRefusal, reviewOwned, stepOffer } from './handover.ts'
 import { askMissing, hear, isAllDeaf, watchHearing } from './hearing.ts'
-import { slowMs, stallMs, unheardRetryMs } from './limits.ts'
+import { pausedMs, postponeMs, slowMs, stallMs, unheardRetryMs, unicastCount } from './limits.ts'
+import { sendMail } from './mail.ts'
 import type { Effect, Event, ReceivedFrame, ReceivedMessage, World } from './model.ts'
 import {
   onBeat, onList, onSuspicion, onWithdrawal, type Rival, watchBeats,
@@ -22,7 +23,8 @@ import {
   acceptPick, endStart, findIdle, hasStarted, onPick, placeUnits, stepPick,
 } from './placing.ts'
 import { startRound, stepRound } from './round.ts'
-import { lookAt, note, type Ownership, type Unit } from './state.ts'
+import { countExpiry, jittered, strainOf } from './strain.ts'
+import { lookAt, note, type Ownership, takeLook, type Unit } from './state.ts'
 import { readWishes } from './units.ts'
 import { readFrame, type Sighting } from './wire.ts'
 import { onWitnessed, watchOwners } from './witness.ts'
@@ -48,6 +50,7 @@ export function step(o: Ownership, event: Event, now: Millis): readonly Effect[]
       if (now > o.wakeMs + stallMs) {
         // Stalled: whatever is queued is read first; nothing is sent from what was known before.
         o.wakeMs = now
+        o.stalledMs = now
         return [...flush(o), { kind: 'wake', atMs: now }]
       }
       return wake(o, now)
@@ -79,10 +82,18 @@ export function mergeClaims(
 
 /** The deadline has passed: nothing extends it; one probe round, then the units are resumed. */
 function expire(o: Ownership, now: Millis): void {
+  const isFirst = [...o.owned].some((unit) => unit.own !== undefined && unit.own.hush === undefined)
+  if (!isFirst) return
+  countExpiry(o, now)
+  const waitMs = strainOf(o, now)
+  o.pausedUntilMs = now + pausedMs
   for (const unit of o.owned) {
-    if (unit.own?.hush !== undefined) continue
+    const { own } = unit
+    if (own === undefined || own.hush !== undefined) continue
     unit.round = undefined
     hush(o, unit, 'expired', now)
+    own.probeMs = now + jittered(o, unit, waitMs)
+    lookAt(o, unit, own.probeMs)
   }
 }
 
@@ -178,6 +189,7 @@ function sightVoice(
 
 function takeMessage(o: Ownership, received: ReceivedMessage, now: Millis): void {
   o.counts.received++
+  if (!received.isGossip && o.peers.has(received.from)) o.spoken.set(received.from, received.receivedAtMs)
   const message = decodeMessage(received.bytes)
   if (message === undefined) o.counts.malformed++
   else dispatch(o, received, message, now)
@@ -222,7 +234,7 @@ function dispatch(o: Ownership, received: ReceivedMessage, message: Message, now
 function wake(o: Ownership, now: Millis): readonly Effect[] {
   if (o.isStarting && hasStarted(o, now)) endStart(o, now)
   for (;;) {
-    const unit = takeDue(o.due, now)
+    const unit = takeLook(o, now)
     if (unit === undefined) break
     stepUnit(o, unit, now)
   }
@@ -230,13 +242,21 @@ function wake(o: Ownership, now: Millis): readonly Effect[] {
   if (now >= o.slowMs) lookSlowly(o, now)
   nextMs = Math.min(nextMs, o.slowMs, watchBeats(o, now), watchHearing(o, now), askMissing(o, now))
   nextMs = Math.min(nextMs, watchOwners(o, now))
-  sendOffers(o)
+  nextMs = Math.min(nextMs, beatFirst(o, now))
   gossipNews(o, now)
-  nextMs = Math.min(nextMs, sendBeats(o, now))
   sendLater(o, now)
   const dueMs = Math.min(nextDueMs(o.due) ?? nextMs, nextDueMs(o.later) ?? nextMs)
   o.wakeMs = Math.max(now, Math.min(nextMs, dueMs))
   return [...flush(o), { kind: 'wake', atMs: o.wakeMs }]
+}
+
+/** Beats leave before everything else that this wake has to send, and is decided after all of it. */
+function beatFirst(o: Ownership, now: Millis): Millis {
+  const { out } = o
+  o.out = []
+  const nextMs = sendBeats(o, now)
+  o.out.push(...out)
+  return nextMs
 }
 
 function lookSlowly(o: Ownership, now: Millis): void {
@@ -303,6 +323,11 @@ function endWiden(o: Ownership, unit: Unit, heard: ReadonlySet<number>): void {
 function stepWaiting(o: Ownership, unit: Unit, now: Millis): void {
   const { attempt } = unit
   if (attempt?.unicastMs === undefined || now < attempt.startMs) return stepAttempt(o, unit, now)
+  if (attempt.unicasts < unicastCount) {
+    attempt.unicastMs = undefined
+    attempt.startMs = now + postponeMs
+    return lookAt(o, unit, attempt.startMs)
+  }
   take(o, unit, { cause: 'arpSuppression', from: attempt.suspect }, now)
 }
 
@@ -364,6 +389,7 @@ function sendLater(o: Ownership, now: Millis): void {
 
 /** The rights go before all else: what is lost is lost at once, and what is won may be asked at once. */
 function flush(o: Ownership): readonly Effect[] {
+  sendMail(o)
   const { out } = o
   o.out = []
   if (!o.isRightsDirty) return out
