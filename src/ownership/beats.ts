@@ -1,14 +1,15 @@
 /** An owner's beats: its list, whom it tells, and the fence that each beat extends. */
 import type { Millis } from '../net/model.ts'
 import {
-  digestOf, encodeMessage, type Entry, entryOf, isForeign, isLast, isPart, isRemoved, messageOf,
+  digestOf, encodeMessage, type Entry, entryOf, isForeign, isHushed, isLast, isPart, isRemoved, messageOf,
   noMac, pagesOf,
 } from './codec.ts'
 import { legOf, monitorsOf } from './fleet.ts'
 import { ownedLegs } from './hearing.ts'
-import { beatMs, fenceMs } from './limits.ts'
+import { beatMs, fenceMs, pausedMs } from './limits.ts'
 import { spokenLegs } from './own.ts'
-import { type Ownership, tell } from './state.ts'
+import { type Ownership, tell, type Unit } from './state.ts'
+import { isFailing } from './strain.ts'
 
 type Targets = Ownership['targets']
 
@@ -22,11 +23,15 @@ export function isFenced(o: Ownership, now: Millis): boolean {
  * act. Only in `wake`, after every queue was read. Returns the instant of the next.
  */
 export function sendBeats(o: Ownership, now: Millis): Millis {
-  if (o.isAlone) return stayAlone(o)
+  if (o.isAlone) return stayAlone(o, now)
+  if (now >= o.pausedUntilMs) {
+    o.pausedUntilMs = Number.POSITIVE_INFINITY
+    o.isListDirty = true
+  }
   if (!o.isListDirty && o.listed.size === 0) return Number.POSITIVE_INFINITY
   if (!o.isListDirty && now < o.nextBeatMs) return o.nextBeatMs
   const base = o.revision
-  const changes = o.isListDirty ? renewList(o) : []
+  const changes = o.isListDirty ? renewList(o, now) : []
   o.isListDirty = false
   // The last beat says that nothing is left: to those that have the list.
   if (o.lastTargets === '' && o.listed.size > 0) renewTargets(o)
@@ -43,8 +48,8 @@ export function sendBeats(o: Ownership, now: Millis): Millis {
   return o.nextBeatMs
 }
 
-function stayAlone(o: Ownership): Millis {
-  if (o.isListDirty) renewList(o)
+function stayAlone(o: Ownership, now: Millis): Millis {
+  if (o.isListDirty) renewList(o, now)
   o.isListDirty = false
   if (o.notAfterMs !== Number.POSITIVE_INFINITY) {
     o.notAfterMs = Number.POSITIVE_INFINITY
@@ -64,8 +69,17 @@ function sendBeat(
   o.out.push({ kind: 'tell', to, ifindex, bytes: encodeMessage(message) })
 }
 
+/**
+ * Its deadline has passed and its probes are under way: nobody needs to claim it for that. For a
+ * moment only, and not where it happens again and again: then others may have it at once.
+ */
+function isPausing(o: Ownership, { own, legs }: Unit, now: Millis): boolean {
+  if (own?.hush !== 'expired' || now >= own.hushedMs + pausedMs || isFailing(o)) return false
+  return [...legs].some((ifindex) => o.hearing.get(ifindex)?.isDeaf !== true)
+}
+
 /** Brings the list up to date; returns what changed. */
-function renewList(o: Ownership): readonly Entry[] {
+function renewList(o: Ownership, now: Millis): readonly Entry[] {
   const before = o.listed
   const listed = new Map<string, { term: number; flags: number }>()
   const changes: Entry[] = []
@@ -73,8 +87,10 @@ function renewList(o: Ownership): readonly Entry[] {
   for (const unit of o.owned) {
     const { own, key } = unit
     const isVoice = own !== undefined && own.hush === undefined && spokenLegs(o, unit).length > 0
-    if (own === undefined || (!isVoice && own.hush !== 'conflict')) continue
-    const flags = (own.hush === 'conflict' ? isForeign : 0) | (own.scope === undefined ? 0 : isPart)
+    const isPaused = own !== undefined && isPausing(o, unit, now)
+    if (own === undefined || (!isVoice && !isPaused && own.hush !== 'conflict')) continue
+    const flags = (own.hush === 'conflict' ? isForeign : isPaused ? isHushed : 0) |
+      (own.scope === undefined ? 0 : isPart)
     const was = before.get(key)
     const isSame = was?.term === own.term && was.flags === flags
     listed.set(key, isSame ? was : { term: own.term, flags })

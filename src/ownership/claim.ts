@@ -6,7 +6,9 @@ import {
 } from './limits.ts'
 import type { Cause, Postponement } from './model.ts'
 import { isAliveNode, lookAt, note, type Ownership, setOwner, type Unit } from './state.ts'
+import { isBeaten } from './lists.ts'
 import { startRound } from './round.ts'
+import { jittered, strainOf } from './strain.ts'
 import { mayOwn, ranksOf } from './units.ts'
 
 export interface Loss {
@@ -38,7 +40,9 @@ export function attempt(
   o: Ownership, unit: Unit, loss: Loss, at: { readonly rank: number; readonly now: Millis },
 ): void {
   const { suspect, cause, lastBeatMs } = loss
-  const startMs = Math.max(at.now, lastBeatMs + fenceMs + rankMs * at.rank)
+  // Whoever cannot keep its own beats lets others claim first.
+  const strainMs = jittered(o, unit, strainOf(o, at.now))
+  const startMs = Math.max(at.now, lastBeatMs + fenceMs + rankMs * at.rank) + strainMs
   const known = unit.attempt
   const segments = loss.segments === undefined ? undefined : new Set(loss.segments)
   if (known !== undefined && known.suspect === suspect) {
@@ -53,7 +57,7 @@ export function attempt(
     unit.round = undefined
     unit.attempt = {
       suspect, cause, lastBeatMs, startMs, sinceMs: at.now, segments, backoffMs: 0,
-      told: undefined, unicastMs: undefined, isProvisional: false, toldMs: at.now,
+      told: undefined, unicastMs: undefined, unicasts: 0, isProvisional: false, toldMs: at.now,
       yielded: new Map(),
     }
   }
@@ -185,6 +189,8 @@ export function orphanDead(o: Ownership, now: Millis): void {
     const { owner } = unit
     if (unit.wish === undefined || owner === undefined || isAliveNode(o, owner)) continue
     if (unit.attempt !== undefined || unit.own !== undefined) continue
+    // Membership was mistaken, or has not seen yet that it is back.
+    if (isBeaten(o, unit, owner, now)) continue
     const list = byOwner.get(owner)
     if (list === undefined) byOwner.set(owner, [unit])
     else list.push(unit)

@@ -7,7 +7,7 @@ import {
 } from './codec.ts'
 import { addRival, check, onRival } from './conflict.ts'
 import { conflictMinMs, deniedMs, fenceMs } from './limits.ts'
-import { isBeaten } from './monitor.ts'
+import { isBeaten } from './lists.ts'
 import { shout } from './own.ts'
 import { type Ownership, setOwner, setTerm, tell, type Unit } from './state.ts'
 import { mayOwn, unitOf } from './units.ts'

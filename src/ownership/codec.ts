@@ -22,7 +22,8 @@ export const isRemoved = 2 // no longer in the owner's list
 export const isPart = 4
 export const isFresh = 4 // pick: nobody can have owned it: announce at once
 export const isHeld = 8 // reply: the sender owns it
-export const isHushed = 16 // reply: the sender owns it, and is silent
+// reply, beat, list: the sender owns it, and is silent
+export const isHushed = 16
 export const isBroken = 32 // offer: the sender cannot answer any more
 const hasNode = 64
 const hasValue = 128

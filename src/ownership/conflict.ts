@@ -5,15 +5,16 @@ import type { Millis } from '../net/model.ts'
 import { endAttempt, postpone, postponeAnswered } from './claim.ts'
 import { entryOf } from './codec.ts'
 import {
-  conflictMaxMs, conflictMinMs, defendMs, graceMs, probeGapMs, quietMs, rankMs, repeatMs, reportAfterMs,
-  returnedMs, roundMs, settleMs, slowMs, startMs, unheardRetryMs, yieldMs,
+  conflictMaxMs, conflictMinMs, defendMs, graceMs, probeGapMs, quietMs, rankMs, repeatLimit, repeatMs,
+  reportAfterMs, returnedMs, roundMs, settleMs, slowMs, spokenMs, startMs, unheardRetryMs, yieldMs,
 } from './limits.ts'
 import { isMixed } from './fleet.ts'
+import { mail } from './mail.ts'
 import { isCutOff } from './hearing.ts'
 import { hush, isSpoken, release, shout } from './own.ts'
 import { startRound } from './round.ts'
 import {
-  hearingOf, isAliveNode, lookAt, note, type Ownership, setOwner, setTerm, tell, type Unit,
+  hearingOf, isAliveNode, lookAt, note, type Ownership, setOwner, setTerm, type Unit,
 } from './state.ts'
 import { answerFrame, controlFrame } from './wire.ts'
 
@@ -44,6 +45,7 @@ export function onVoice(o: Ownership, unit: Unit, voice: Voice, now: Millis): vo
     if (unit.round !== undefined) suspectAnswers(o, unit, voice, now)
     else if (unit.attempt.unicastMs !== undefined && voice.isToUs) {
       unit.attempt.unicastMs = undefined
+      unit.attempt.unicasts = 0
       postponeAnswered(o, unit, now)
     }
     return
@@ -59,7 +61,7 @@ export function onVoice(o: Ownership, unit: Unit, voice: Voice, now: Millis): vo
   endAttempt(o, unit, node, now)
   if (!wasProbing) return
   note(o, { kind: 'postponed', unit: unit.key, reason: 'memberAnswers' })
-  tell(o, node, 'query', { entries: [entryOf(unit.key, { term: unit.term })] })
+  mail(o, node, 'query', entryOf(unit.key, { term: unit.term }))
 }
 
 /**
@@ -134,7 +136,7 @@ function memberVoice(
     return
   }
   release(o, unit, { cause: own.hush === 'expired' ? 'expired' : 'contested', to: node }, now)
-  tell(o, node, 'query', { entries: [entryOf(unit.key, { term: unit.term })] })
+  mail(o, node, 'query', entryOf(unit.key, { term: unit.term }))
 }
 
 /** Somebody has a higher term, or a voice: this owner is silent at once and probes. */
@@ -143,7 +145,7 @@ export function contest(o: Ownership, unit: Unit, rival: string, now: Millis): v
   unit.round = undefined
   unit.contestedBy = rival
   hush(o, unit, 'contested', now)
-  if (rival !== o.self) tell(o, rival, 'query', { entries: [entryOf(unit.key, { term: unit.term })] })
+  if (rival !== o.self) mail(o, rival, 'query', entryOf(unit.key, { term: unit.term }))
 }
 
 export interface Claimer {
@@ -275,9 +277,12 @@ function suspectAnswers(o: Ownership, unit: Unit, voice: Voice, now: Millis): vo
   const leg = o.legs.get(voice.ifindex)
   const address = unit.wish?.addresses.find(({ text }) => text === voice.text)?.address
   if (attempt?.suspect === undefined || leg === undefined || address === undefined) return
-  if (isAliveNode(o, attempt.suspect)) return postponeAnswered(o, unit, now)
+  // Membership may be mistaken about a node that is slow: one that says anything is no fabric.
+  const isSpeaking = now - (o.spoken.get(attempt.suspect) ?? Number.NEGATIVE_INFINITY) < spokenMs
+  if (isSpeaking || isAliveNode(o, attempt.suspect)) return postponeAnswered(o, unit, now)
   unit.round = undefined
   attempt.unicastMs = now
+  attempt.unicasts++
   attempt.startMs = now + roundMs
   lookAt(o, unit, attempt.startMs)
   // Answers to the broadcast probe that are still under way must not count: ask a moment later.
@@ -314,6 +319,7 @@ export function onProbe(o: Ownership, unit: Unit, probe: Probe, now: Millis): vo
   if (unit.own !== undefined && unit.own.hush === undefined) {
     const frame = answerFrame(probe.frame, leg.mac)
     if (!o.macs.has(probe.mac) || frame === undefined || !isSpoken(o, unit, probe.ifindex)) return
+    if (o.later.entries.length >= repeatLimit) return
     for (const afterMs of repeatMs) {
       insertAt(o.later, now + afterMs, { unit, text, ifindex: probe.ifindex, frame })
     }

@@ -1,14 +1,16 @@
 /** Hand-over: make before break, of exactly one set of addresses, to a node that accepts it. */
 import type { Millis } from '../net/model.ts'
-import { type Entry, entryOf, isBroken, type Message, pagesOf } from './codec.ts'
+import { entryOf, isBroken, type Message } from './codec.ts'
 import { isHash } from './fleet.ts'
 import { isCutOff } from './hearing.ts'
 import {
   ineligibleMs, offerMs, offerTries, preferredMs, provisionalMs, refusedMs,
 } from './limits.ts'
+import { mail } from './mail.ts'
 import type { Cause } from './model.ts'
 import { announce, release } from './own.ts'
-import { isAliveNode, lookAt, type Ownership, setTerm, tell, type Unit } from './state.ts'
+import { isAliveNode, lookAt, type Ownership, setTerm, type Unit } from './state.ts'
+import { isStrained } from './strain.ts'
 import {
   coverOf, hashRank, isOthers, loadOf, loadRank, mayOwn, reachOf, weightOf,
 } from './units.ts'
@@ -60,6 +62,7 @@ function wantedElsewhere(
     const isElse = winner !== undefined && isAsGood(o, unit, winner, now)
     return isElse ? { to: winner, cause: 'election' } : undefined
   }
+  if (isStrained(o, now)) return undefined
   return uncut(o, unit, next) ?? preferred(o, unit, now) ?? provisional(o, unit, now)
 }
 
@@ -148,11 +151,9 @@ export function stepOffer(o: Ownership, unit: Unit, now: Millis): void {
   if (offer.tries >= offerTries || !isAliveNode(o, offer.to)) return giveUp(o, unit, now)
   offer.tries++
   offer.nextMs = now + offerMs
-  const list = o.offers.get(offer.to) ?? []
   // Where this node cannot answer any more, nobody is to wait for a seen announcement.
   const flags = unit.legs.size === 0 ? isBroken : 0
-  list.push(entryOf(unit.key, { term: own.term, value: unit.digest, flags }))
-  o.offers.set(offer.to, list)
+  mail(o, offer.to, 'offer', entryOf(unit.key, { term: own.term, value: unit.digest, flags }))
   lookAt(o, unit, offer.nextMs)
 }
 
@@ -167,13 +168,6 @@ function giveUp(o: Ownership, unit: Unit, now: Millis): void {
   else if (next !== undefined && next !== 'election') startOffer(o, unit, next, now)
 }
 
-export function sendOffers(o: Ownership): void {
-  for (const [to, entries] of o.offers) {
-    for (const page of pagesOf(entries)) tell(o, to, 'offer', { entries: page })
-  }
-  o.offers.clear()
-}
-
 /**
  * The old owner offers units: accepted in the next wake, of exactly the same addresses only. What
  * lay in a queue for longer than the offer is good for has been given to another since.
@@ -182,14 +176,13 @@ export function onOffer(
   o: Ownership, from: string, message: Message, { atMs, now }: { atMs: Millis; now: Millis },
 ): void {
   if (now - atMs > offerMs) return
-  const refused: Entry[] = []
   for (const { unit: key, term, value } of message.entries) {
     const unit = o.units.get(key)
     const scope = unit?.own?.scope
     if (unit?.own !== undefined && scope !== undefined && unit.digest === value) {
       // It owned one segment; the others are handed to it, if it is heard there.
       if ([...unit.legs].some((ifindex) => !scope.has(ifindex) && isCutOff(o, ifindex, now))) {
-        refused.push(entryOf(key))
+        mail(o, from, 'refusal', entryOf(key))
         continue
       }
       unit.own.scope = undefined
@@ -201,7 +194,7 @@ export function onOffer(
       o.isListDirty = true
       announce(o, unit)
       o.news.add(unit)
-      tell(o, from, 'claims', { entries: [entryOf(key, { term: unit.term + 1, node: o.self })] })
+      mail(o, from, 'claims', entryOf(key, { term: unit.term + 1, node: o.self }))
       continue
     }
     const isSame = unit?.wish !== undefined && unit.digest === value
@@ -209,7 +202,7 @@ export function onOffer(
       o.hearing.get(ifindex)?.isDeaf !== true
     )
     if (unit === undefined || !hears || !mayOwn(o, unit, now)) {
-      refused.push(entryOf(key))
+      mail(o, from, 'refusal', entryOf(key))
       continue
     }
     if (unit.own !== undefined && (unit.own.hush ?? 'conflict') === 'conflict') continue
@@ -220,9 +213,6 @@ export function onOffer(
       isFresh: true, cause: 'handOver', from, atMs: now, isProvisional: false,
     }
     lookAt(o, unit, now)
-  }
-  for (const page of refused.length > 0 ? pagesOf(refused) : []) {
-    tell(o, from, 'refusal', { entries: page })
   }
 }
 

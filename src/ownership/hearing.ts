@@ -6,7 +6,7 @@ import { prefixContains } from '../net/range.ts'
 import { legOf, macsOf } from './fleet.ts'
 import {
   controlMs, deafMs, hostCount, missingMs, missingSlowAfterMs, missingSlowMs, probeGapMs, quietMs,
-  returnedMs, rivalCount,
+  returnedMaxMs, returnedMs, rivalCount,
 } from './limits.ts'
 import type { Peer } from './model.ts'
 import { hush, spokenLegs } from './own.ts'
@@ -45,13 +45,27 @@ function meet(o: Ownership, node: string, ifindex: number, now: Millis): void {
   }
   // It has been silent on this leg: the wire has just been joined.
   const isNew = rival !== undefined && now - rival.sinceMs > returnedMs
-  if (!isNew && now < (o.returned.get(node) ?? 0) + returnedMs) return
-  o.returned.set(node, now)
+  if (!isReturned(o, node, now) && !isNew) return
   for (const unit of o.owned) {
     if (unit.own?.hush !== undefined || unit.round !== undefined) continue
     unit.checkMs = now
     lookAt(o, unit, now)
   }
+}
+
+/**
+ * Whether to ask the wire again. One that was silent has come back: at once. One that goes on being
+ * heard, and is missing by membership alone, was found or not found by the last checks.
+ */
+function isReturned(o: Ownership, node: string, now: Millis): boolean {
+  const known = o.returned.get(node)
+  const isBack = known === undefined || now - known.heardMs > returnedMs
+  const isDue = known === undefined || now >= known.checkedMs + (isBack ? returnedMs : known.gapMs)
+  if (known !== undefined) known.heardMs = now
+  if (!isDue) return false
+  const gapMs = isBack ? returnedMs : Math.min(returnedMaxMs, 2 * (known?.gapMs ?? returnedMs))
+  o.returned.set(node, { checkedMs: now, heardMs: now, gapMs })
+  return true
 }
 
 function rememberHost(hearing: Hearing, sighting: Sighting, atMs: Millis): void {

@@ -26,6 +26,16 @@ export const probeGapMs: Millis = 15
 export const roundMs: Millis = probeCount * probeGapMs
 /** Addresses whose probe rounds start in one millisecond: 1,000 of them end within 200 ms. */
 export const startsPerMs = 12
+/** So many may start so fast; the credit comes back at this pace, so that probes are no storm. */
+export const startCredit = 1_000
+export const creditPerMs = 0.5
+/** How fast probe rounds may begin: `nextMs` spaces them, `credit` is what is left of a batch. */
+export interface Starts {
+  nextMs: Millis
+  credit: number
+  atMs: Millis
+}
+
 /** Instants at which an owner answers a member's probe after the responder's own answer. */
 export const repeatMs: readonly Millis[] = [4, 9]
 /** An answered claim goes on only while somebody goes on saying that there are no beats. */
@@ -55,8 +65,30 @@ export const missCount = 3
 export const rivalCount = 2
 /** A member that is missing and heard makes all units be probed, once in this time. */
 export const returnedMs: Millis = 1_000
+/** While it goes on being heard, twice as long each time, up to this. */
+export const returnedMaxMs: Millis = 32_000
 /** Hosts that are remembered on a segment, to be asked whether this node is heard. */
 export const hostCount = 8
+
+// Overload.
+/** An owner whose deadline has passed says so, and nobody claims what it probes for, for so long. */
+export const pausedMs: Millis = 600
+/** Deadlines that pass within this are in a row: probes and claims wait, longer each time. */
+export const expiryMs: Millis = 10_000
+export const expiryWaitMs: Millis = 100
+export const expiryWaitMaxMs: Millis = 2_000
+/** Nodes that know fewer units wait in proportion. */
+export const strainUnits = 256
+/** After so many in a row, nobody waits for the owner any more. */
+export const pauseCount = 2
+/** Nothing moves by choice within this after a loop that was late. */
+export const calmMs: Millis = 2_000
+/** Second and third answers that wait, at most: they are against loss, not against overload. */
+export const repeatLimit = 256
+/** Whoever has said anything within this is no dead MAC that a fabric answers for. */
+export const spokenMs: Millis = 3_000
+/** So often in a row such a MAC has to be silent by unicast. */
+export const unicastCount = 3
 
 // Design "Foreign voices".
 export const settleMs: Millis = 300

@@ -6,9 +6,10 @@ import {
   type Entry, entryOf, isForeign, isLast, isPart, isRemoved, type Message, noMac, pagesOf,
 } from './codec.ts'
 import { endAttempt, orphan } from './claim.ts'
+import { isBeaten } from './lists.ts'
 import { legOf, ownLegsAt } from './fleet.ts'
 import {
-  beatMs, fenceMs, restateFast, restateMs, restateSlowMs, suspectMs, toldCount,
+  beatMs, restateFast, restateMs, restateSlowMs, suspectMs, toldCount,
 } from './limits.ts'
 import type { Cause } from './model.ts'
 import { type BeatRecord, type Ownership, setOwner, setTerm, tell, type Unit } from './state.ts'
@@ -208,20 +209,6 @@ function compareTerms(o: Ownership, record: BeatRecord, now: Millis, onRival: Ri
 /** Two that were separated may have claimed with one term: the higher name is contested. */
 function isSecond(o: Ownership, unit: Unit, owner: string, now: Millis): boolean {
   return unit.owner !== undefined && unit.owner !== owner && isBeaten(o, unit, unit.owner, now)
-}
-
-/** Whether beats of that owner arrive here, and name the unit. */
-export function isBeaten(o: Ownership, unit: Unit, owner: string, now: Millis): boolean {
-  const record = o.beats.get(owner)
-  if (record?.list.has(unit.key) !== true) return false
-  return [...record.heard.values()].some((atMs) => now - atMs < suspectMs)
-}
-
-/** Whether somebody's beats for the unit, received on this leg, may have extended its right until now. */
-export function isBeatenOn(o: Ownership, unit: Unit, ifindex: number, now: Millis): boolean {
-  return [...o.beats.values()].some(({ list, heard }) =>
-    list.has(unit.key) && now - (heard.get(ifindex) ?? Number.NEGATIVE_INFINITY) < fenceMs
-  )
 }
 
 /** Owners whose beats have stopped. Returns the next instant to look. */

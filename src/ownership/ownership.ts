@@ -10,21 +10,26 @@ import { claimsMessage, gossipNews, onClaims, onQuery, onReply, readClaims } fro
 import { decodeMessage, isPart, type Message } from './codec.ts'
 import { onProbe, onRival, onVoice, recogniseMember } from './conflict.ts'
 import { isMixed, readFleet } from './fleet.ts'
-import { onOffer, onRefusal, reviewOwned, sendOffers, stepOffer } from './handover.ts'
+import { onOffer, onRefusal, reviewOwned, stepOffer } from './handover.ts'
 import { askMissing, hear, isAllDeaf, watchHearing } from './hearing.ts'
-import { deafMs, slowMs, stallMs, unheardRetryMs } from './limits.ts'
+import {
+  pausedMs, postponeMs, slowMs, stallMs, unheardRetryMs, unicastCount,
+} from './limits.ts'
+import { sendMail } from './mail.ts'
 import type { Effect, Event, ReceivedFrame, ReceivedMessage, World } from './model.ts'
 import {
-  isBeatenOn, onBeat, onList, onSuspicion, onWithdrawal, type Rival, watchBeats,
+  onBeat, onList, onSuspicion, onWithdrawal, type Rival, watchBeats,
 } from './monitor.ts'
-import { announce, hush, isSpoken, release, resume, rightsOf, stepShout, take } from './own.ts'
+import { hush, isSpoken, release, resume, rightsOf, stepShout, take } from './own.ts'
 import {
   acceptPick, endStart, findIdle, hasStarted, onPick, placeUnits, stepPick,
 } from './placing.ts'
-import { type Ended, startRound, stepRound } from './round.ts'
-import { lookAt, note, type Ownership, type Unit } from './state.ts'
+import { startRound, stepRound } from './round.ts'
+import { countExpiry, jittered, strainOf } from './strain.ts'
+import { lookAt, note, type Ownership, takeLook, type Unit } from './state.ts'
 import { orphanWithdrawn, recogniseStranger } from './stranger.ts'
 import { readWishes } from './units.ts'
+import { endWiden, widen } from './widen.ts'
 import { readFrame, type Sighting } from './wire.ts'
 import { onWitnessed, watchOwners } from './witness.ts'
 
@@ -49,6 +54,7 @@ export function step(o: Ownership, event: Event, now: Millis): readonly Effect[]
       if (now > o.wakeMs + stallMs) {
         // Stalled: whatever is queued is read first; nothing is sent from what was known before.
         o.wakeMs = now
+        o.stalledMs = now
         return [...flush(o), { kind: 'wake', atMs: now }]
       }
       return wake(o, now)
@@ -80,10 +86,18 @@ export function mergeClaims(
 
 /** The deadline has passed: nothing extends it; one probe round, then the units are resumed. */
 function expire(o: Ownership, now: Millis): void {
+  const isFirst = [...o.owned].some((unit) => unit.own !== undefined && unit.own.hush === undefined)
+  if (!isFirst) return
+  countExpiry(o, now)
+  const waitMs = strainOf(o, now)
+  o.pausedUntilMs = now + pausedMs
   for (const unit of o.owned) {
-    if (unit.own?.hush !== undefined) continue
+    const { own } = unit
+    if (own === undefined || own.hush !== undefined) continue
     unit.round = undefined
     hush(o, unit, 'expired', now)
+    own.probeMs = now + jittered(o, unit, waitMs)
+    lookAt(o, unit, own.probeMs)
   }
 }
 
@@ -180,6 +194,7 @@ function sightVoice(
 
 function takeMessage(o: Ownership, received: ReceivedMessage, now: Millis): void {
   o.counts.received++
+  if (!received.isGossip && o.peers.has(received.from)) o.spoken.set(received.from, received.receivedAtMs)
   const message = decodeMessage(received.bytes)
   if (message === undefined) o.counts.malformed++
   else dispatch(o, received, message, now)
@@ -224,7 +239,7 @@ function dispatch(o: Ownership, received: ReceivedMessage, message: Message, now
 function wake(o: Ownership, now: Millis): readonly Effect[] {
   if (o.isStarting && hasStarted(o, now)) endStart(o, now)
   for (;;) {
-    const unit = takeDue(o.due, now)
+    const unit = takeLook(o, now)
     if (unit === undefined) break
     stepUnit(o, unit, now)
   }
@@ -232,13 +247,21 @@ function wake(o: Ownership, now: Millis): readonly Effect[] {
   if (now >= o.slowMs) lookSlowly(o, now)
   nextMs = Math.min(nextMs, o.slowMs, watchBeats(o, now), watchHearing(o, now), askMissing(o, now))
   nextMs = Math.min(nextMs, watchOwners(o, now))
-  sendOffers(o)
+  nextMs = Math.min(nextMs, beatFirst(o, now))
   gossipNews(o, now)
-  nextMs = Math.min(nextMs, sendBeats(o, now))
   sendLater(o, now)
   const dueMs = Math.min(nextDueMs(o.due) ?? nextMs, nextDueMs(o.later) ?? nextMs)
   o.wakeMs = Math.max(now, Math.min(nextMs, dueMs))
   return [...flush(o), { kind: 'wake', atMs: o.wakeMs }]
+}
+
+/** Beats leave before everything else that this wake has to send, and is decided after all of it. */
+function beatFirst(o: Ownership, now: Millis): Millis {
+  const { out } = o
+  o.out = []
+  const nextMs = sendBeats(o, now)
+  o.out.push(...out)
+  return nextMs
 }
 
 function lookSlowly(o: Ownership, now: Millis): void {
@@ -277,43 +300,15 @@ function stepUnit(o: Ownership, unit: Unit, now: Millis): void {
   startRound(o, unit, 'resume', { atMs: now, legs: unit.own.scope ?? unit.legs })
 }
 
-/** An owner of some segments asks on the others: what nobody owns there is its too. */
-function widen(o: Ownership, unit: Unit, now: Millis): void {
-  const { own } = unit
-  if (own?.scope === undefined) return
-  if (now < own.probeMs) return lookAt(o, unit, own.probeMs)
-  own.probeMs = now + unheardRetryMs
-  const { scope } = own
-  const legs = new Set([...unit.legs].filter((ifindex) => !scope.has(ifindex)))
-  if (legs.size === 0) own.scope = undefined
-  else startRound(o, unit, 'widen', { atMs: now, legs })
-}
-
-/**
- * A deaf owner of the rest does not answer, and speaks for 900 ms more: it is its beats, or silence for
- * as long, that says that the rest is free.
- */
-function endWiden(o: Ownership, unit: Unit, { round, heard }: Ended, now: Millis): void {
-  const { own } = unit
-  if (own?.scope === undefined) return
-  own.unansweredMs = heard.size === 0 ? undefined : own.unansweredMs ?? round.startMs
-  const isLong = own.unansweredMs !== undefined && now - own.unansweredMs >= deafMs
-  const free = [...heard].filter((ifindex) => isLong && !isBeatenOn(o, unit, ifindex, now))
-  const scope = new Set([...own.scope, ...free])
-  own.scope = [...unit.legs].every((ifindex) => scope.has(ifindex)) ? undefined : scope
-  if (own.scope !== undefined) lookAt(o, unit, own.probeMs)
-  if (free.length === 0) return
-  own.unansweredMs = undefined
-  o.isRightsDirty = true
-  o.isListDirty = true
-  o.lastTargets = ''
-  announce(o, unit)
-}
-
 /** A claim whose suspect was asked by unicast, or one that waits for its turn. */
 function stepWaiting(o: Ownership, unit: Unit, now: Millis): void {
   const { attempt } = unit
   if (attempt?.unicastMs === undefined || now < attempt.startMs) return stepAttempt(o, unit, now)
+  if (attempt.unicasts < unicastCount) {
+    attempt.unicastMs = undefined
+    attempt.startMs = now + postponeMs
+    return lookAt(o, unit, attempt.startMs)
+  }
   take(o, unit, { cause: 'arpSuppression', from: attempt.suspect }, now)
 }
 
@@ -375,6 +370,7 @@ function sendLater(o: Ownership, now: Millis): void {
 
 /** The rights go before all else: what is lost is lost at once, and what is won may be asked at once. */
 function flush(o: Ownership): readonly Effect[] {
+  sendMail(o)
   const { out } = o
   o.out = []
   if (!o.isRightsDirty) return out

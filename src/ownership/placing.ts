@@ -4,6 +4,7 @@ import { orphan, attempt } from './claim.ts'
 import { type Entry, entryOf, isFresh, type Message, pagesOf } from './codec.ts'
 import { isHash } from './fleet.ts'
 import { pickMs, provisionalMs, slowMs, startMs } from './limits.ts'
+import { mail } from './mail.ts'
 import type { Cause } from './model.ts'
 import { take } from './own.ts'
 import { startRound } from './round.ts'
@@ -123,7 +124,7 @@ export function stepPick(o: Ownership, unit: Unit, now: Millis): void {
     const isOnTrial = isMovable && !o.isAlone
     take(o, unit, { cause, from, isHanded, isNew: true, isProvisional: isOnTrial }, now)
     if (isHanded && pick.from !== undefined) {
-      tell(o, pick.from, 'claims', { entries: [entryOf(unit.key, { term: unit.term, node: o.self })] })
+      mail(o, pick.from, 'claims', entryOf(unit.key, { term: unit.term, node: o.self }))
       return
     }
     return startRound(o, unit, 'check', { atMs: now, legs: unit.legs })
@@ -132,7 +133,7 @@ export function stepPick(o: Ownership, unit: Unit, now: Millis): void {
   unit.round = undefined
   unit.attempt = {
     suspect: undefined, cause, lastBeatMs: now, startMs: now, sinceMs: now, segments: undefined,
-    backoffMs: 0, told: undefined, unicastMs: undefined, isProvisional: isMovable,
+    backoffMs: 0, told: undefined, unicastMs: undefined, unicasts: 0, isProvisional: isMovable,
     toldMs: now, yielded: new Map(),
   }
   lookAt(o, unit, now)

@@ -1,7 +1,7 @@
 /** Probe rounds: five probes of a unit's addresses, 15 ms apart, and what their silence is worth. */
 import type { Millis } from '../net/model.ts'
 import { isHeardOn, sendControls } from './hearing.ts'
-import { probeCount, probeGapMs, roundMs, startsPerMs } from './limits.ts'
+import { creditPerMs, probeCount, probeGapMs, roundMs, startCredit, startsPerMs } from './limits.ts'
 import { lookAt, type Ownership, type Round, type Unit } from './state.ts'
 import { probeFrames } from './wire.ts'
 import { weightOf } from './units.ts'
@@ -17,16 +17,20 @@ export function startRound(
   lookAt(o, unit, startMs)
 }
 
-/** 1,000 addresses that are lost at one instant start within 84 ms, a bounded number in each. */
+/**
+ * 1,000 addresses that are lost at one instant start within 84 ms, a bounded number in each; what goes
+ * beyond waits for credit, so that nobody's probes can keep others from their beats.
+ */
 function reserveStart(o: Ownership, atMs: Millis, weight: number): Millis {
   const { starts } = o
-  if (atMs >= starts.baseMs + Math.floor(starts.used / startsPerMs)) {
-    starts.baseMs = atMs
-    starts.used = 0
-  }
-  const startMs = starts.baseMs + Math.floor(starts.used / startsPerMs)
-  starts.used += weight
-  return startMs
+  const gainMs = Math.max(0, atMs - starts.atMs)
+  starts.atMs = Math.max(starts.atMs, atMs)
+  starts.credit = Math.min(startCredit, starts.credit + gainMs * creditPerMs) - weight
+  const waitMs = starts.credit < 0 ? -starts.credit / creditPerMs : 0
+  const startMs = Math.max(atMs + waitMs, starts.nextMs)
+  starts.nextMs = startMs + weight / startsPerMs
+  // Whole milliseconds, so that those of one instant are one wake.
+  return Math.max(atMs, Math.floor(startMs))
 }
 
 /** A round that is over, and the legs on which nobody answered and this node is heard. */

@@ -1,7 +1,9 @@
 /** What a node remembers of ownership: one mutable value, owned by one loop, written by `step`. */
 import type { Mac } from '../l2/model.ts'
-import { createSchedule, insertAt, type Schedule } from '../l2/schedule.ts'
+import { createSchedule, insertAt, nextDueMs, type Schedule, takeDue } from '../l2/schedule.ts'
 import type { Millis } from '../net/model.ts'
+import { startCredit, type Starts } from './limits.ts'
+import { allRules, type Rules } from './rules.ts'
 import { encodeMessage, type Entry, type Message, messageOf, type MessageKind } from './codec.ts'
 import type {
   Cause, Effect, Leg, Nominee, Note, Peer, Postponement, Right, UnitAddress, Wish, World,
@@ -66,6 +68,8 @@ export interface Attempt {
   told: Postponement | undefined
   /** Its MAC was asked by unicast since this instant (ARP suppression). */
   unicastMs: Millis | undefined
+  /** How often in a row it was silent by unicast. */
+  unicasts: number
   readonly isProvisional: boolean
   /** When it was last said that the suspect is silent. */
   toldMs: Millis
@@ -94,6 +98,8 @@ export interface Round {
 
 export interface Unit {
   readonly key: string
+  /** Instants at which it is due to be looked at. */
+  readonly looks: Set<Millis>
   /** undefined = known from others only, or gone since `goneMs`. */
   wish: Wish | undefined
   goneMs: Millis
@@ -189,6 +195,21 @@ export interface Witnessing {
   opened: number
 }
 
+/** Entries of one kind for one member. */
+export interface Letter {
+  readonly to: string
+  readonly kind: MessageKind
+  readonly entries: Entry[]
+}
+
+/** A member that is heard, and dead by membership. */
+export interface Returned {
+  checkedMs: Millis
+  heardMs: Millis
+  /** Before the next check, while it goes on being heard. */
+  gapMs: Millis
+}
+
 /** One entry of the history, newest last. */
 export interface Move {
   readonly atMs: Millis
@@ -198,25 +219,6 @@ export interface Move {
   readonly from: string | undefined
   readonly to: string | undefined
   readonly darkMs: Millis | undefined
-}
-
-/**
- * Rules that the simulator leaves out, one at a time, to see that its checks notice. Production has
- * no way to say anything but `allRules`.
- */
-export interface Rules {
-  /** A right ends F after the last beat. */
-  readonly hasFence: boolean
-  /** Silence counts only where this node hears; a deaf owner stops. */
-  readonly hasControls: boolean
-  /** Of two that probe at once, the lower MAC goes on. */
-  readonly hasTieBreak: boolean
-  /** Beats and claims with a higher term contest an owner. */
-  readonly hasTerms: boolean
-}
-
-export const allRules: Rules = {
-  hasFence: true, hasControls: true, hasTieBreak: true, hasTerms: true,
 }
 
 export interface Ownership {
@@ -237,8 +239,8 @@ export interface Ownership {
   readonly lost: Set<string>
   /** Members that claim what this node owns, while the wire between them is silent; since when. */
   readonly rivals: Map<string, { readonly sinceMs: Millis; readonly met: Set<number> }>
-  /** When a member that membership calls dead was last answered by a check of all units. */
-  readonly returned: Map<string, Millis>
+  /** Members that membership calls dead and that are heard: when all units were last checked for it. */
+  readonly returned: Map<string, Returned>
   legs: ReadonlyMap<number, Leg>
   ownMacs: ReadonlySet<Mac>
   macs: Map<Mac, string>
@@ -261,7 +263,15 @@ export interface Ownership {
   /** Frames that leave later: an owner's second and third answer to a probe. */
   readonly later: Schedule<{ readonly unit: Unit; readonly text: string; readonly ifindex: number
     readonly frame: Uint8Array }>
-  starts: { baseMs: Millis; used: number }
+  starts: Starts
+  /** Own deadlines that passed lately: how often in a row, and when last. */
+  expiries: { count: number; lastMs: Millis }
+  /** When the loop was last late. */
+  stalledMs: Millis
+  /** Until then units whose deadline passed are in the list all the same. */
+  pausedUntilMs: Millis
+  /** When each member last said something straight to this node. */
+  readonly spoken: Map<string, Millis>
   /** Own list as the monitors know it. */
   incarnation: number
   revision: number
@@ -284,8 +294,8 @@ export interface Ownership {
   isRightsDirty: boolean
   rights: readonly Right[]
   readonly news: Set<Unit>
-  /** Offers of this turn, by successor. */
-  readonly offers: Map<string, Entry[]>
+  /** What leaves at the end of this step, by kind and member. */
+  readonly mail: Map<string, Letter>
   wasMixed: boolean
   readonly history: Move[]
   out: Effect[]
@@ -302,18 +312,21 @@ export function createOwnership(self: string, rules: Rules = allRules): Ownershi
     peerAddresses: new Map(), units: new Map(), byAddress: new Map(), owned: new Set(),
     early: new Map(), hearing: new Map(), twins: new Map(), beats: new Map(), witnessing: new Map(),
     isWitness: new Map(), due: createSchedule(), later: createSchedule(),
-    starts: { baseMs: 0, used: 0 }, incarnation: 0, revision: 0, digest: 0, listed: new Map(),
+    starts: { nextMs: 0, credit: startCredit, atMs: 0 },
+    expiries: { count: 0, lastMs: Number.NEGATIVE_INFINITY },
+    pausedUntilMs: Number.POSITIVE_INFINITY, stalledMs: Number.NEGATIVE_INFINITY,
+    spoken: new Map(), incarnation: 0, revision: 0, digest: 0, listed: new Map(),
     isListDirty: false, nextBeatMs: 0, notAfterMs: 0, lastTargets: '', targets: [], load: undefined,
     claimsRevision: 0, missingMs: 0, missingTurn: 0, controlTurn: 0, slowMs: 0,
     wakeMs: Number.POSITIVE_INFINITY, isRightsDirty: false, rights: [], news: new Set(),
-    offers: new Map(), wasMixed: false, history: [], out: [],
+    mail: new Map(), wasMixed: false, history: [], out: [],
     counts: { sent: 0, received: 0, malformed: 0 },
   }
 }
 
 export function createUnit(key: string, now: Millis): Unit {
   return {
-    key, wish: undefined, goneMs: now, nominees: [], ranked: undefined, mine: new Map(),
+    key, looks: new Set(), wish: undefined, goneMs: now, nominees: [], ranked: undefined, mine: new Map(),
     legs: new Set(), digest: 0, owner: undefined, term: 0, beatTerm: 0, isBeatPart: false,
     sinceMs: now, darkMs: undefined,
     contestedUntilMs: 0, own: undefined, attempt: undefined, round: undefined, picked: undefined,
@@ -325,7 +338,18 @@ export function createUnit(key: string, now: Millis): Unit {
 
 /** The unit is looked at again at `atMs`. */
 export function lookAt(o: Ownership, unit: Unit, atMs: Millis): void {
+  // Once for each instant: what waits asks for the same again whenever it is looked at.
+  if (unit.looks.has(atMs)) return
+  unit.looks.add(atMs)
   insertAt(o.due, atMs, unit)
+}
+
+/** The next unit that is to be looked at by now. */
+export function takeLook(o: Ownership, now: Millis): Unit | undefined {
+  const atMs = nextDueMs(o.due)
+  const unit = takeDue(o.due, now)
+  if (atMs !== undefined) unit?.looks.delete(atMs)
+  return unit
 }
 
 export function tell(

@@ -5,8 +5,9 @@ import { entryOf } from './codec.ts'
 import { isWitnessOf, legOf } from './fleet.ts'
 import { isHeardOn, sendControls } from './hearing.ts'
 import { fenceMs, missCount, missMs, suspectMs, witnessMs } from './limits.ts'
+import { mail } from './mail.ts'
 import { spread } from './monitor.ts'
-import { type Ownership, tell, type Unit, type Witnessing } from './state.ts'
+import { type Ownership, type Unit, type Witnessing } from './state.ts'
 import { loadOf } from './units.ts'
 import { controlFrame } from './wire.ts'
 
@@ -83,11 +84,12 @@ function judge(o: Ownership, owner: string, state: Witnessing, now: Millis): voi
   if (asked === undefined || now < asked.atMs + missMs) return
   state.ask = undefined
   const beats = o.beats.get(owner)?.heard
-  const isBeating = [...beats?.values() ?? []].some((atMs) => atMs >= asked.atMs)
+  // A monitor too: it is by beats that it notices, and a slow owner answers late.
+  const isBeating = [...beats?.values() ?? []].some((atMs) => atMs >= asked.atMs - missCount * witnessMs)
   if (isBeating || !isHeardOn(o, asked.ifindex, asked.atMs, owner)) return
   state.misses++
   // Perhaps only this unit is not its own any more, or a foreign host has silenced it.
-  tell(o, owner, 'query', { entries: [entryOf(asked.unit)] })
+  mail(o, owner, 'query', entryOf(asked.unit))
   if (state.misses < missCount) return
   state.opened++
   const units = [...o.units.values()].filter((unit): unit is Unit =>

@@ -117,7 +117,7 @@ function addMachine(cluster: Cluster, around: Surroundings, index: number): void
 function surroundings(cluster: Cluster, createBrain: CreateBrain): Surroundings {
   const { clock, record, gossip } = cluster
   return {
-    clock,
+    clock, costs: cluster.options.costs,
     createBrain: (machine) =>
       isStranger(cluster.options, machine.name) ? createStranger() : createBrain(machine),
     worldOf: (machine) => worldOf(cluster, machine),

@@ -5,12 +5,25 @@ import {
   appear, crash, cutGossip, deafen, disappear, drain, exclude, freezeNode, loseCarrier, move,
   setQuality, starve, stepWallClock, stopApi, takeAddress,
 } from './faults.ts'
-import { notesOf, type Scenario } from './scenario.ts'
+import { notesOf, type Scenario, type Stage } from './scenario.ts'
 import { goodQuality } from './segment.ts'
 
 const three = { nodes: 3 }
 const ten = { nodes: 10 }
 const one = { nodes: 3, units: 1 }
+
+/** A process that needs some 50 us for a frame, as on a processor that others use. */
+const slow = { frameMs: 0.03, sendMs: 0.02, messageMs: 0.05, rightMs: 0.02 }
+
+/** Again and again, one of them gets no processor for longer than the fence lasts. */
+function standStill({ cluster, pass }: Stage, times: number): void {
+  for (let i = 0; i < times; i++) {
+    const thawed = freezeNode(cluster, cluster.random.pick([...cluster.machines.keys()]))
+    pass(cluster.random.between(310, 600))
+    thawed()
+    pass(cluster.random.between(0, 300))
+  }
+}
 
 export const conditions: readonly Scenario[] = [
   ...[3, 10, 20].map((nodes): Scenario => ({
@@ -212,6 +225,21 @@ export const conditions: readonly Scenario[] = [
       pass(4_000)
     },
     most: { darkMs: 2_000 },
+  },
+  {
+    it: '300 addresses on slow machines that stand still in turn: bounded frames, and one owner soon after',
+    options: { ...three, units: 300, costs: slow },
+    seeds: 3,
+    warmUpMs: 8_000,
+    story: (stage) => {
+      standStill(stage, 8)
+      stage.pass(5_000)
+      stage.judgeFromHere()
+      stage.pass(3_000)
+    },
+    most: { darkMs: 0, moves: 0 },
+    also: ({ cluster }) => [...cluster.machines.values()].filter(({ sent }) => sent.worst > 3_000)
+      .map(({ name, sent }) => `${name} sent ${sent.worst} messages and asks in one second`),
   },
   {
     it: 'a Service is deleted, and its address given to another, while it is handed over',

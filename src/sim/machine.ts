@@ -34,9 +34,20 @@ export interface MachineLeg {
   readonly port: Port
 }
 
+/** Processor time that a process needs, in ms; what it sends leaves when it has needed it. */
+export interface Costs {
+  readonly frameMs: Millis
+  readonly sendMs: Millis
+  readonly messageMs: Millis
+  /** For each address answered for, when these have changed: status and plan are made anew. */
+  readonly rightMs: Millis
+}
+
 /** What the cluster does for a machine, and what it watches. */
 export interface Surroundings {
   readonly clock: Clock
+  /** undefined = processors are infinitely fast. */
+  readonly costs: Costs | undefined
   createBrain(machine: Machine): Brain
   /** What the machine's shell would hand to ownership now. */
   worldOf(machine: Machine): World
@@ -73,6 +84,10 @@ export interface Machine {
   timerAtMs: Millis
   /** A CPU quota: it runs during the first `runMs` of each `periodMs`. */
   quota: { readonly periodMs: Millis; readonly runMs: Millis } | undefined
+  /** Its turn takes until then. */
+  busyUntilMs: Millis
+  /** The end of its turn, where it stands still in the middle. */
+  unfinished: (() => void) | undefined
   rights: readonly Right[]
   readonly sent: Sent
 }
@@ -98,6 +113,7 @@ export function createMachine(
     lostMs: 0, pausedAtMs: 0, wallOffsetMs: random.between(-3e5, 3e5),
     frames: [], messages: [], isWorldDirty: false, areLinksDirty: false, isRunDue: false,
     wakeAtMs: undefined, timerAtMs: Infinity, quota: undefined, rights: [],
+    busyUntilMs: 0, unfinished: undefined,
     sent: { asks: 0, tells: 0, gossips: 0, voices: 0, windowAtMs: 0, inWindow: 0, worst: 0 },
   }
 }
@@ -141,6 +157,8 @@ export function start(machine: Machine): void {
   machine.isWorldDirty = true
   machine.wakeAtMs = undefined
   machine.rights = []
+  machine.busyUntilMs = 0
+  machine.unfinished = undefined
   machine.around.onAbility(machine)
   poke(machine)
 }
@@ -171,6 +189,9 @@ export function thaw(machine: Machine): void {
     // What the host kept meanwhile carries the instant at which the guest's clock stood still.
   }
   machine.around.onAbility(machine)
+  const { unfinished } = machine
+  machine.unfinished = undefined
+  unfinished?.()
   armTimer(machine)
   poke(machine)
 }
@@ -223,7 +244,7 @@ function poke(machine: Machine): void {
   if (machine.isRunDue || machine.state !== 'running') return
   machine.isRunDue = true
   const { clock } = machine.around
-  let atMs = clock.nowMs + machine.random.between(0.02, 0.3)
+  let atMs = Math.max(clock.nowMs, machine.busyUntilMs) + machine.random.between(0.02, 0.3)
   const { quota } = machine
   if (quota !== undefined && atMs % quota.periodMs > quota.runMs) {
     atMs = (Math.floor(atMs / quota.periodMs) + 1) * quota.periodMs
@@ -246,11 +267,30 @@ function run(machine: Machine): void {
   machine.wakeAtMs = undefined
   const effects = brain.turn({ frames, messages, links, world }, now)
   const rights = brain.rights()
-  if (rights !== machine.rights) {
-    machine.rights = rights
-    machine.around.onRights(machine)
+  const before = new Set(machine.rights.map(({ text }) => text))
+  const { costs, clock } = machine.around
+  const finish = (): void => {
+    if (machine.brain !== brain) return
+    if (machine.state !== 'running') {
+      machine.unfinished = finish
+      return
+    }
+    setRights(machine, rights)
+    for (const effect of effects) perform(machine, effect, ownTime(machine))
   }
-  for (const effect of effects) perform(machine, effect, now)
+  if (costs === undefined) return finish()
+  // What is lost is lost at once, what is won can be told when the turn has ended.
+  setRights(machine, rights.filter(({ text }) => before.has(text)))
+  const changed = rights.length === before.size ? 0 : rights.length
+  machine.busyUntilMs = clock.nowMs + frames.length * costs.frameMs + messages.length * costs.messageMs +
+    effects.length * costs.sendMs + changed * costs.rightMs
+  at(clock, machine.busyUntilMs, finish)
+}
+
+function setRights(machine: Machine, rights: readonly Right[]): void {
+  if (rights === machine.rights) return
+  machine.rights = rights
+  machine.around.onRights(machine)
 }
 
 function isUsable({ hasCarrier }: LinkState): boolean {

@@ -1,5 +1,5 @@
 /** Rules that are left out on purpose: if no check notices, the checks are worth nothing. */
-import type { Rules } from '../ownership/state.ts'
+import type { Rules } from '../ownership/rules.ts'
 import { createProduction } from './production.ts'
 import { runSeed, type SwarmLimits } from './swarm.ts'
 

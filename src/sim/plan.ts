@@ -3,6 +3,7 @@ import { parseAddress } from '../net/address.ts'
 import type { Address, Prefix } from '../net/model.ts'
 import type { Leg, UnitAddress } from '../ownership/model.ts'
 import type { Placement } from '../l2/placement.ts'
+import type { Costs } from './machine.ts'
 import { goodQuality, type Quality } from './segment.ts'
 
 /** How a run begins; everything random in it comes from the seed. */
@@ -26,12 +27,14 @@ export interface Options {
   readonly strangers: number
   /** The fabric answers asks in the name of whom it believes to be the owner. */
   readonly isSuppressing: boolean
+  /** undefined = processors are infinitely fast. */
+  readonly costs: Costs | undefined
 }
 
 export const plainOptions: Options = {
   seed: 1, nodes: 3, segments: 1, units: 4, isDual: false, placement: 'sticky',
   quality: goodQuality, hasGateway: true, clients: 1, isGossipCarried: false, askEveryMs: 0,
-  strangers: 0, isSuppressing: false,
+  strangers: 0, isSuppressing: false, costs: undefined,
 }
 
 /** Documentation prefixes; units beyond the IPv4 one have IPv6 addresses. */

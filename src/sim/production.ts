@@ -1,7 +1,8 @@
 /** The brain of a machine as production has it, or with a rule left out to see whether the checks bite. */
 import { createNode } from '../ownership/node.ts'
 import { step } from '../ownership/ownership.ts'
-import { allRules, createOwnership, type Rules } from '../ownership/state.ts'
+import { allRules, type Rules } from '../ownership/rules.ts'
+import { createOwnership } from '../ownership/state.ts'
 import type { CreateBrain } from './cluster.ts'
 
 export function createProduction(left: Partial<Rules> = {}): CreateBrain {

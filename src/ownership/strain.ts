@@ -1,0 +1,36 @@
+/** Overload: how long a node waits whose own deadlines pass again and again. */
+import type { Millis } from '../net/model.ts'
+import { digestOf } from './codec.ts'
+import { calmMs, expiryMs, expiryWaitMaxMs, expiryWaitMs, pauseCount, strainUnits } from './limits.ts'
+import type { Ownership, Unit } from './state.ts'
+
+/** The deadline of this node's rights has passed: it stood still, or was kept from its beats. */
+export function countExpiry(o: Ownership, now: Millis): void {
+  const { count, lastMs } = o.expiries
+  o.expiries = { count: now - lastMs < expiryMs ? count + 1 : 1, lastMs: now }
+}
+
+/** What this node's probes and claims wait: nothing after one expiry, then more and more, in ms. */
+export function strainOf(o: Ownership, now: Millis): Millis {
+  const { count, lastMs } = o.expiries
+  if (count < 2 || now - lastMs >= expiryMs) return 0
+  // The probes of a few units are no load for anybody.
+  const share = Math.min(1, o.units.size / strainUnits)
+  return share * Math.min(expiryWaitMaxMs, expiryWaitMs * 2 ** (count - 2))
+}
+
+/** Again and again: others may have what this node cannot keep. */
+export function isFailing(o: Ownership): boolean {
+  return o.expiries.count > pauseCount
+}
+
+/** Lately this node stood still: what need not move stays, since a hand-over would have two voices. */
+export function isStrained(o: Ownership, now: Millis): boolean {
+  return now - o.expiries.lastMs < expiryMs || now - o.stalledMs < calmMs
+}
+
+/** Between half and all of a wait, another part for each node and unit: they are not to meet again. */
+export function jittered(o: Ownership, unit: Unit, waitMs: Millis): Millis {
+  const part = digestOf(`${o.self} ${unit.key} ${o.expiries.count}`) % 1_000 / 1_000
+  return Math.round(waitMs * (1 + part) / 2)
+}
