@@ -21,7 +21,7 @@ const assets = await findAssets(['kubectl'])
 const tools = await findTools(['helm3', 'helm4'])
 const lack = 'lack' in assets ? assets.lack : 'lack' in tools ? tools.lack : undefined
 const check = testUnless(lack, test)
-const { read } = openReader(join('folder' in assets ? assets.folder : '', 'kubectl'))
+const { read, build } = openReader(join('folder' in assets ? assets.folder : '', 'kubectl'))
 const helms = ['helm3', 'helm4'].map((name) => ({
   name, program: join('folder' in tools ? tools.folder : '', name),
 }))
@@ -71,6 +71,8 @@ const refused: readonly (readonly [values: unknown, line: RegExp])[] = [
   [{ ipAddressPools: { lan: {} } }, /\/ipAddressPools\/lan'?: missing property 'spec'/],
   [{ ipAddressPools: { lan: { spec: { addresses: [] } } } }, /addresses'?: minItems: got 0, want 1/],
   [{ ipAddressPools: { LAN: { spec: { addresses: ['192.0.2.1/32'] } } } }, /'LAN' does not match pattern/],
+  [{ controller: { webhookMode: 'onlywebhook' } }, /webhookMode'?: value must be one of 'enabled'/],
+  [{ crds: { validationFailurePolicy: 'Maybe' } }, /FailurePolicy'?: value must be one of 'Ignore'/],
   [{ controller: { readinessProbe: { port: 1 } } }, /livenessProbe.port and readinessProbe.port differ/],
 ]
 for (const { name, program } of helms) {
@@ -133,6 +135,27 @@ check('names of MetalLB\'s chart mean the same', async () => {
   const secrets = listAt(only(objects, `Role ${namespace}/controller`), 'rules')
     .filter((rule) => listAt(rule, 'resources').includes('secrets'))
   assert.equal(secrets.map((rule) => at(rule, 'resourceNames')), [undefined, ['mine']])
+})
+
+check('the webhook is the overlay\'s, but for the namespace and the failure policy', async () => {
+  const overlay = await build(join(root, 'deploy/overlays/webhook'))
+  const values = { controller: { webhookMode: 'enabled' } }
+  const { objects, error } = await render(helms[0]?.program ?? '', values, '--include-crds')
+  assert.is(error, '')
+  const wanted = byId(overlay.filter(({ kind }) => kind !== 'Namespace'))
+  assert.equal(byId(objects).map(idOf), wanted.map(idOf))
+  for (const [i, object] of byId(objects).entries()) assert.equal(object, wanted[i], idOf(object))
+  const strict = await render(helms[1]?.program ?? '', {
+    ...values, crds: { validationFailurePolicy: 'Fail' }, controller: {
+      webhookMode: 'enabled', serviceAccount: { name: 'other' },
+    },
+  }, '-n', 'lan')
+  const hooks = listAt(only(strict.objects, 'ValidatingWebhookConfiguration metallb-webhook-configuration'),
+    'webhooks')
+  assert.equal(hooks.map((hook) => at(hook, 'failurePolicy')), ['Fail', 'Fail', 'Fail'])
+  assert.not.match(JSON.stringify(strict.objects), /metallb-system/)
+  const bound = strict.objects.filter((object) => /Binding .*controller-webhook$/.test(idOf(object)))
+  assert.equal(bound.map((object) => at(object, 'subjects', 0, 'name')), ['other', 'other'])
 })
 
 check('membership may be left out, and a role', async () => {

@@ -80,6 +80,32 @@ check('beside-metallb: nothing of MetalLB\'s is named, and no port of a node is 
   }
 })
 
+check('webhook: the base, its rights and its port beside it, and the same as a component', async () => {
+  const base = await readBase()
+  const made = await build(join(deploy, 'overlays/webhook'))
+  const added = made.filter((object) => !base.some((one) => idOf(one) === idOf(object)))
+  assert.equal(added.map(idOf).toSorted(), [
+    'ClusterRole metallb-system:controller-webhook',
+    'ClusterRoleBinding metallb-system:controller-webhook',
+    'Role metallb-system/controller-webhook', 'RoleBinding metallb-system/controller-webhook',
+    'Service metallb-system/metallb-webhook-service',
+    'ValidatingWebhookConfiguration metallb-webhook-configuration',
+  ])
+  const id = 'Deployment metallb-system/controller'
+  const others = made.filter((object) => !added.includes(object) && idOf(object) !== id)
+  assert.equal(byId(others), byId(base.filter((object) => idOf(object) !== id)))
+  const container = at(only(made, id), 'spec', 'template', 'spec', 'containers', 0)
+  const before = at(only(base, id), 'spec', 'template', 'spec', 'containers', 0)
+  assert.equal(listAt(container, 'args'), [...listAt(before, 'args'), '--webhook-mode=enabled'])
+  assert.equal(listAt(container, 'ports'), [
+    ...listAt(before, 'ports'), { name: 'webhook-server', containerPort: 9443 },
+  ])
+  const port = at(only(made, 'Service metallb-system/metallb-webhook-service'), 'spec', 'ports', 0)
+  assert.equal(port, { port: 443, targetPort: 9443 })
+  // Nobody else's: an engine that owned it would fight with the controller.
+  assert.not.match(JSON.stringify(made), /caBundle/)
+})
+
 check('the examples name what is in this tree', async () => {
   const files = globSync(join(deploy, 'gitops/*/*.yaml')).toSorted()
   assert.is(files.length, 5)

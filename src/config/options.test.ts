@@ -142,6 +142,33 @@ for (const address of ['host', '0.0.0.0', '192.0.2.1:7946']) {
   })
 }
 
+const hour = 3_600_000
+const hooks: readonly (readonly [it: string, argv: readonly string[], want: unknown])[] = [
+  ['off unless asked for', [], undefined],
+  ['off, as MetalLB says it', ['--webhook-mode=disabled', '--webhook-port=1'], undefined],
+  ['on, with MetalLB\'s names and port', ['--webhook-mode=enabled'], {
+    port: 9443, secret: 'metallb-webhook-cert', service: 'metallb-webhook-service', validityMs: 8760 * hour,
+  }],
+  ['every option', [
+    '-webhook-mode=enabled', '-webhook-port=10250', '-webhook-secret=s', '-cert-service-name=n',
+    '-webhook-cert-hours=1',
+  ], { port: 10_250, secret: 's', service: 'n', validityMs: hour }],
+  ['a mode that would not allocate', ['--webhook-mode=onlywebhook'],
+    'Bad value "onlywebhook" of --webhook-mode: want enabled, disabled'],
+  ['no port', ['--webhook-port=x'],
+    'Bad value "x" of --webhook-port: want a port number from 0 to 65535'],
+  ...['0', 'x', '87601'].map((hours) => [`a life of ${hours}`, [`--webhook-cert-hours=${hours}`],
+    `Bad value "${hours}" of --webhook-cert-hours: want a number from 1 to 87600`] as const),
+]
+for (const [it, argv, want] of hooks) {
+  test(`parseCommand: webhook of a controller: ${it}`, () => {
+    const command = parseCommand(['controller', ...argv], {})
+    const found = command.kind === 'usage' ? command.message
+      : command.kind === 'controller' ? command.options.webhook : command.kind
+    assert.equal(found, want)
+  })
+}
+
 test('helpText: every option of a command, with its environment variable', () => {
   const text = helpText('standalone')
   for (const word of ['--state-dir DIR', '--http-port PORT', '[METALLB_NODE_NAME]', '--no-forward']) {
