@@ -47,7 +47,7 @@ interface Workload {
   readonly host: Host
 }
 
-/** Starts a role as its manifest in the cluster says: arguments, and what the kubelet would put into its Pod. */
+/** Starts a role as its manifest in the cluster says: arguments, and what its Pod would have. */
 async function start(rig: Rig, { role, pod: name, ip, host }: Workload): Promise<Child> {
   const kind = role === 'speaker' ? 'daemonset' : 'deployment'
   const manifest: unknown = JSON.parse(await rig.kubectl('get', kind, role, '-n', own, '-o', 'json'))
