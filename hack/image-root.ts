@@ -16,7 +16,15 @@ const loaders: Readonly<Record<string, string>> = {
  * Small before fast: a speaker's table is small, and each node pays for its memory. Young objects die in
  * a megabyte, and no thread waits for work that V8 rarely has.
  */
-const nodeFlags = '--optimize-for-size --max-semi-space-size=1 --v8-pool-size=0'
+const nodeFlags = ['--optimize-for-size', '--max-semi-space-size=1', '--v8-pool-size=0'] as const
+
+/**
+ * For glibc: it gives back what it no longer needs. By default each thread keeps memory of its own, and
+ * the thresholds grow with the largest block ever freed: after a list of 1,000 Services 10 MiB stayed.
+ */
+const mallocSettings = {
+  MALLOC_ARENA_MAX: '1', MALLOC_TRIM_THRESHOLD_: '131072', MALLOC_MMAP_THRESHOLD_: '131072',
+} as const
 
 const [arch = '', out = ''] = process.argv.slice(2)
 const cpu = cpus[arch] ?? fail(`Cannot build for "${arch}": want amd64 or arm64`)
@@ -52,7 +60,10 @@ cpSync('build', home, {
   recursive: true, filter: (path) => !/^build\/(?:native|bundle\.json|LICENSE)/.test(path),
 })
 cpSync(`build/native/${arch}`, join(home, 'node_modules'), { recursive: true })
-write('/usr/bin/arpeggio', `#!/bin/sh\nexec node ${nodeFlags} /opt/arpeggio/arpeggio.js "$@"\n`, 0o755)
+write('/usr/bin/arpeggio', `#!/bin/sh
+export ${Object.entries(mallocSettings).map(([name, value]) => `${name}=${value}`).join(' ')}
+exec node ${nodeFlags.join(' ')} /opt/arpeggio/arpeggio.js "$@"
+`, 0o755)
 write('/etc/passwd', 'root:x:0:0:root:/:/bin/sh\nnobody:x:65534:65534:nobody:/:/bin/false\n')
 write('/etc/group', 'root:x:0:\nnogroup:x:65534:\n')
 write('/etc/nsswitch.conf', 'hosts: files dns\n')

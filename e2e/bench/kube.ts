@@ -12,8 +12,11 @@ import { formatNumber, formatRatio, formatSpread, median, printTable } from './t
 
 const root = join(import.meta.dirname, '../..')
 const nodes = ['a', 'b', 'c']
-/** What the image starts the program with. */
-const flags = ['--optimize-for-size', '--max-semi-space-size=1', '--v8-pool-size=0']
+/** How the image starts the program. */
+const node = [
+  'env', 'MALLOC_ARENA_MAX=1', 'MALLOC_TRIM_THRESHOLD_=131072', 'MALLOC_MMAP_THRESHOLD_=131072',
+  process.execPath, '--optimize-for-size', '--max-semi-space-size=1', '--v8-pool-size=0',
+]
 const apiAddress = '198.51.100.1'
 const capMs = 600_000
 const settleMs = 30_000
@@ -94,7 +97,7 @@ function start({ lab, server, bundle }: Rig, host: string, args: readonly string
   return lab.host(host).spawn([
     'env', `KUBERNETES_SERVICE_HOST=${hostname}`, `KUBERNETES_SERVICE_PORT=${port}`,
     `ARPEGGIO_SERVICE_ACCOUNT=${lab.folder}`,
-    process.execPath, ...flags, bundle, ...args, '--namespace', 'metallb-system', '--http-port', '7472',
+    ...node, bundle, ...args, '--namespace', 'metallb-system', '--http-port', '7472',
   ])
 }
 
@@ -130,7 +133,7 @@ function wallMs(): number {
 async function measure(rig: Rig, most: number): Promise<void> {
   const { lab } = rig
   const speakers = nodes.map((name) => start(rig, name, ['speaker', '--node-name', name]))
-  const idle = lab.host('api').spawn([process.execPath, ...flags, '-e', 'setInterval(() => {}, 1e6)'])
+  const idle = lab.host('api').spawn([...node, '-e', 'setInterval(() => {}, 1e6)'])
   let controller = startController(rig)
   await Promise.all([...speakers, controller].map((child) => child.line(/"(speaker|controller) started"/)))
   const rows: (readonly string[])[] = []
