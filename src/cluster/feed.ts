@@ -54,6 +54,8 @@ export interface FeedOptions {
   /** Label selector of the speakers' Pods. */
   readonly speakerLabels?: string
   readonly onChange: () => void
+  /** Services are listed after it: whoever is chosen by then need not list them again. */
+  readonly servicesAfter?: Promise<unknown>
 }
 
 const defaultSpeakerLabels = 'app=metallb,component=speaker'
@@ -66,6 +68,7 @@ export function openFeed(options: FeedOptions): Feed {
   const follow = <T>(resource: Resource<T>, changed?: () => void): Reflector<T> => {
     const reflector = openReflector(resource, {
       api, log, onChange: changed === undefined ? onChange : () => (changed(), onChange()),
+      after: resource.name === serviceResource.name ? options.servicesAfter : undefined,
     })
     opened.set(resource.name, reflector)
     return reflector

@@ -48,6 +48,8 @@ export interface AllocationOptions {
 export interface Allocation {
   /** Plans everything, and queues what differs from what the cluster says. */
   turn(snapshot: Snapshot): Decision
+  /** Tells log and metrics of it, and keeps it as rows: what no write waits for. */
+  report(config: Config, decision: Decision): void
   /** Leading ended: what was only planned is nobody's. */
   forget(): void
   readonly rows: readonly ServiceRow[]
@@ -72,6 +74,7 @@ export function createAllocation(options: AllocationOptions): Allocation {
   }
   return {
     turn: (snapshot) => turn(options, memory, snapshot),
+    report: (config, decision) => report(options, memory, config, decision),
     forget: () => {
       // Told that leading ended, and again that it began: nothing is held the second time.
       if (memory.held.size > 0) memory.seen = keepShown(memory.held, options.services())
@@ -87,7 +90,6 @@ export function createAllocation(options: AllocationOptions): Allocation {
 }
 
 function turn(options: AllocationOptions, memory: Memory, snapshot: Snapshot): Decision {
-  const { log, metrics } = options
   const { services } = snapshot
   const decision = decide({
     world: worldOf(snapshot),
@@ -121,14 +123,19 @@ function turn(options: AllocationOptions, memory: Memory, snapshot: Snapshot): D
   }
   memory.held = held
   memory.seen = new Map()
-  metrics.setPools(poolUsage(snapshot.config, decision.verdicts).map(({ pool, capacity, used }) => ({
+  return decision
+}
+
+function report(
+  { log, metrics }: AllocationOptions, memory: Memory, config: Config, decision: Decision,
+): void {
+  metrics.setPools(poolUsage(config, decision.verdicts).map(({ pool, capacity, used }) => ({
     pool, ipv4Total: capacity.ipv4, ipv6Total: capacity.ipv6, ipv4Used: used.ipv4, ipv6Used: used.ipv6,
   })))
   const rows = reportRows(decision, true)
   // Who announces is told when it has happened: see the conditions.
   logChanges(log, compareRows(memory.rows, rows).filter(({ kind }) => kind !== 'silent'))
   memory.rows = rows
-  return decision
 }
 
 function leftOver(service: string): Verdict {

@@ -35,6 +35,9 @@ const rest = 3
 const component = 'metallb-controller'
 /** Writes in flight; more only make the API server's queue longer. */
 const width = 16
+/** With more writes than this still to be made, changes are looked at together, so often. */
+const crowd = 4 * width
+const crowdedMs = 250
 /** A ConfigMap holds at most 1 MiB. */
 const maxGoodBytes = 1_000_000
 
@@ -93,6 +96,7 @@ interface Memory {
   /** Counts how often leading began or ended. */
   term: number
   timer: ReturnType<typeof setTimeout> | undefined
+  crowded: ReturnType<typeof setTimeout> | undefined
   savedGood: string | undefined
 }
 
@@ -110,15 +114,20 @@ export async function runController(
   const userAgent = `arpeggio-controller/${version}`
   const api = closing.use(openApi(access, { connections: width + 4, userAgent }))
   const identity = identityOf(options.podName)
-  const memory: Memory = { isFresh: false, term: 0, timer: undefined, savedGood: undefined }
-  closing.defer(() => clearTimeout(memory.timer))
+  const memory: Memory = {
+    isFresh: false, term: 0, timer: undefined, crowded: undefined, savedGood: undefined,
+  }
+  closing.defer(() => [memory.timer, memory.crowded].forEach((timer) => clearTimeout(timer)))
 
-  const feed = closing.use(openFeed({ api, log, namespace, role: 'controller', onChange: () => loop.mark() }))
   const leader = closing.use(openLeader({
     // A connection of its own: long lists and a hundred writes on their way must not cost the lease.
     api: closing.use(openApi(access, { connections: 1, userAgent })),
     log, namespace, name: leaseName, identity, wall: clock.wall,
     onChange: () => void takeOffice(),
+  }))
+  const feed = closing.use(openFeed({
+    api, log, namespace, role: 'controller', servicesAfter: leader.asked,
+    onChange: () => markSoon(memory, writer.pending, () => loop.mark()),
   }))
   const writer = closing.use(createWriter({ api, log, width, mayWrite: leader.isLeading }))
   // What it says of itself does not wait behind a thousand statuses.
@@ -127,8 +136,10 @@ export async function runController(
     options, namespace, log, metrics, feed, writer, leader, identity, ownWriter, wall: clock.wall,
   })
   const { state } = parts
+  const whenIPModeIsKnown = whenAnswered(log, stopped, () => knowsIPMode(api))
+    .then((knows) => void (parts.hasIPMode = knows ?? false))
   const loop = createLoop(
-    async () => turn(parts, memory, () => loop.mark()),
+    () => turn(parts, memory, () => loop.mark()),
     (error) => log.error('turn failed', { error: describeError(error) }),
     { rest },
   )
@@ -136,7 +147,7 @@ export async function runController(
     const term = ++memory.term
     forget(parts, memory)
     if (!leader.isLeading()) return
-    await feed.refreshServices()
+    await Promise.all([feed.refreshServices(), whenIPModeIsKnown])
     if (term !== memory.term) return // that list is of another term
     memory.isFresh = true
     loop.mark()
@@ -151,7 +162,6 @@ export async function runController(
   state.owner = await whenAnswered(log, stopped, () => readPod(api, namespace, options.podName))
   state.isKnown = true
   loop.mark()
-  parts.hasIPMode = await whenAnswered(log, stopped, () => knowsIPMode(api)) ?? false
   await whenAnswered(log, stopped, () => ensureSecret({
     api, log, namespace, name: options.memberlistSecret, deployment: options.deployment,
   }))
@@ -162,6 +172,15 @@ export async function runController(
   // What is decided is written before the lease goes to somebody else.
   await Promise.race([writer.idle(), new Promise((resolve) => setTimeout(resolve, 2_000).unref())])
   log.info('controller stopped', { node: identity })
+}
+
+/** At once, unless so many writes wait that another look would only make work. */
+function markSoon(memory: Memory, pending: number, mark: () => void): void {
+  if (pending <= crowd) return mark()
+  memory.crowded ??= setTimeout(() => {
+    memory.crowded = undefined
+    mark()
+  }, crowdedMs)
 }
 
 /** Leading began or ended: what was only planned, or waits to be written, is nobody's. */
@@ -179,7 +198,7 @@ async function knowsIPMode(api: Api): Promise<boolean> {
   return major > 1 || minor >= 30
 }
 
-function turn(parts: Parts, memory: Memory, again: () => void): void {
+async function turn(parts: Parts, memory: Memory, again: () => void): Promise<void> {
   const { feed, intake, leader, namespace, writer, allocation } = parts
   if (!feed.isSynced) return
   parts.webhook?.turn(leader.isLeading())
@@ -202,6 +221,11 @@ function turn(parts: Parts, memory: Memory, again: () => void): void {
     speakers: feed.speakers(), states: feed.states, statuses: feed.l2Statuses.values(),
   }
   const decision = allocation.turn(snapshot)
+  const { term } = memory
+  // What has been queued leaves first: the rest can wait for it.
+  await new Promise((resolve) => setImmediate(resolve))
+  if (term !== memory.term) return
+  allocation.report(config, decision)
   syncPools(writer, feed.pools, poolUsage(config, decision.verdicts), namespace)
   tellConditions(parts, memory, allocation.rows, again)
 }

@@ -16,6 +16,8 @@ export interface Leader extends AsyncDisposable {
   isLeading(): boolean
   /** Who holds the lease as last seen; '' = nobody. */
   holder(): string
+  /** Settles when the lease has been asked for once, whatever came of it. */
+  readonly asked: Promise<void>
 }
 
 /**
@@ -74,6 +76,7 @@ export function openLeader(options: LeaderOptions): Leader {
     // A renewal of ours whose answer was lost may be what was faster.
     if (!await attempt()) await attempt()
   }
+  const asked = Promise.withResolvers<void>()
   const run = async (): Promise<void> => {
     while (!ending.signal.aborted) {
       try {
@@ -85,6 +88,7 @@ export function openLeader(options: LeaderOptions): Leader {
         told = why
       }
       tell()
+      asked.resolve()
       const waitMs = isLeading() ? renewEveryMs : renewEveryMs / 2
       await sleep(waitMs, undefined, { signal: ending.signal }).catch(() => undefined)
     }
@@ -93,6 +97,7 @@ export function openLeader(options: LeaderOptions): Leader {
   return {
     isLeading,
     holder: () => known.lease?.holder ?? '',
+    asked: asked.promise,
     [Symbol.asyncDispose]: async () => {
       ending.abort()
       await running

@@ -41,6 +41,8 @@ export interface ReflectorOptions {
   readonly log: Log
   /** After each batch of changes. */
   readonly onChange: () => void
+  /** The first list waits for it. */
+  readonly after?: Promise<unknown> | undefined
 }
 
 const pageItems = 500
@@ -111,6 +113,7 @@ async function run<T>(
   let failures = 0
   /** A watch goes on where another has ended. */
   let isResumed = false
+  await options.after
   while (!signal.aborted) {
     let begunAtMs = performance.now()
     try {
