@@ -8,9 +8,12 @@ export interface Merged {
   current(): ReadonlyMap<string, readonly Endpoint[]>
 }
 
-/** Made anew when slices changed, not with every turn. */
+/**
+ * Made anew when slices changed, not with every turn; a Service whose slices are the same has the same
+ * list, by which a plan sees that nothing has changed for it.
+ */
 export function createMerged(): Merged {
-  let merged: Map<string, readonly Endpoint[]> = new Map()
+  let merged: ReadonlyMap<string, readonly Endpoint[]> = new Map()
   let source: ReadonlyMap<string, Slice> = new Map()
   let isDirty = false
   return {
@@ -21,11 +24,25 @@ export function createMerged(): Merged {
     current: () => {
       if (!isDirty) return merged
       isDirty = false
-      merged = new Map()
-      for (const { service, endpoints } of source.values()) {
-        if (service !== undefined) merged.set(service, [...merged.get(service) ?? [], ...endpoints])
-      }
+      merged = merge(source, merged)
       return merged
     },
   }
+}
+
+function merge(
+  slices: ReadonlyMap<string, Slice>, before: ReadonlyMap<string, readonly Endpoint[]>,
+): ReadonlyMap<string, readonly Endpoint[]> {
+  const merged = new Map<string, readonly Endpoint[]>()
+  for (const { service, endpoints } of slices.values()) {
+    if (service === undefined) continue
+    const others = merged.get(service)
+    merged.set(service, others === undefined ? endpoints : [...others, ...endpoints])
+  }
+  for (const [service, now] of merged) {
+    const known = before.get(service)
+    if (known === undefined || known === now || known.length !== now.length) continue
+    if (known.every((endpoint, i) => endpoint === now[i])) merged.set(service, known)
+  }
+  return merged
 }

@@ -10,12 +10,26 @@ export const nodeNameLabel = 'metallb.io/node-name'
 export function readMembers(
   speakers: ReadonlySet<string>, states: ReadonlyMap<string, LiveState>,
 ): readonly Member[] {
-  const texts = new Map<string, string | undefined>()
-  for (const { labels, links } of states.values()) {
-    const node = labels[nodeNameLabel]
-    if (node !== undefined) texts.set(node, links)
+  const byNode = new Map<string, LiveState>()
+  for (const state of states.values()) {
+    const node = state.labels[nodeNameLabel]
+    if (node !== undefined) byNode.set(node, state)
   }
-  return [...speakers].toSorted().map((name) => decodeMember(name, texts.get(name)))
+  return [...speakers].toSorted().map((name) => {
+    const state = byNode.get(name)
+    return state === undefined ? decodeMember(name, undefined) : memberOf(name, state)
+  })
+}
+
+/** Read once from each state, and the same value each time. */
+const decoded = new WeakMap<LiveState, Member>()
+
+function memberOf(name: string, state: LiveState): Member {
+  const known = decoded.get(state)
+  if (known?.name === name) return known
+  const member = decodeMember(name, state.links)
+  decoded.set(state, member)
+  return member
 }
 
 /**
@@ -30,6 +44,8 @@ export function withOwnLinks(
   const own = links.map((link) => {
     const other = known.get(link.name)
     if (told === undefined || other === undefined) return link
+    // The link itself wherever nothing is taken from it.
+    if (other.isUp && other.hasCarrier) return link
     return { ...link, isUp: link.isUp && other.isUp, hasCarrier: link.hasCarrier && other.hasCarrier }
   })
   const others = members.filter(({ name }) => name !== node)

@@ -202,8 +202,10 @@ function keep<T>(resource: Resource<T>, items: Map<string, T>, object: unknown):
   const kept = resource.narrow(object)
   if (kept === undefined) return items.delete(key)
   const before = items.get(key)
+  // What is the same stays the same value: plans know it again.
+  if (before !== undefined && resource.isSame?.(before, kept) === true) return false
   items.set(key, kept)
-  return before === undefined || resource.isSame?.(before, kept) !== true
+  return true
 }
 
 /** Follows changes until the stream ends: in order, or, true, because it was interrupted. */

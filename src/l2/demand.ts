@@ -58,9 +58,22 @@ export interface DemandPlan extends DemandInput {
   readonly choosyPools: ReadonlySet<string>
   /** Outcomes so far, by profile: thousands of Services are alike in all that is looked at. */
   readonly known: Map<string, Pick<Demand, 'bids' | 'silent'>>
+  /** Outcomes by holding, good while the endpoints of its Service are the same list. */
+  readonly told: WeakMap<Holding, Told>
 }
 
-/** Ready for `planDemand`; good for as long as nothing in the input changes. */
+interface Told {
+  readonly serving: readonly Endpoint[] | undefined
+  readonly demand: Demand
+}
+
+/** Profiles that are remembered from one plan to the next. */
+const profileLimit = 10_000
+
+/**
+ * Ready for `planDemand`; good for as long as nothing in the input changes. Endpoints may change from
+ * one to the next: `continueDemands` keeps what was found out.
+ */
 export function startDemands(input: DemandInput): DemandPlan {
   const prefixes = new Map<string, Prefix>()
   for (const { links } of input.members.values()) {
@@ -72,8 +85,18 @@ export function startDemands(input: DemandInput): DemandPlan {
     ads.some((ad) => ad.serviceSelectors.length > 0))
   return {
     ...input, prefixes: [...prefixes.values()], choosyPools: new Set(choosy.map(([pool]) => pool)),
-    known: new Map(),
+    known: new Map(), told: new WeakMap(),
   }
+}
+
+/** The same question with other endpoints. */
+export function continueDemands(
+  before: DemandPlan, endpoints: DemandInput['endpoints'],
+): DemandPlan {
+  if (before.endpoints === endpoints) return before
+  const known = before.known.size < profileLimit ? before.known : new Map()
+  const isAlike = (before.endpoints === undefined) === (endpoints === undefined)
+  return { ...before, endpoints, known, told: isAlike ? before.told : new WeakMap() }
 }
 
 /** Advertisements by the pools they select. */
@@ -93,9 +116,19 @@ export function advertisementsByPool(
 
 /**
  * Who may announce the holding. Tests are those of MetalLB 0.16's speaker in its order, then ours
- * about interfaces. If any node has a connected prefix for the address, only such nodes bid.
+ * about interfaces. If any node has a connected prefix for the address, only such nodes bid. The same
+ * value as before, where nothing that it depends on has changed.
  */
 export function planDemand(plan: DemandPlan, holding: Holding): Demand {
+  const serving = plan.endpoints?.get(holding.service.key)
+  const before = plan.told.get(holding)
+  if (before !== undefined && before.serving === serving) return before.demand
+  const demand = planAfresh(plan, holding)
+  plan.told.set(holding, { serving, demand })
+  return demand
+}
+
+function planAfresh(plan: DemandPlan, holding: Holding): Demand {
   const profile = profileOf(plan, holding)
   const known = plan.known.get(profile) ?? judge(plan, holding)
   plan.known.set(profile, known)

@@ -6,7 +6,8 @@ import type { Advertisement, ClusterNode, Endpoint, Intent } from '../config/mod
 import { parsePrefix } from '../net/range.ts'
 import type { Holding } from './demand.ts'
 import type { LinkState, Member } from './model.ts'
-import { type AnnouncementInput, groupUnits, planAnnouncements } from './plan.ts'
+import { type AnnouncementInput, planAnnouncements } from './plan.ts'
+import { groupUnits } from './unit.ts'
 
 const ad = (more: Partial<Advertisement> = {}): Advertisement => ({
   name: 'ad', pools: new Set(['lan']), nodeSelectors: [], interfaces: [], serviceSelectors: [],

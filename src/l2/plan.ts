@@ -2,10 +2,12 @@
 import type { ClusterNode, Config, Endpoint } from '../config/model.ts'
 import type { Address } from '../net/model.ts'
 import {
-  advertisementsByPool, type Bid, type Demand, type DemandPlan, type Holding, planDemand, startDemands,
+  advertisementsByPool, type Bid, continueDemands, type Demand, type DemandPlan, type Holding,
+  planDemand, startDemands,
 } from './demand.ts'
 import type { Member, Silence } from './model.ts'
 import { electOwner, type Placement } from './placement.ts'
+import { groupUnits, isSameList, type Unit } from './unit.ts'
 
 export interface AnnouncementInput {
   readonly config: Config
@@ -51,34 +53,43 @@ export interface AnnouncementPlan {
 /**
  * One owner per unit (the addresses that Services connect). A unit's owner must be able to
  * announce every address that anybody can announce, as far as one node can: demands are met
- * oldest first, and one that no remaining candidate meets is silent.
+ * oldest first, and one that no remaining candidate meets is silent. Units that are as they were
+ * in the last plan have the same rows.
  */
-export function planAnnouncements(input: AnnouncementInput): AnnouncementPlan {
-  const demandInput = prepare(input)
+export function planAnnouncements(
+  input: AnnouncementInput, demandPlan: DemandPlan = prepare(input),
+): AnnouncementPlan {
   const load = new Map<string, number>()
-  const placed: Placed[] = []
+  const units = groupUnits(input.holdings).map((unit) => ({ unit, owner: ownerOf(input, unit) }))
+  const results: Outcome[] = []
   const silent: Silent[] = []
-  const units = groupUnits(input.holdings).map((unit) =>
-    unit.map((holding) => planDemand(demandInput, holding))
-  )
-  // Owners that stay count before anybody new is placed.
-  const owned = units.filter((unit) => ownerOf(input, unit) !== undefined)
-  const orphaned = units.filter((unit) => ownerOf(input, unit) === undefined)
-  const byFirst = new Map(units.map((unit, order) => [unit, order]))
-  const results: { order: number; placed: Placed[] }[] = []
-  for (const unit of [...owned, ...orphaned]) {
-    const result = placeUnit(input, unit, load)
-    results.push({ order: byFirst.get(unit) ?? 0, placed: result.placed })
+  const place = (order: number): void => {
+    const each = units[order]
+    if (each === undefined) return
+    const result = placeUnit(input, each, demandPlan, load)
+    results[order] = result
     silent.push(...result.silent)
   }
-  for (const { placed: rows } of results.toSorted((a, b) => a.order - b.order)) placed.push(...rows)
-  return { placed, silent }
+  // Owners that stay count before anybody new is placed.
+  units.forEach(({ owner }, order) => owner === undefined ? undefined : place(order))
+  units.forEach(({ owner }, order) => owner === undefined ? place(order) : undefined)
+  return { placed: results.flatMap(({ placed }) => placed), silent }
 }
 
-/** What may be asked of every holding of the input, with `planDemand`. */
-export function prepare(input: Omit<AnnouncementInput, 'holdings'>): DemandPlan {
+type DemandSource = Omit<AnnouncementInput, 'holdings'>
+
+/**
+ * What may be asked of every holding of the input, with `planDemand`. With `before`, what it knows is
+ * kept where all but the endpoints is the same.
+ */
+export function prepare(input: DemandSource, before?: DemandPlan): DemandPlan {
   const nodes = new Map(input.nodes.map((node) => [node.name, node]))
   const members = new Map(input.members.map((member) => [member.name, member]))
+  const isSame = before !== undefined && before.config === input.config &&
+    before.everywhere === (input.everywhere ?? false) &&
+    before.ignoreExcludeLabel === (input.ignoreExcludeLabel ?? false) &&
+    isSameMap(before.nodes, nodes, (a, b) => a === b) && isSameMap(before.members, members, isSameMember)
+  if (isSame) return continueDemands(before, input.endpoints)
   return startDemands({
     config: input.config,
     advertisementsByPool: advertisementsByPool(input.config),
@@ -91,46 +102,67 @@ export function prepare(input: Omit<AnnouncementInput, 'holdings'>): DemandPlan 
   })
 }
 
-/** Holdings that share a Service or an address belong to one unit; order of input is kept. */
-export function groupUnits(holdings: readonly Holding[]): readonly (readonly Holding[])[] {
-  const parent = new Map<string, string>()
-  const find = (key: string): string => {
-    let root = key
-    for (let up = parent.get(root); up !== undefined && up !== root; up = parent.get(root)) root = up
-    for (let at = key; at !== root;) {
-      const up = parent.get(at) ?? root
-      parent.set(at, root)
-      at = up
-    }
-    return root
+function isSameMap<T>(
+  a: ReadonlyMap<string, T>, b: ReadonlyMap<string, T>, isSame: (a: T, b: T) => boolean,
+): boolean {
+  if (a.size !== b.size) return false
+  for (const [key, value] of a) {
+    const other = b.get(key)
+    if (other === undefined || !isSame(value, other)) return false
   }
-  for (const { service, text } of holdings) {
-    const a = find(`s ${service.key}`)
-    const b = find(`a ${text}`)
-    parent.set(a, a)
-    parent.set(b, a)
-  }
-  const units = new Map<string, Holding[]>()
-  for (const holding of holdings) {
-    const root = find(`s ${holding.service.key}`)
-    const unit = units.get(root)
-    if (unit === undefined) units.set(root, [holding])
-    else unit.push(holding)
-  }
-  return [...units.values()]
+  return true
 }
 
-function ownerOf(input: AnnouncementInput, unit: readonly Demand[]): string | undefined {
-  for (const { holding } of unit) {
-    const owner = input.owners?.get(holding.text)
+function isSameMember(a: Member, b: Member): boolean {
+  const isDeaf = (index: number): boolean => b.deaf?.has(index) === true
+  const deaf = [...a.deaf ?? []]
+  return deaf.length === (b.deaf?.size ?? 0) && deaf.every(isDeaf) && isSameList(a.links, b.links)
+}
+
+function ownerOf(input: AnnouncementInput, unit: Unit): string | undefined {
+  for (const { text } of unit) {
+    const owner = input.owners?.get(text)
     if (owner !== undefined) return owner
   }
   return undefined
 }
 
+interface Outcome {
+  readonly placed: readonly Placed[]
+  readonly silent: readonly Silent[]
+}
+
+/** What was decided last for a unit, and from what: it was not a matter of load. */
+interface Known extends Outcome {
+  readonly demands: readonly Demand[]
+  readonly owner: string | undefined
+  readonly placement: Placement
+}
+
+const decided = new WeakMap<Unit, Known>()
+
 function placeUnit(
-  input: AnnouncementInput, unit: readonly Demand[], load: Map<string, number>,
-): { placed: Placed[]; silent: Silent[] } {
+  input: AnnouncementInput, { unit, owner }: { readonly unit: Unit; readonly owner: string | undefined },
+  demandPlan: DemandPlan, load: Map<string, number>,
+): Outcome {
+  const demands = unit.map((holding) => planDemand(demandPlan, holding))
+  const placement = input.placement ?? 'sticky'
+  const known = decided.get(unit)
+  const isKnown = known !== undefined && known.owner === owner && known.placement === placement &&
+    isSameList(known.demands, demands)
+  const outcome = isKnown ? known : decide(demands, { placement, owner, load })
+  if (!isKnown && (placement === 'hash' || outcome.placed[0]?.node === owner)) {
+    decided.set(unit, { ...outcome, demands, owner, placement })
+  }
+  const node = outcome.placed[0]?.node
+  if (node !== undefined) load.set(node, (load.get(node) ?? 0) + outcome.placed.length)
+  return outcome
+}
+
+function decide(
+  unit: readonly Demand[],
+  given: { placement: Placement; owner: string | undefined; load: ReadonlyMap<string, number> },
+): Outcome {
   const met: Demand[] = []
   let candidates: readonly Bid[] = []
   for (const demand of unit) {
@@ -141,22 +173,14 @@ function placeUnit(
     met.push(demand)
     candidates = left
   }
-  const owner = electOwner({
-    placement: input.placement ?? 'sticky',
-    candidates,
-    text: unit[0]?.holding.text ?? '',
-    owner: ownerOf(input, unit),
-    load,
-  })
+  const owner = electOwner({ ...given, candidates, text: unit[0]?.holding.text ?? '' })
   const placed = owner === undefined ? [] : placeOn(owner, met)
-  if (owner !== undefined) load.set(owner, (load.get(owner) ?? 0) + placed.length)
   const voiced = new Set(placed.flatMap(({ text, services }) =>
     services.map((service) => `${text} ${service}`)
   ))
   const isAnnounced = ({ holding }: Demand): boolean =>
     voiced.has(`${holding.text} ${holding.service.key}`)
-  const silent = unit.filter((demand) => !isAnnounced(demand)).flatMap(reasonsOf)
-  return { placed, silent }
+  return { placed, silent: unit.filter((demand) => !isAnnounced(demand)).flatMap(reasonsOf) }
 }
 
 /** One row per address; interfaces are the union over the Services that share it. */

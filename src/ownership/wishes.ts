@@ -2,7 +2,7 @@
 import {
   type Bid, type Demand, type DemandPlan, type Holding, planDemand, startDemands,
 } from '../l2/demand.ts'
-import { groupUnits } from '../l2/plan.ts'
+import { groupUnits, isSameList, type Unit } from '../l2/unit.ts'
 import type { Nominee, UnitAddress, Wish } from './model.ts'
 
 export interface WishInput {
@@ -19,18 +19,51 @@ export interface WishInput {
   readonly isMixed: boolean
 }
 
-/** One wish a unit, in order of the oldest Service; units that nobody may announce are included. */
+/** What was wished last for a unit, and from what. */
+interface Known {
+  readonly demands: readonly Demand[]
+  readonly wide: readonly Demand[] | undefined
+  readonly wish: Wish
+}
+
+const wished = new WeakMap<Unit, Known>()
+
+/**
+ * One wish a unit, in order of the oldest Service; units that nobody may announce are included. A
+ * wish whose unit, demands and hint are as they were is the same value as last time.
+ */
 export function wishesOf(input: WishInput): readonly Wish[] {
   const wideDemand = input.isMixed ? startDemands({ ...input.demand, everywhere: true }) : undefined
   return groupUnits(input.holdings).flatMap((unit) => {
     const key = unit[0]?.text
     if (key === undefined) return []
-    const nominees = nomineesOf(input.demand, unit)
-    const wide = wideDemand === undefined ? undefined : nomineesOf(wideDemand, unit)
-    const addresses = addressesOf(unit)
-    const hint = addresses.map(({ text }) => input.hints.get(text)).find((name) => name !== undefined)
-    return [{ key, addresses, nominees, wideNominees: wide, hint }]
+    const demands = demandsOf(input.demand, unit)
+    const wide = wideDemand === undefined ? undefined : demandsOf(wideDemand, unit)
+    const hint = hintOf(input, unit)
+    const known = wished.get(unit)
+    const isSame = known !== undefined && known.wish.hint === hint &&
+      isSameList(known.demands, demands) && isSameList(known.wide, wide)
+    if (isSame) return [known.wish]
+    const wideNominees = wide === undefined ? undefined : nomineesOf(wide)
+    const wish = {
+      key, addresses: addressesOf(unit), nominees: nomineesOf(demands), wideNominees, hint,
+    }
+    wished.set(unit, { demands, wide, wish })
+    return [wish]
   })
+}
+
+function demandsOf(plan: DemandPlan, unit: Unit): readonly Demand[] {
+  return unit.map((holding) => planDemand(plan, holding))
+}
+
+/** The first hint of any of its addresses. */
+function hintOf({ hints }: WishInput, unit: Unit): string | undefined {
+  for (const { text } of unit) {
+    const hint = hints.get(text)
+    if (hint !== undefined) return hint
+  }
+  return undefined
 }
 
 function addressesOf(unit: readonly Holding[]): readonly UnitAddress[] {
@@ -43,11 +76,10 @@ function addressesOf(unit: readonly Holding[]): readonly UnitAddress[] {
  * Nodes that can announce every address that anybody can announce, as far as one node can: demands
  * are met oldest first, as in the static plan; one that no remaining node meets is left out.
  */
-function nomineesOf(demand: DemandPlan, unit: readonly Holding[]): readonly Nominee[] {
+function nomineesOf(demands: readonly Demand[]): readonly Nominee[] {
   const met: Demand[] = []
   let left: readonly Bid[] = []
-  for (const holding of unit) {
-    const planned = planDemand(demand, holding)
+  for (const planned of demands) {
     if (planned.bids.length === 0) continue
     const able = new Set(planned.bids.map(({ node }) => node))
     const candidates = met.length === 0 ? planned.bids : left.filter(({ node }) => able.has(node))

@@ -2,9 +2,10 @@
 import type { Config, Intent } from '../config/model.ts'
 import { createLedger, findClash, take } from '../ipam/ledger.ts'
 import { compareAge } from '../ipam/plan.ts'
-import { createPoolIndex, poolOf } from '../ipam/pools.ts'
+import { createPoolIndex, type PoolIndex, poolOf } from '../ipam/pools.ts'
 import type { Holding } from '../l2/demand.ts'
 import { formatAddress } from '../net/address.ts'
+import type { Address } from '../net/model.ts'
 
 /** Why a speaker does not look at an address of a Service any further. */
 export type Unheld =
@@ -15,6 +16,18 @@ export interface HeldPlan {
   /** Oldest Service first. */
   readonly holdings: readonly Holding[]
   readonly unheld: readonly { readonly service: string; readonly address: string; readonly reason: Unheld }[]
+}
+
+/** What was made of a Service last: the same holding of it is the same value, by which others know it. */
+const made = new WeakMap<Intent, readonly Holding[]>()
+
+function holdingOf(service: Intent, address: Address, index: PoolIndex): Holding | undefined {
+  const pool = poolOf(index, address)?.name
+  const before = made.get(service)?.find((holding) => holding.address === address)
+  if (pool === undefined || before?.pool === pool) return pool === undefined ? undefined : before
+  const holding = { service, address, text: formatAddress(address), pool }
+  made.set(service, [...made.get(service)?.filter((other) => other.address !== address) ?? [], holding])
+  return holding
 }
 
 /**
@@ -34,17 +47,15 @@ export function planHeld(
   )
   for (const service of ours.toSorted(compareAge)) {
     for (const address of service.held) {
-      const text = formatAddress(address)
-      const pool = poolOf(index, address)
-      const reason = pool === undefined
-        ? 'notInPool'
-        : findClash(ledger, address, service) === undefined ? undefined : 'heldByOlder'
-      if (pool === undefined || reason !== undefined) {
-        unheld.push({ service: service.key, address: text, reason: reason ?? 'notInPool' })
+      const holding = holdingOf(service, address, index)
+      const isClash = holding !== undefined && findClash(ledger, address, service) !== undefined
+      if (holding === undefined || isClash) {
+        const reason = holding === undefined ? 'notInPool' : 'heldByOlder'
+        unheld.push({ service: service.key, address: formatAddress(address), reason })
         continue
       }
       take(ledger, address, service)
-      holdings.push({ service, address, text, pool: pool.name })
+      holdings.push(holding)
     }
   }
   return { holdings, unheld }

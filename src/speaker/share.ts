@@ -4,18 +4,20 @@ import type { Feed } from '../cluster/feed.ts'
 import type { Intake } from '../cluster/intake.ts'
 import { readMembers, withOwnLinks } from '../cluster/members.ts'
 import { type PodIdentity, syncState } from '../cluster/state.ts'
-import type { Config } from '../config/model.ts'
+import type { Config, Intent } from '../config/model.ts'
 import type { SpeakerOptions } from '../config/role-options.ts'
 import { outsideFinding } from '../http/rows.ts'
 import { logChanges } from '../journal.ts'
 import type { Happening, Recorder } from '../kube/events.ts'
 import type { Writer } from '../kube/writer.ts'
+import type { DemandPlan } from '../l2/demand.ts'
 import { isUsable } from '../l2/eligible.ts'
 import { encodeLinks } from '../l2/facts.ts'
 import type { Links } from '../l2/linux/links.ts'
-import { readGateways } from '../l2/linux/routes.ts'
+import { type Gateways, readGateways } from '../l2/linux/routes.ts'
 import type { Announcement, Member } from '../l2/model.ts'
-import { type AnnouncementPlan, planAnnouncements } from '../l2/plan.ts'
+import { type AnnouncementPlan, planAnnouncements, prepare } from '../l2/plan.ts'
+import { isSameList } from '../l2/unit.ts'
 import type { Log } from '../log.ts'
 import type { Metrics } from '../metrics.ts'
 import { type Change, compareAnnouncements } from '../plan/change.ts'
@@ -24,10 +26,10 @@ import { type HeldPlan, planHeld } from '../plan/held.ts'
 import { type ServiceRow, heldRows } from '../plan/report.ts'
 import { voicesOf } from '../plan/voices.ts'
 import { planWithdrawals } from '../plan/withdrawal.ts'
+import { legsOf, type Outlook, worldOf } from '../plan/world.ts'
 import { ownersByAddress } from '../ownership/view.ts'
 import type { Ring } from '../ring.ts'
 import type { Spoken, Statuses } from './statuses.ts'
-import { legsOf, worldOf } from './world.ts'
 
 export interface ShareParts {
   readonly options: SpeakerOptions
@@ -77,18 +79,28 @@ interface Memory {
   failures: ReadonlySet<string>
   outside: ReadonlySet<string>
   announcements: readonly Announcement[]
+  /** As they were last, and what they hold under which configuration. */
+  services: readonly Intent[]
+  config: Config | undefined
   held: HeldPlan
+  /** What was judged for the wire, and what reasons were found from: each turn goes on from these. */
+  outlook: Outlook | undefined
+  reasons: DemandPlan | undefined
   plan: AnnouncementPlan
+  gateways: { readonly found: Gateways; readonly atMs: number } | undefined
 }
 
 /** What a hand-over of everything may take; after this the others notice by themselves. */
 const drainMs = 2_000
 const drainLookMs = 10
+/** Routes are read again after this: their changes are not told. */
+const gatewaysMs = 1_000
 
 export function createShare(parts: ShareParts): Share {
   const memory: Memory = {
     isSettled: false, isStopped: false, isDraining: false, barriers: new Map(), failures: new Set(),
-    outside: new Set(), announcements: [],
+    outside: new Set(), announcements: [], services: [], config: undefined, outlook: undefined,
+    reasons: undefined, gateways: undefined,
     held: { holdings: [], unheld: [] },
     plan: { placed: [], silent: [] },
   }
@@ -133,27 +145,36 @@ function turn(parts: ShareParts, memory: Memory): void {
     return
   }
   tellNodes(parts, memory)
-  const services = [...feed.services.values()].map((live) => live.intent)
-  const held = planHeld(config, services.toSorted(compareKeys), parts.options.loadBalancerClass)
-  memory.held = held
+  hold(parts, memory, config)
   setWorld(parts, memory, config)
-  memory.plan = planAnnouncements({
+  const reasons = {
     config,
     nodes: feed.nodes(),
     members: membersOf(parts),
     endpoints: feed.endpoints(),
-    holdings: held.holdings,
+    holdings: memory.held.holdings,
     owners: ownersByAddress(announcer.ownership),
     placement: parts.options.placement,
     everywhere: parts.options.announceEverywhere,
     ignoreExcludeLabel: parts.options.ignoreExcludeLabel,
-  })
-  const announcements = voicesOf(announcer.rights(), held.holdings, current)
+  }
+  memory.reasons = prepare(reasons, memory.reasons)
+  memory.plan = planAnnouncements(reasons, memory.reasons)
+  const announcements = voicesOf(announcer.rights(), memory.held.holdings, current)
   const own = memory.plan.placed.filter(({ node }) => node === parts.options.nodeName)
   publish(parts, memory, announcements)
   tellOutside(parts, memory, own.filter(({ prefixed }) => !prefixed).map(({ text }) => text))
   memory.announcements = announcements
   memory.isSettled = true
+}
+
+/** The same plan as long as no Service is another. */
+function hold({ feed, options }: ShareParts, memory: Memory, config: Config): void {
+  const services = [...feed.services.values()].map((live) => live.intent)
+  if (memory.config === config && isSameList(memory.services, services)) return
+  memory.services = services
+  memory.config = config
+  memory.held = planHeld(config, services.toSorted(compareKeys), options.loadBalancerClass)
 }
 
 /** Nothing is placed before the ring is there: who else lives is not known until then. */
@@ -164,14 +185,20 @@ function setWorld(parts: ShareParts, memory: Memory, config: Config): void {
   const deaf = new Set(announcer.failures().keys())
   ring.setLegs(legsOf(current, deaf, namedInterfaces(config)))
   ring.setPeers(feed.speakerAddresses())
-  announcer.setWorld(worldOf({
+  const now = performance.now()
+  if (memory.gateways === undefined || now - memory.gateways.atMs > gatewaysMs) {
+    memory.gateways = { found: readGateways(), atMs: now }
+  }
+  const outlook = worldOf({
     self: options.nodeName, placement: options.placement, config, nodes: feed.nodes(),
     endpoints: feed.endpoints(), holdings: memory.held.holdings, links: current, deaf,
     members: ring.members(), expected: [...feed.speakers()].toSorted(),
-    restarted: feed.otherRevisions(options.nodeName), gateways: readGateways(),
+    restarted: feed.otherRevisions(options.nodeName), gateways: memory.gateways.found,
     hints: hintsOf(parts, memory), isDraining: memory.isDraining,
     announceEverywhere: options.announceEverywhere, ignoreExcludeLabel: options.ignoreExcludeLabel,
-  }))
+  }, memory.outlook)
+  memory.outlook = outlook
+  announcer.setWorld(outlook.world)
 }
 
 /** Who announced each address last, as the API server remembers. */

@@ -20,8 +20,8 @@ import { compareAnnouncements, compareRows } from '../plan/change.ts'
 import { type Decision, decide, holdingsOf } from '../plan/decision.ts'
 import { reportRows, type ServiceRow } from '../plan/report.ts'
 import { voicesOf } from '../plan/voices.ts'
+import { legsOf, speakersOf, worldOf } from '../plan/world.ts'
 import type { Ring } from '../ring.ts'
-import { legsOf, speakersOf, worldOf } from '../speaker/world.ts'
 import { poolGauges } from './gauges.ts'
 import { type Group, nameShare } from './group.ts'
 import { writeOwners } from './group-state.ts'
@@ -287,7 +287,7 @@ function ownershipWorld(parts: MemberParts, memory: Memory, agreed: Agreed): Own
     members: membersOf(parts, agreed.ledger), expected: agreed.ledger.members.map(({ name }) => name),
     restarted: new Set(), gateways: readGateways(), hints: memory.owners, isDraining: memory.isDraining,
     announceEverywhere: options.announceEverywhere, ignoreExcludeLabel: options.ignoreExcludeLabel,
-  })
+  }).world
 }
 
 interface Turned {

@@ -1,8 +1,7 @@
 /** Joins what a speaker sees of the cluster and of the ring into the world that ownership decides on. */
 import type { ClusterNode, Config, Endpoint } from '../config/model.ts'
-import type { Holding } from '../l2/demand.ts'
+import type { DemandPlan, Holding } from '../l2/demand.ts'
 import { isUsable, isVirtual } from '../l2/eligible.ts'
-import type { Gateways } from '../l2/linux/routes.ts'
 import type { LinkState, Member } from '../l2/model.ts'
 import type { Placement } from '../l2/placement.ts'
 import { prepare } from '../l2/plan.ts'
@@ -10,7 +9,16 @@ import type { Address } from '../net/model.ts'
 import { prefixContains } from '../net/range.ts'
 import type { Leg, Peer, World } from '../ownership/model.ts'
 import { wishesOf } from '../ownership/wishes.ts'
-import type { RingMember } from '../ring.ts'
+
+/** A member of the ring, as far as it matters here. */
+export interface WorldMember {
+  readonly name: string
+  /** Where it gossips. */
+  readonly address: Address
+  readonly isAlive: boolean
+  /** undefined = it speaks no beats. The same list for as long as it tells the same. */
+  readonly legs: readonly Leg[] | undefined
+}
 
 export interface WorldInput {
   readonly self: string
@@ -24,12 +32,13 @@ export interface WorldInput {
   readonly links: readonly LinkState[]
   readonly deaf: ReadonlySet<number>
   /** The ring; empty = this host is alone. */
-  readonly members: readonly RingMember[]
+  readonly members: readonly WorldMember[]
   /** Names of nodes that ought to be in the ring. */
   readonly expected: readonly string[]
   /** Members whose process is of another generation than this one: newer, where this one leaves. */
   readonly restarted: ReadonlySet<string>
-  readonly gateways: Gateways
+  /** Default routers by name of the interface that leads to them. */
+  readonly gateways: ReadonlyMap<string, readonly Address[]>
   /** Last known owner by address. */
   readonly hints: ReadonlyMap<string, string>
   readonly isDraining: boolean
@@ -37,8 +46,14 @@ export interface WorldInput {
   readonly ignoreExcludeLabel: boolean
 }
 
-/** The world as of now; pure. */
-export function worldOf(input: WorldInput): World {
+/** A world, and what the next one may be made from. */
+export interface Outlook {
+  readonly world: World
+  readonly demand: DemandPlan
+}
+
+/** The world as of now. With the last outlook, what has not changed is not judged again. */
+export function worldOf(input: WorldInput, before?: Outlook): Outlook {
   const { self, placement, members, expected, isDraining, config, nodes, endpoints, hints } = input
   const peers = peersOf(input)
   const others = members.filter((member) => member.isAlive && member.name !== self)
@@ -46,14 +61,15 @@ export function worldOf(input: WorldInput): World {
     config, nodes, endpoints, members: speakersOf(input),
     everywhere: input.announceEverywhere,
     ignoreExcludeLabel: input.ignoreExcludeLabel,
-  })
+  }, before?.demand)
   const isMixed = others.some(({ legs }) => legs === undefined)
-  return {
+  const world = {
     self, placement, peers, expected, isDraining,
     wishes: wishesOf({ demand, holdings: input.holdings, hints, isMixed }),
     gateways: gatewaysOf(input),
     moves: new Map(),
   }
+  return { world, demand }
 }
 
 /** This host and the others that live, as the judge of eligibility sees them. */
@@ -63,7 +79,9 @@ export function speakersOf(
   const others = members.filter(({ isAlive, name }) => isAlive && name !== self)
   return [
     { name: self, links, deaf },
-    ...others.map(({ name, legs }): Member => ({ name, links: legs?.map(toLink) })),
+    ...others.map(({ name, legs }): Member => ({
+      name, links: legs === undefined ? undefined : linksOf(legs),
+    })),
   ]
 }
 
@@ -104,6 +122,17 @@ function strangerLegs(address: Address, legs: readonly Leg[]): readonly Leg[] {
   return near === undefined ? [] : [
     { name: '', ifindex: 0, mac: '', addresses: [{ address, prefix: near.prefix }] },
   ]
+}
+
+/** The same list for the same legs. */
+const linksByLegs = new WeakMap<readonly Leg[], readonly LinkState[]>()
+
+function linksOf(legs: readonly Leg[]): readonly LinkState[] {
+  const known = linksByLegs.get(legs)
+  if (known !== undefined) return known
+  const links = legs.map(toLink)
+  linksByLegs.set(legs, links)
+  return links
 }
 
 /** A leg as the judge of eligibility wants it: what a member tells of is usable. */
