@@ -46,7 +46,13 @@ interface Pending {
 
 export function createConditions(options: ConditionsOptions): Conditions {
   const pending = new Map<string, Pending>()
-  return { turn: (turn) => takeTurn(options, pending, turn), forget: () => pending.clear() }
+  return {
+    turn: (turn) => takeTurn(options, pending, turn),
+    forget: () => {
+      pending.clear()
+      options.metrics.setSilent(new Map())
+    },
+  }
 }
 
 function takeTurn(
@@ -151,12 +157,18 @@ function queue(
 /** One line when a Service turns silent, or silent for another reason, whether or not it can be written. */
 function write(log: Log, live: LiveService, wanted: ConditionText | undefined): void {
   const service = live.intent.key
+  if (isRefusal(wanted)) return // the journal has told it, when it was decided
   if (wanted?.status === 'False') {
     const { reason, message } = wanted
     log.warn('not announced', { event: 'notAnnounced', service, reason, error: message })
   } else if (wanted?.status === 'True' && live.condition?.status === 'False') {
     log.info('announced', { event: 'announced', service })
   }
+}
+
+/** The Service's own refusal; that nothing but a stale configuration refuses it is told here. */
+function isRefusal(wanted: ConditionText | undefined): boolean {
+  return wanted?.message.startsWith('no address') === true && wanted.reason !== 'configurationStale'
 }
 
 /** One event a change; a refusal has one of its own. */

@@ -113,7 +113,10 @@ export async function runController(
   const memory: Memory = { isFresh: false, term: 0, timer: undefined, savedGood: undefined }
   closing.defer(() => clearTimeout(memory.timer))
 
-  const feed = closing.use(openFeed({ api, log, namespace, role: 'controller', onChange: () => loop.mark() }))
+  const feed = closing.use(openFeed({
+    api, log, namespace, role: 'controller',
+    onChange: () => loop.mark(), onObject: () => metrics.countUpdate(false),
+  }))
   const leader = closing.use(openLeader({
     // A connection of its own: long lists and a hundred writes on their way must not cost the lease.
     api: closing.use(openApi(access, { connections: 1, userAgent })),

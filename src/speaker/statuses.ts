@@ -1,5 +1,6 @@
 /** Keeps ServiceL2Status objects in step with what this node announces. */
 import { group, groupPath } from '../cluster/resources.ts'
+import { labelOfNode } from '../cluster/members.ts'
 import type { PodIdentity } from '../cluster/state.ts'
 import {
   type LiveL2Status, nodeLabel, serviceNameLabel, serviceNamespaceLabel,
@@ -41,8 +42,8 @@ export function planStatuses(
   const steps: StatusStep[] = []
   const own = new Map<string, LiveL2Status>()
   for (const status of live) {
-    // Before it is filled only the label tells, and that may be cut.
-    const isMine = status.node === (status.isFilled ? node : nodeLabelOf(node))
+    // Before it is filled only the label tells, which is short of a long name.
+    const isMine = status.node === (status.isFilled ? node : labelOfNode(node))
     const isWanted = spoken.has(status.service)
     if (isMine && isWanted && !own.has(status.service)) own.set(status.service, status)
     else if (isMine || isWanted) steps.push({ kind: 'delete', name: status.name })
@@ -101,11 +102,6 @@ function keyOf(step: StatusStep): string {
   }
 }
 
-/** A label holds at most 63 characters; what is longer is cut, and the status has it whole. */
-export function nodeLabelOf(text: string): string {
-  return text.slice(0, 63).replace(/[^A-Za-z0-9]+$/, '')
-}
-
 function queue(
   options: StatusesOptions, step: StatusStep, key: string, failed: () => void,
 ): void {
@@ -120,7 +116,7 @@ function queue(
     case 'create': {
       const [serviceNamespace = '', name = ''] = step.service.split('/')
       const labels = {
-        [nodeLabel]: nodeLabelOf(node), [serviceNameLabel]: name, [serviceNamespaceLabel]: serviceNamespace,
+        [nodeLabel]: labelOfNode(node), [serviceNameLabel]: name, [serviceNamespaceLabel]: serviceNamespace,
       }
       const ownerReferences = owner === undefined
         ? []
