@@ -89,8 +89,7 @@ export function createMetrics(): Metrics {
   const stale = gauge('metallb_k8s_client_config_stale_bool', '1 while running on an old one', [])
   const announced = gauge('metallb_speaker_announced', '1 per announced address',
     ['service', 'protocol', 'node', 'ip'])
-  const silent = gauge('arpeggio_services_not_announced', 'Services announced nowhere, by reason',
-    ['reason'])
+  const silent = gauge('arpeggio_services_not_announced', 'Services announced nowhere', ['reason'])
   const moves = counter('arpeggio_ownership_claims_total', 'Addresses this node became the owner of',
     ['cause'])
   const pools = createPoolGauges(gauge)
