@@ -27,13 +27,13 @@ const deno = ['node_modules/.bin/deno', 'run', '--allow-all', '--no-lock', '--no
 const isWire = /^src\/l2\/linux\//
 
 /** Suites that need root: they make namespaces and open raw sockets. One by one, most on Node only. */
-const privileged = [isWire, /^src\/announcer\.test\.ts$/, /^e2e\//]
+const privileged = [isWire, /^src\/announcer\.test\.ts$/, /^e2e\/(?!kind\/guide\/)/]
 
 /** Random histories: long, and the same on each runtime. On Node only, beside the other units. */
 const swarms = [/^src\/sim\/(swarm|mutation|scenarios)\.test\.ts$/]
 
 /** Suites that need the cluster of hack/e2e, which runs them. */
-const clustered = /^e2e\/kind\//
+const clustered = /^e2e\/kind\/[^/]+$/
 
 const unitCapMs = 60_000
 const swarmCapMs = 600_000

@@ -24,4 +24,15 @@ test('a membership is read whenever somebody asks', async () => {
   ]) assert.ok(text.split('\n').includes(line), line)
 })
 
+test('updates are objects and configurations; failures are counted with them, or after them', async () => {
+  const metrics = createMetrics()
+  metrics.countUpdate(false)
+  metrics.countUpdate(true)
+  metrics.countFailure()
+  const lines = (await metrics.text()).split('\n')
+  for (const line of ['metallb_k8s_client_updates_total 2', 'metallb_k8s_client_update_errors_total 2']) {
+    assert.ok(lines.includes(line), line)
+  }
+})
+
 test.run()

@@ -45,7 +45,10 @@ export interface Metrics {
   countDrop(reason: Drop, count: number): void
   /** A frame that the kernel refused to send; the sentence is kept for status. */
   countSendFailure(failure: string): void
+  /** One object, or the configuration, was taken in. */
   countUpdate(failed: boolean): void
+  /** What was taken in before has failed since: a Service is refused. */
+  countFailure(): void
   setConfig(state: { readonly isLoaded: boolean; readonly isStale: boolean }): void
   setPools(pools: readonly PoolGauges[]): void
   setAnnounced(announced: readonly AnnouncedGauge[]): void
@@ -80,14 +83,13 @@ export function createMetrics(): Metrics {
   const gratuitous = counter('metallb_layer2_gratuitous_sent', 'Unsolicited frames sent', ['ip'])
   const drops = counter('arpeggio_frames_dropped_total', 'Frames not answered, by reason', ['reason'])
   const sendFailures = counter('arpeggio_send_failures_total', 'Frames the kernel refused', [])
-  const updates = counter('metallb_k8s_client_updates_total', 'Configurations read', [])
-  const errors = counter('metallb_k8s_client_update_errors_total', 'Of those, refused', [])
+  const updates = counter('metallb_k8s_client_updates_total', 'Objects and configurations taken in', [])
+  const errors = counter('metallb_k8s_client_update_errors_total', 'Configurations refused, and Services', [])
   const loaded = gauge('metallb_k8s_client_config_loaded_bool', '1 once configuration is in force', [])
   const stale = gauge('metallb_k8s_client_config_stale_bool', '1 while running on an old one', [])
   const announced = gauge('metallb_speaker_announced', '1 per announced address',
     ['service', 'protocol', 'node', 'ip'])
-  const silent = gauge('arpeggio_services_not_announced', 'Services announced nowhere, by reason',
-    ['reason'])
+  const silent = gauge('arpeggio_services_not_announced', 'Services announced nowhere', ['reason'])
   const moves = counter('arpeggio_ownership_claims_total', 'Addresses this node became the owner of',
     ['cause'])
   const pools = createPoolGauges(gauge)
@@ -118,6 +120,7 @@ export function createMetrics(): Metrics {
       updates.inc()
       if (failed) errors.inc()
     },
+    countFailure: () => errors.inc(),
     setConfig: ({ isLoaded, isStale }) => {
       loaded.set(isLoaded ? 1 : 0)
       stale.set(isStale ? 1 : 0)

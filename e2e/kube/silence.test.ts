@@ -136,11 +136,15 @@ async function isTold(name: string, reason: string): Promise<string> {
   const now = await rig.serviceWhen(name, reason, (one) => conditionOf(one) === `False ${reason}`)
   delaysMs.push(performance.now() - begun)
   const message = conditionMessage(now)
-  const line = controller.log().findLast((one) => one['event'] === 'notAnnounced' &&
-    one['service'] === `default/${name}`)
-  assert.equal([line?.['level'], line?.['reason'], line?.['error']], ['warn', reason, message])
+  // A refusal is told where it is decided, and nowhere else.
+  const isRefusal = message.startsWith('no address')
+  const lines = controller.log().filter((one) => one['service'] === `default/${name}`)
+  const line = lines.findLast((one) => one['event'] === (isRefusal ? 'allocationFailed' : 'notAnnounced'))
+  const want = message.replace(/^no address: /, '')
+  assert.equal([line?.['level'], line?.['reason'], line?.['error']], ['warn', reason, want])
+  if (isRefusal) assert.not.ok(lines.some((one) => one['error'] === message))
   assert.equal(await silentSeries(), [`arpeggio_services_not_announced{reason="${reason}"} 1`])
-  const event = message.startsWith('no address')
+  const event = isRefusal
     ? /^Warning AllocationFailed metallb-controller ×1 Failed to allocate IP for "default\/\w+": /
     : new RegExp(`^Warning notAnnounced metallb-controller ×\\d+ ${escape(message)}$`)
   await until(`one event tells ${reason}`, async () => {

@@ -89,6 +89,23 @@ check('CRDs installed later are noticed: pools are read, statuses are written', 
   assert.ok(isAnnounced(await rig.service('web')), 'nothing happened to it')
 })
 
+check('what is taken in is counted, an object at a time; a Service that is refused has failed', async () => {
+  type Counts = readonly [updates: number, errors: number]
+  const countsOf = async (role: Role): Promise<Counts> => {
+    const metrics = await role.metrics()
+    const count = (name: string): number => metrics.get(`metallb_k8s_client_${name}_total`) ?? -1
+    return [count('updates'), count('update_errors')]
+  }
+  const [[updates, errors], [heard]] = [await countsOf(controller), await countsOf(speaker)]
+  await add('misled', { 'metallb.io/address-pool': 'nowhere' })
+  await rig.serviceWhen('misled', 'is refused', (now) => conditionOf(now) === 'False unknownPool')
+  await rig.kubectl('delete', 'service', 'misled')
+  // Created, its condition written, deleted; the speaker saw its endpoints too.
+  await until('the controller has counted', async () => (await countsOf(controller))[0] >= updates + 3)
+  await until('the speaker has counted', async () => (await countsOf(speaker))[0] >= heard + 4)
+  assert.is((await countsOf(controller))[1], errors + 1)
+})
+
 check('a ConfigMap pool that overlaps a CRD pool is ignored with a warning; its addresses stay', async () => {
   await rig.apply(pool('heir', ['192.168.1.240-192.168.1.247']))
   const web = await rig.serviceWhen('web', 'has another pool', (now) => poolOf(now) === 'heir')

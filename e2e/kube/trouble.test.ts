@@ -60,14 +60,21 @@ const outageMs = Number(process.env['ARPEGGIO_OUTAGE_S'] ?? 0) * 1_000
 
 scenario('the server is down until the lease is lost', async (stage) => {
   const port = Number(/"port":(\d+)/.exec(stage.said('listening')[0] ?? '')?.[1])
+  const gauges = async (): Promise<number> => {
+    const text = await (await fetch(`http://127.0.0.1:${port}/metrics`)).text()
+    return text.split('\n').filter((line) => /^metallb_allocator_\w+\{pool=/.test(line)).length
+  }
+  assert.is(await gauges(), 6)
   await stage.proxy.down()
   await stage.create('born-in-an-outage')
   await until('the lease is lost', () => stage.said('no longer leading').length > 0, convergeCapMs)
+  await until('gauges of pools are nobody\'s', async () => await gauges() === 0)
   await sleep(outageMs)
   // The kubelet must not restart it: that would help nobody.
   assert.is((await fetch(`http://127.0.0.1:${port}/healthz`)).status, 200)
   await stage.proxy.up()
   await stage.addressOf('born-in-an-outage')
+  assert.is(await gauges(), 6)
 })
 
 scenario('every connection is cut, time and again', async (stage) => {

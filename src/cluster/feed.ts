@@ -56,13 +56,19 @@ export interface FeedOptions {
   readonly onChange: () => void
   /** Services are listed after it: whoever is chosen by then need not list them again. */
   readonly servicesAfter?: Promise<unknown>
+  /**
+   * A Service or, for a speaker, one of its EndpointSlices or a Node was listed or has changed:
+   * MetalLB's reconcilers count these.
+   */
+  readonly onObject: () => void
 }
 
 const defaultSpeakerLabels = 'app=metallb,component=speaker'
 
 /** Starts to follow at once. */
 export function openFeed(options: FeedOptions): Feed {
-  const { api, namespace, role, onChange } = options
+  const { api, namespace, role, onChange, onObject } = options
+  const isSpeaker = role === 'speaker'
   const log = options.log.from('feed.ts')
   const opened = new Map<string, Reflector<unknown>>()
   const follow = <T>(resource: Resource<T>, changed?: () => void): Reflector<T> => {
@@ -81,10 +87,13 @@ export function openFeed(options: FeedOptions): Feed {
   ]
   const maps = follow(configMapResource(namespace))
   const namespaces = role === 'controller' ? follow(namespaceResource) : undefined
-  const services = follow(role === 'controller' ? serviceResource : heldServiceResource)
-  const nodes = follow(nodeResource)
+  const services = follow({ ...(isSpeaker ? heldServiceResource : serviceResource), seen: onObject })
+  const nodes = follow(isSpeaker ? { ...nodeResource, seen: onObject } : nodeResource)
   const merged = createMerged()
-  const slices: Reflector<Slice> = follow(sliceResource, () => merged.changed(slices.items))
+  const slices: Reflector<Slice> = follow(
+    isSpeaker ? { ...sliceResource, seen: onObject } : sliceResource,
+    () => merged.changed(slices.items),
+  )
   const pods = follow(podResource(namespace, options.speakerLabels ?? defaultSpeakerLabels))
   const states = follow(stateResource(namespace))
   const l2Statuses = follow(l2StatusResource(namespace))

@@ -1,10 +1,33 @@
 /** Which nodes have a speaker, and what interfaces each says it has. */
+import { createHash } from 'node:crypto'
 import type { LiveState } from '../kube/live.ts'
 import { decodeMember } from '../l2/facts.ts'
 import type { LinkState, Member } from '../l2/model.ts'
 
 /** Label of a speaker's ConfigurationState (MetalLB 0.15.3). */
 export const nodeNameLabel = 'metallb.io/node-name'
+
+/** Of a label's value (Kubernetes); names of nodes may have 253. */
+const maxLabel = 63
+const hashDigits = 10
+
+/**
+ * The name of a node as the value of a label: itself, or its beginning and a hash of all of it, so
+ * that no two nodes share one. MetalLB cannot write its objects for nodes with such names.
+ */
+export function labelOfNode(name: string): string {
+  if (name.length <= maxLabel) return name
+  const hash = createHash('sha256').update(name).digest('hex').slice(0, hashDigits)
+  return `${name.slice(0, maxLabel - 1 - hashDigits).replace(/[^A-Za-z0-9]+$/, '')}-${hash}`
+}
+
+const maxName = 253
+
+/** Name of a speaker's ConfigurationState: it has the node's name whole, as far as names go. */
+export function stateNameOf(node: string): string {
+  const name = `speaker-${node}`
+  return name.length <= maxName ? name : `speaker-${labelOfNode(node)}`
+}
 
 /** Speakers that run, by name of their node, with the interfaces they tell of. */
 export function readMembers(
@@ -16,7 +39,7 @@ export function readMembers(
     if (node !== undefined) byNode.set(node, state)
   }
   return [...speakers].toSorted().map((name) => {
-    const state = byNode.get(name)
+    const state = byNode.get(labelOfNode(name))
     return state === undefined ? decodeMember(name, undefined) : memberOf(name, state)
   })
 }

@@ -82,6 +82,8 @@ export function createAllocation(options: AllocationOptions): Allocation {
       memory.told = new Map()
       memory.wishes = new Map()
       memory.spent = new Map()
+      // Nobody looks after these any more: the leader's are the ones to be believed.
+      options.metrics.setPools([])
     },
     get rows() {
       return memory.rows
@@ -255,6 +257,7 @@ function tell(
   }
   if (before === text) return
   memory.told.set(key, text)
+  if (verdict.kind === 'refused') options.metrics.countFailure()
   for (const event of events) {
     const isNew = !(before ?? '').includes(line(event))
     if (isNew) options.recorder.record(subjectOf(live), event)

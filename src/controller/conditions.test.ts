@@ -43,8 +43,11 @@ interface World {
   /** What was written, as `STATUS REASON` or `delete`. */
   readonly written: string[]
   readonly events: string[]
+  /** Lines of the log, as `MSG REASON`. */
+  readonly lines: string[]
   /** What the server answers. */
   status: number
+  isStale: boolean
   /** Jobs are dropped instead: another leads. */
   isDropped: boolean
 }
@@ -52,6 +55,11 @@ interface World {
 function open(): World {
   const written: string[] = []
   const events: string[] = []
+  const lines: string[] = []
+  const write = (line: string): void => {
+    const { msg, reason } = JSON.parse(line)
+    lines.push(`${msg} ${reason ?? ''}`.trim())
+  }
   const put = (job: Job): void => {
     if (world.isBusy) world.waiting.push(job)
     else perform(job)
@@ -73,15 +81,15 @@ function open(): World {
   }
   const wall = (): Date => new Date(0)
   const conditions = createConditions({
-    writer, wall, metrics: createMetrics(), log: createLog({ level: 'none', write: () => undefined, wall }),
+    writer, wall, metrics: createMetrics(), log: createLog({ level: 'info', write, wall }),
     recorder: { record: (_, { reason }) => void events.push(reason) },
   })
   const world: World = {
-    conditions, written, events, status: 200, isDropped: false, statuses: undefined,
-    waiting: [], isBusy: false, perform,
+    conditions, written, events, lines, status: 200, isStale: false, isDropped: false,
+    statuses: undefined, waiting: [], isBusy: false, perform,
     at: (now, row, of = live()) => conditions.turn({
       rows: row === undefined ? [] : [row], services: new Map([['default/web', of]]),
-      statuses: world.statuses, isStale: false, now,
+      statuses: world.statuses, isStale: world.isStale, now,
     }),
   }
   return world
@@ -105,6 +113,22 @@ test('what changes its mind begins anew; a refusal and good news wait for nobody
   assert.equal([world.written, world.events], [['True announced'], []])
   const other = open()
   assert.is(other.at(0, refused), 200)
+})
+
+test('the log has silence once; a refusal is the journal\'s, unless a stale configuration is why', () => {
+  const world = open()
+  for (const now of [0, 2_500, 3_000]) world.at(now, silent)
+  assert.equal(world.lines, ['not announced noEndpoints'])
+  const other = open()
+  for (const now of [0, 200]) other.at(now, refused)
+  assert.equal([other.written, other.lines], [['False noPool'], []])
+  other.isStale = true
+  for (const now of [1_000, 4_000]) other.at(now, refused)
+  assert.equal([other.written, other.lines],
+    [['False noPool', 'False configurationStale'], ['not announced configurationStale']])
+  other.at(5_000, announced, live({}, old))
+  other.at(6_000, announced, live({}, old))
+  assert.is(other.lines.at(-1), 'announced')
 })
 
 test('a write that was refused is due again; the event follows what was written', () => {

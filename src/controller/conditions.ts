@@ -64,7 +64,10 @@ export function createConditions(options: ConditionsOptions): Conditions {
   const memory: Memory = { pending: new Map(), progress: new Map() }
   return {
     turn: (turn) => takeTurn(options, memory, turn),
-    forget: () => memory.pending.clear(),
+    forget: () => {
+      memory.pending.clear()
+      options.metrics.setSilent(new Map())
+    },
   }
 }
 
@@ -203,12 +206,18 @@ function queue(
 /** One line when a Service turns silent, or silent for another reason, whether or not it can be written. */
 function write(log: Log, live: LiveService, wanted: ConditionText | undefined): void {
   const service = live.intent.key
+  if (isRefusal(wanted)) return // the journal has told it, when it was decided
   if (wanted?.status === 'False') {
     const { reason, message } = wanted
     log.warn('not announced', { event: 'notAnnounced', service, reason, error: message })
   } else if (wanted?.status === 'True' && live.condition?.status === 'False') {
     log.info('announced', { event: 'announced', service })
   }
+}
+
+/** The Service's own refusal; that nothing but a stale configuration refuses it is told here. */
+function isRefusal(wanted: ConditionText | undefined): boolean {
+  return wanted?.message.startsWith('no address') === true && wanted.reason !== 'configurationStale'
 }
 
 /** One event a change; a refusal has one of its own. */

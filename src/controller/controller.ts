@@ -128,6 +128,7 @@ export async function runController(
   const feed = closing.use(openFeed({
     api, log, namespace, role: 'controller', servicesAfter: leader.asked,
     onChange: () => markSoon(memory, writer.pending, () => loop.mark()),
+    onObject: () => metrics.countUpdate(false),
   }))
   const writer = closing.use(createWriter({ api, log, width, mayWrite: leader.isLeading }))
   // What it says of itself does not wait behind a thousand statuses.

@@ -19,6 +19,8 @@ export interface Resource<T> {
   readonly narrow: (object: Fields) => T | undefined
   /** True: the change concerns nothing that is kept, and is told to nobody. */
   readonly isSame?: (before: T, after: T) => boolean
+  /** An object was listed, changed or deleted, whatever becomes of it: counted. */
+  readonly seen?: () => void
   /** A custom resource: the server may not know it. Without the others it would be no API server. */
   readonly isCustom?: true
 }
@@ -198,6 +200,7 @@ function queryOf<T>(resource: Resource<T>): string {
 /** Stores what is kept of an object; whether anything that is kept changed. */
 function keep<T>(resource: Resource<T>, items: Map<string, T>, object: unknown): boolean {
   if (!isFields(object)) return false
+  resource.seen?.()
   const key = keyOf(object)
   const kept = resource.narrow(object)
   if (kept === undefined) return items.delete(key)
@@ -249,7 +252,10 @@ function takeEvent<T>(
   }
   const { resourceVersion } = metadataOf(object)
   if (typeof resourceVersion === 'string') state.version = resourceVersion
-  if (type === 'DELETED') return state.items.delete(keyOf(object))
+  if (type === 'DELETED') {
+    resource.seen?.()
+    return state.items.delete(keyOf(object))
+  }
   return type === 'BOOKMARK' ? false : keep(resource, state.items, object)
 }
 

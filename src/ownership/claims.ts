@@ -2,7 +2,7 @@
 import type { Millis } from '../net/model.ts'
 import { attempt, endAttempt } from './claim.ts'
 import {
-  decodeMessage, encodeMessage, type Entry, entryOf, isForeign, isHeld, isHushed, isPart, type Message,
+  encodeMessage, type Entry, entryOf, isForeign, isHeld, isHushed, isPart, type Message,
   messageOf, pagesOf,
 } from './codec.ts'
 import { addRival, check, onRival } from './conflict.ts'
@@ -34,11 +34,6 @@ export function claimsMessage(o: Ownership, now: Millis): Uint8Array {
   const owned = [...o.units.values()].filter(({ owner }) => owner !== undefined)
   const entries = owned.map((unit) => claimOf(unit, now))
   return encodeMessage(messageOf('claims', { entries }))
-}
-
-export function readClaims(o: Ownership, from: string, bytes: Uint8Array, now: Millis): void {
-  const message = decodeMessage(bytes)
-  if (message?.kind === 'claims') onClaims(o, from, message, now)
 }
 
 /** What `from` says that it, or somebody else, owns. */

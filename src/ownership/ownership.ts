@@ -6,7 +6,7 @@ import { isFenced, sendBeats, sendList } from './beats.ts'
 import {
   isBeating, orphanDead, postponeUnheard, stepAttempt,
 } from './claim.ts'
-import { claimsMessage, gossipNews, onClaims, onQuery, onReply, readClaims } from './claims.ts'
+import { claimsMessage, gossipNews, onClaims, onQuery, onReply } from './claims.ts'
 import { decodeMessage, isPart, type Message } from './codec.ts'
 import { onProbe, onRival, onVoice, recogniseMember } from './conflict.ts'
 import { isMixed, readFleet } from './fleet.ts'
@@ -70,18 +70,9 @@ function settle(o: Ownership, now: Millis): readonly Effect[] {
   return [...flush(o), { kind: 'wake', atMs: o.wakeMs }]
 }
 
-/** The claims that this node knows, for gossip's push/pull. */
+/** The claims that this node knows, for gossip's push/pull; who gets them takes them as a message. */
 export function exportClaims(o: Ownership, now: Millis): Uint8Array {
   return claimsMessage(o, now)
-}
-
-/** Takes in what another member exported; nobody falls silent for it. Effects as of `step`. */
-export function mergeClaims(
-  o: Ownership, from: string, bytes: Uint8Array, now: Millis,
-): readonly Effect[] {
-  o.out = []
-  readClaims(o, from, bytes, now)
-  return settle(o, now)
 }
 
 /** The deadline has passed: nothing extends it; one probe round, then the units are resumed. */

@@ -1,10 +1,12 @@
 /** What status shows of ownership, and claims as members exchange them. */
 import { test } from 'uvu'
 import * as assert from 'uvu/assert'
-import { exportClaims, mergeClaims } from './ownership.ts'
+import type { Millis } from '../net/model.ts'
+import type { Effect } from './model.ts'
+import { exportClaims, step } from './ownership.ts'
 import { runUntil } from './rig.ts'
 import { give, lanOf, settled, watch, wishOf } from './stage.ts'
-import { createOwnership } from './state.ts'
+import { createOwnership, type Ownership } from './state.ts'
 import { view } from './view.ts'
 
 const vip = '192.168.1.100'
@@ -38,6 +40,12 @@ test('owner and standby after a failure: who, since when, why, what is heard, wh
   }
 })
 
+/** What another member exported, as gossip hands it over. */
+function merge(o: Ownership, from: string, bytes: Uint8Array, now: Millis): readonly Effect[] {
+  const message = { from, isGossip: true, bytes, receivedAtMs: now }
+  return step(o, { kind: 'messages', messages: [message] }, now)
+}
+
 test('claims travel by push/pull: a newcomer knows the owners, and yields nothing to them', () => {
   const rig = lanOf(3)
   const wishes = [wishOf(vip, [...rig.nodes.keys()])]
@@ -45,21 +53,21 @@ test('claims travel by push/pull: a newcomer knows the owners, and yields nothin
   const owner = settled(rig, vip)
   const bytes = exportClaims(owner.ownership, rig.nowMs)
   const fresh = createOwnership('n9')
-  mergeClaims(fresh, owner.name, bytes, 5)
+  merge(fresh, owner.name, bytes, 5)
   assert.equal([...fresh.units.values()].map(({ key, owner: by, term }) => [key, by, term]), [
     [vip, owner.name, 1],
   ])
-  mergeClaims(fresh, owner.name, new Uint8Array([1, 2, 3]), 6)
+  merge(fresh, owner.name, new Uint8Array([1, 2, 3]), 6)
   // Somebody says that it owns the unit too: the owner answers on, and asks the wire.
   const rival = [...rig.nodes.values()].find((node) => node !== owner)
   assert.ok(rival)
   const other = createOwnership(rival.name)
-  mergeClaims(other, owner.name, bytes, 5)
+  merge(other, owner.name, bytes, 5)
   const unit = other.units.get(vip)
   assert.ok(unit)
   unit.owner = rival.name
   unit.term = 9
-  const effects = mergeClaims(owner.ownership, rival.name, exportClaims(other, 10), rig.nowMs)
+  const effects = merge(owner.ownership, rival.name, exportClaims(other, 10), rig.nowMs)
   assert.equal(effects.map(({ kind }) => kind), ['wake'])
   assert.is(owner.ownership.units.get(vip)?.round?.purpose, 'check')
   runUntil(rig, rig.nowMs + 500)

@@ -2,7 +2,9 @@
 import type { Announcer } from '../announcer.ts'
 import type { Feed } from '../cluster/feed.ts'
 import type { Intake } from '../cluster/intake.ts'
-import { readMembers, withOwnLinks } from '../cluster/members.ts'
+import {
+  labelOfNode, nodeNameLabel, readMembers, stateNameOf, withOwnLinks,
+} from '../cluster/members.ts'
 import { type PodIdentity, syncState } from '../cluster/state.ts'
 import type { Config, Intent } from '../config/model.ts'
 import type { SpeakerOptions } from '../config/role-options.ts'
@@ -239,11 +241,11 @@ function membersOf({ feed, options, links, announcer }: ShareParts): readonly Me
 function tellState(parts: ShareParts): void {
   const { feed, intake, links, options, namespace, writer, wall, owner, statuses, announcer } = parts
   if (statuses === undefined) return
-  const name = `speaker-${options.nodeName}`
+  const name = stateNameOf(options.nodeName)
   const deaf = new Set(announcer.failures().keys())
   const state = {
     writer, namespace, name, manager: 'configReconciler', wall, owner,
-    labels: { 'metallb.io/component-type': 'speaker', 'metallb.io/node-name': options.nodeName },
+    labels: { 'metallb.io/component-type': 'speaker', [nodeNameLabel]: labelOfNode(options.nodeName) },
   } as const
   syncState(state, feed.states.get(`${namespace}/${name}`), {
     problems: intake.problems,

@@ -80,7 +80,7 @@ export async function runSpeaker(
   const intake = createIntake({ namespace, log, metrics, wall: clock.wall })
   const feed = closing.use(openFeed({
     api, log: baseLog, namespace, role: 'speaker', speakerLabels: options.speakerLabels,
-    onChange: () => loop.mark(),
+    onChange: () => loop.mark(), onObject: () => metrics.countUpdate(false),
   }))
   const parts: ShareParts = {
     options, namespace, log, metrics, feed, intake, writer, recorder, announcer, links, wall: clock.wall,

@@ -1,13 +1,12 @@
 /** Which ServiceL2Status objects are made, filled and deleted. */
 import { test } from 'uvu'
 import * as assert from 'uvu/assert'
+import { labelOfNode } from '../cluster/members.ts'
 import {
   type LiveL2Status, narrowL2Status, nodeLabel, serviceNameLabel, serviceNamespaceLabel,
 } from '../kube/live.ts'
 import type { Job, Writer } from '../kube/writer.ts'
-import {
-  createStatuses, nodeLabelOf, planStatuses, type Spoken, type Statuses, type StatusStep,
-} from './statuses.ts'
+import { createStatuses, planStatuses, type Spoken, type Statuses, type StatusStep } from './statuses.ts'
 
 const live = (name: string, node: string, more: Partial<LiveL2Status> = {}): LiveL2Status => ({
   name, node, service: 'default/web', isFilled: true, interfaces: [], ...more,
@@ -48,11 +47,11 @@ test('a node whose name is longer than a label keeps its object', () => {
   const node = `${'n'.repeat(60)}.example.com`
   const filled = narrowL2Status({
     metadata: { name: 'x', labels: {
-      [nodeLabel]: nodeLabelOf(node), [serviceNamespaceLabel]: 'default', [serviceNameLabel]: 'web',
+      [nodeLabel]: labelOfNode(node), [serviceNamespaceLabel]: 'default', [serviceNameLabel]: 'web',
     } },
     status: { node, serviceNamespace: 'default', serviceName: 'web' },
   })
-  const fresh = live('x', nodeLabelOf(node), { isFilled: false })
+  const fresh = live('x', labelOfNode(node), { isFilled: false })
   assert.equal(planStatuses(node, filled === undefined ? [] : [filled], speaks()).map(describe), [])
   assert.equal(planStatuses(node, [fresh], speaks()).map(describe), ['fill x'])
 })

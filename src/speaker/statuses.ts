@@ -1,5 +1,6 @@
 /** Keeps ServiceL2Status objects in step with what this node announces. */
 import { group, groupPath } from '../cluster/resources.ts'
+import { labelOfNode } from '../cluster/members.ts'
 import type { PodIdentity } from '../cluster/state.ts'
 import { isFields } from '../config/fields.ts'
 import type { Call, Reply } from '../kube/api.ts'
@@ -44,8 +45,8 @@ export function planStatuses(
   const steps: StatusStep[] = []
   const own = new Map<string, LiveL2Status>()
   for (const status of live) {
-    // Before it is filled only the label tells, and that may be cut.
-    const isMine = status.node === (status.isFilled ? node : nodeLabelOf(node))
+    // Before it is filled only the label tells, which is short of a long name.
+    const isMine = status.node === (status.isFilled ? node : labelOfNode(node))
     const isWanted = spoken.has(status.service)
     if (isMine && isWanted && !own.has(status.service)) own.set(status.service, status)
     else if (isMine || isWanted) steps.push({ kind: 'delete', name: status.name })
@@ -111,11 +112,6 @@ function keyOf(step: StatusStep): string {
   }
 }
 
-/** A label holds at most 63 characters; what is longer is cut, and the status has it whole. */
-export function nodeLabelOf(text: string): string {
-  return text.slice(0, 63).replace(/[^A-Za-z0-9]+$/, '')
-}
-
 /** Still to be done: what was wished when the step was taken may be another by now. */
 function isWanted({ spoken, due }: Memory, step: StatusStep, key: string): boolean {
   if (step.kind !== 'fill') return due.has(key)
@@ -160,7 +156,7 @@ function callOf({ namespace, node, owner }: StatusesOptions, step: StatusStep): 
     case 'create': {
       const [serviceNamespace = '', name = ''] = step.service.split('/')
       const labels = {
-        [nodeLabel]: nodeLabelOf(node), [serviceNameLabel]: name, [serviceNamespaceLabel]: serviceNamespace,
+        [nodeLabel]: labelOfNode(node), [serviceNameLabel]: name, [serviceNamespaceLabel]: serviceNamespace,
       }
       const ownerReferences = owner === undefined
         ? []

@@ -67,3 +67,12 @@ export function readBack(text: string, substitutions: readonly Substitution[]): 
     return sum.replace(new RegExp(String.raw`(?<![\w.])` + whole + end, 'g'), guide)
   }, text)
 }
+
+/** Every `OLD` made `NEW`, by the rule `OLD=>NEW`: to see that a suite notices. Throws if there is none. */
+export function alter(text: string, rule: string): string {
+  const [old = '', wanted] = rule.split('=>')
+  if (wanted === undefined || old === '') throw new Error(`Bad rule "${rule}": want OLD=>NEW`)
+  const altered = text.replaceAll(old, wanted)
+  if (altered === text) throw new Error(`"${rule}": nothing to alter`)
+  return altered
+}

@@ -6,7 +6,7 @@ import { type Cluster, docker, kubectl, patienceMs } from '../cluster.ts'
 import { run } from '../../lab/command.ts'
 import { installAddress } from './blocks.ts'
 import {
-  type Block, judge, type Outcome, readBack, type Step, type Substitution, translate,
+  alter, type Block, judge, type Outcome, readBack, type Step, type Substitution, translate,
 } from './model.ts'
 
 const manifestFolder = join(import.meta.dirname, '../../kube/guide')
@@ -27,12 +27,23 @@ export interface Walk extends AsyncDisposable {
   substitutions(): Promise<readonly Substitution[]>
 }
 
+/** What is installed: the manifest, altered by the rule in ARPEGGIO_GUIDE_ALTER if there is one. */
+function installed(folder: string): string {
+  const rule = process.env['ARPEGGIO_GUIDE_ALTER']
+  if (rule === undefined || rule === '') return installFile
+  const file = join(folder, 'altered.yaml')
+  writeFileSync(file, alter(readFileSync(installFile, 'utf8'), rule))
+  console.log(`altered in the manifest, so this suite must fail: ${rule}`)
+  return file
+}
+
 /** Disposing takes away all that the guide made, and its files. */
 export async function openWalk(cluster: Cluster): Promise<Walk> {
   const folder = mkdtempSync(join(tmpdir(), 'arpeggio-guide-'))
+  const manifest = installed(folder)
   const lan = cluster.ipv4(0).replace(/\d+$/, '')
   const substitutions = async (): Promise<readonly Substitution[]> => [
-    [installAddress, installFile], ['192.168.1.', lan], ['node-1', await findLeader(cluster, lan)],
+    [installAddress, manifest], ['192.168.1.', lan], ['node-1', await findLeader(cluster, lan)],
   ]
   return {
     substitutions,
@@ -50,6 +61,7 @@ export async function openWalk(cluster: Cluster): Promise<Walk> {
     },
     [Symbol.asyncDispose]: async () => {
       await clear()
+      if (manifest !== installFile) await kubectl(['apply', '-f', installFile])
       rmSync(folder, { recursive: true })
     },
   }

@@ -1,0 +1,50 @@
+/** Names of nodes as labels and as names of objects: short ones as they are, long ones told apart. */
+import { test } from 'uvu'
+import * as assert from 'uvu/assert'
+import type { LiveState } from '../kube/live.ts'
+import { encodeLinks } from '../l2/facts.ts'
+import type { LinkState } from '../l2/model.ts'
+import { labelOfNode, nodeNameLabel, readMembers, stateNameOf } from './members.ts'
+
+const longest = `${'a'.repeat(62)}.${'b'.repeat(63)}.${'c'.repeat(63)}.${'d'.repeat(62)}`
+const names = [
+  'a', 'n'.repeat(63), 'n'.repeat(64), `${'n'.repeat(63)}1`, `${'n'.repeat(51)}.x${'y'.repeat(30)}`, longest,
+  'n'.repeat(245), 'n'.repeat(246),
+]
+const label = /^[A-Za-z0-9]([A-Za-z0-9._-]{0,61}[A-Za-z0-9])?$/
+const dnsName = /^[a-z0-9]([a-z0-9-]*[a-z0-9])?(\.[a-z0-9]([a-z0-9-]*[a-z0-9])?)*$/
+
+test('every name fits, and no two are one', () => {
+  for (const name of names) {
+    assert.match(labelOfNode(name), label)
+    assert.match(stateNameOf(name), dnsName)
+    assert.ok(stateNameOf(name).length <= 253)
+  }
+  assert.is(new Set(names.map(labelOfNode)).size, names.length)
+  assert.is(new Set(names.map(stateNameOf)).size, names.length)
+})
+
+test('what fits is as MetalLB writes it; what does not keeps its beginning', () => {
+  assert.equal([labelOfNode('a'), stateNameOf('a')], ['a', 'speaker-a'])
+  assert.is(labelOfNode('n'.repeat(63)), 'n'.repeat(63))
+  assert.match(labelOfNode('n'.repeat(64)), /^n{52}-[0-9a-f]{10}$/)
+  assert.is(stateNameOf('n'.repeat(245)), `speaker-${'n'.repeat(245)}`)
+  assert.match(stateNameOf('n'.repeat(246)), /^speaker-n{52}-[0-9a-f]{10}$/)
+})
+
+test('a node with a long name is found again by its label', () => {
+  const link: LinkState = {
+    index: 2, name: 'eth0', mac: '02:00:00:00:00:01', mtuBytes: 1_500, isUp: true, hasCarrier: true,
+    master: undefined, isLoopback: false, isNoArp: false, isBroadcast: true, addresses: [],
+  }
+  const links = encodeLinks([link], new Set(), new Set())
+  const state = (name: string): LiveState => ({
+    version: '1', labels: { [nodeNameLabel]: labelOfNode(name) }, owner: '', links, result: '',
+    errorSummary: '',
+  })
+  const members = readMembers(new Set([longest, 'other']), new Map([['x', state(longest)]]))
+  const found = members.map(({ name, links: told }) => `${name} ${told?.length}`)
+  assert.equal(found, [`${longest} 1`, 'other undefined'])
+})
+
+test.run()
