@@ -66,7 +66,7 @@ test('every block ran, and matched', async () => {
   }
   if (standIn !== undefined) console.log(`substituted: ${standIn}`)
   console.log('the NetworkPolicy is applied, and the network of this cluster need not enforce it')
-  console.log(`blocks run ${counts.run}, matched ${counts.matched}`)
+  console.log(`measured guide: blocks run ${counts.run}, matched ${counts.matched}`)
   assert.equal([counts.run, counts.matched], [26, 26])
 })
 

@@ -137,8 +137,10 @@ check('kubectl apply -k deploy/overlays/beside-metallb: both work, on the same n
   await rig.apply(inOwn(pool('ours', ['192.168.1.200-192.168.1.209'])), inOwn(advertisement('ours')))
   const controller = await start(rig,
     { role: 'controller', pod: 'controller-1', ip: '198.51.100.1', host: rig.lab.host('api') })
-  const speakers = await Promise.all(nodes.map((name, i) =>
-    start(rig, { role: 'speaker', pod: `speaker-${i}`, ip: `192.168.1.${11 + i}`, host: rig.lab.host(name) })))
+  const speakers = await Promise.all(nodes.map((name, i) => {
+    const ip = `192.168.1.${11 + i}`
+    return start(rig, { role: 'speaker', pod: `speaker-${i}`, ip, host: rig.lab.host(name) })
+  }))
   for (const name of nodes) {
     await until(`our speaker on ${name} is ready`, async () =>
       (await rig.lab.host(name).exec(['curl', '-sf', 'http://127.0.0.1:17482/readyz'])).code === 0, waitMs)

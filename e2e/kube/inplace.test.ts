@@ -5,7 +5,9 @@ import { test } from 'uvu'
 import * as assert from 'uvu/assert'
 import { run } from '../lab/command.ts'
 import { findAssets, testUnless } from './assets.ts'
-import { advertisement, at, type Fields, ingressOf, listAt, namespace, pool, service, textAt } from './objects.ts'
+import {
+  advertisement, at, type Fields, ingressOf, listAt, namespace, pool, service, textAt,
+} from './objects.ts'
 import { type KubeServer, openServer, serverPrograms } from './server.ts'
 
 const root = join(import.meta.dirname, '../..')
