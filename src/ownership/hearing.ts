@@ -5,8 +5,8 @@ import { sameAddress } from '../net/address.ts'
 import { prefixContains } from '../net/range.ts'
 import { legOf, macsOf } from './fleet.ts'
 import {
-  controlMs, deafMs, hostCount, missingMs, missingSlowAfterMs, missingSlowMs, probeGapMs, quietMs,
-  returnedMs, rivalCount,
+  controlMs, deafMs, greetCount, hostCount, meetMs, metMs, missingMs, missingSlowAfterMs, missingSlowMs,
+  probeGapMs, quietMs, returnedMs, rivalCount,
 } from './limits.ts'
 import type { Peer } from './model.ts'
 import { hush, spokenLegs } from './own.ts'
@@ -35,9 +35,9 @@ export function hear(
 
 /** A member that was lost, is missing by membership, or claims too, is there: what is ours is checked. */
 function meet(o: Ownership, node: string, ifindex: number, now: Millis): void {
-  o.lost.delete(node)
+  const wasLost = o.lost.delete(node)
   const rival = o.rivals.get(node)
-  if (rival === undefined && isAliveNode(o, node)) return
+  if (rival === undefined && isAliveNode(o, node) && !wasLost) return
   if (rival?.met.has(ifindex) === true) return
   rival?.met.add(ifindex)
   if ([...o.legs.keys()].every((leg) => rival?.met.has(leg) === true || legOf(o, node, leg) === undefined)) {
@@ -130,6 +130,46 @@ function isCutOff(o: Ownership, ifindex: number, now: Millis): boolean {
   return isAsked && ![...answered.values()].some((atMs) => now - atMs < deafMs)
 }
 
+/**
+ * Silence means something only where somebody was heard before: until two others are known on a leg, a
+ * live member that has not been heard there is asked, the next one each time.
+ */
+export function greet(o: Ownership): void {
+  for (const [ifindex, leg] of o.isAlone ? [] : o.legs) {
+    const { hosts } = hearingOf(o, ifindex)
+    if (hosts.size >= greetCount) continue
+    const unheard = membersOn(o, ifindex).filter(({ mac }) => !hosts.has(mac))
+    const target = unheard[o.controlTurn++ % Math.max(1, unheard.length)]?.address
+    if (target !== undefined) sendAsk(o, ifindex, controlFrame(leg, target))
+  }
+}
+
+function sendAsk(o: Ownership, ifindex: number, frame: Uint8Array): void {
+  o.out.push({ kind: 'send', ifindex, frame, notAfterMs: Number.POSITIVE_INFINITY })
+}
+
+/**
+ * Whether a member is heard on each leg that this node answers for the unit on, where it has one too;
+ * asks for it where it is not known.
+ */
+export function isMet(o: Ownership, unit: Unit, node: string, now: Millis): boolean {
+  let isKnown = true
+  for (const ifindex of unit.legs) {
+    const own = o.legs.get(ifindex)
+    const leg = legOf(o, node, ifindex)
+    const target = leg?.addresses.find(({ address }) => !isLinkLocal(address))?.address
+    if (own === undefined || leg === undefined || target === undefined) continue
+    const { answered, asked } = hearingOf(o, ifindex)
+    if (now - (answered.get(leg.mac) ?? Number.NEGATIVE_INFINITY) < metMs) continue
+    isKnown = false
+    if (now - (asked.get(leg.mac) ?? Number.NEGATIVE_INFINITY) < meetMs) continue
+    asked.set(leg.mac, now)
+    if (asked.size > hostCount) dropOldest(asked)
+    sendAsk(o, ifindex, controlFrame(own, target))
+  }
+  return isKnown
+}
+
 /** Asks the gateway, a live member and the hosts heard last; at most once in a probe's gap. */
 export function sendControls(
   o: Ownership, ifindex: number, now: Millis, suspect: string | undefined,
@@ -139,9 +179,7 @@ export function sendControls(
   if (leg === undefined || now < hearing.controlMs + probeGapMs) return
   hearing.controlMs = now
   for (const address of controlTargets(o, hearing, suspect)) {
-    o.out.push({
-      kind: 'send', ifindex, frame: controlFrame(leg, address), notAfterMs: Number.POSITIVE_INFINITY,
-    })
+    sendAsk(o, ifindex, controlFrame(leg, address))
   }
 }
 
@@ -164,12 +202,19 @@ function controlTargets(
 function memberTarget(
   o: Ownership, ifindex: number, suspect: string | undefined,
 ): Address | undefined {
-  const near = [...o.peers.values()].flatMap(({ name, isAlive }) => {
-    const leg = isAlive && name !== o.self && name !== suspect ? legOf(o, name, ifindex) : undefined
+  const near = membersOn(o, ifindex).filter(({ name }) => name !== suspect)
+  return near[o.controlTurn++ % Math.max(1, near.length)]?.address
+}
+
+/** Live members with a leg on the segment, and where each can be asked. */
+function membersOn(
+  o: Ownership, ifindex: number,
+): readonly { readonly name: string; readonly mac: Mac; readonly address: Address }[] {
+  return [...o.peers.values()].flatMap(({ name, isAlive }) => {
+    const leg = isAlive && name !== o.self ? legOf(o, name, ifindex) : undefined
     const own = leg?.addresses.find(({ address }) => !isLinkLocal(address))
-    return own === undefined ? [] : [own.address]
+    return leg === undefined || own === undefined ? [] : [{ name, mac: leg.mac, address: own.address }]
   })
-  return near[o.controlTurn++ % Math.max(1, near.length)]
 }
 
 /** Where a host can be asked: a member at its own address, not at one that it owns for now. */
@@ -230,11 +275,14 @@ export function isAllDeaf(o: Ownership, unit: Unit): boolean {
     [...unit.legs].every((ifindex) => o.hearing.get(ifindex)?.isDeaf === true)
 }
 
-/** An owner asks for missing members, one after the other: a healed split is noticed at once. */
+/**
+ * An owner asks for missing members, and for those whose units it claimed, one after the other: a healed
+ * split is noticed at once, also before membership has called anybody dead.
+ */
 export function askMissing(o: Ownership, now: Millis): Millis {
   if (o.owned.size === 0) return Number.POSITIVE_INFINITY
   const missing = [...o.peers.values()].filter(({ isAlive, name, legs }) =>
-    !isAlive && name !== o.self && legs.length > 0
+    (!isAlive || o.lost.has(name)) && name !== o.self && legs.length > 0
   )
   const rivals = nextRivals(o)
   if (missing.length + rivals.length === 0) return Number.POSITIVE_INFINITY
@@ -246,12 +294,11 @@ export function askMissing(o: Ownership, now: Millis): Millis {
     const ifindex = target === undefined ? undefined : legFor(o, target)
     const own = ifindex === undefined ? undefined : o.legs.get(ifindex)
     if (target === undefined || ifindex === undefined || own === undefined) continue
-    o.out.push({
-      kind: 'send', ifindex, frame: controlFrame(own, target), notAfterMs: Number.POSITIVE_INFINITY,
-    })
+    sendAsk(o, ifindex, controlFrame(own, target))
   }
   const isLong = [...missing, ...rivals].every(({ name }) =>
-    now - (o.deadSinceMs.get(name) ?? o.rivals.get(name)?.sinceMs ?? now) > missingSlowAfterMs
+    now - (o.deadSinceMs.get(name) ?? o.lost.get(name) ?? o.rivals.get(name)?.sinceMs ?? now) >
+      missingSlowAfterMs
   )
   o.missingMs = now + (isLong ? missingSlowMs : missingMs)
   return o.missingMs

@@ -55,6 +55,8 @@ export const missCount = 3
 export const rivalCount = 2
 /** A member that is missing and heard makes all units be probed, once in this time. */
 export const returnedMs: Millis = 1_000
+/** Hosts that must have been heard on a segment, so that one is left when the other is the suspect. */
+export const greetCount = 2
 /** Hosts that are remembered on a segment, to be asked whether this node is heard. */
 export const hostCount = 8
 
@@ -73,6 +75,9 @@ export const mixedMs: Millis = 10_000
 /** An offer is made again after this; after so many tries the next successor is asked. */
 export const offerMs: Millis = 100
 export const offerTries = 3
+/** A successor that was asked for on the wire has answered by then; what it answered holds for so long. */
+export const meetMs: Millis = 20
+export const metMs: Millis = 500
 /** Frames of the old owner that are under way during a hand-over. */
 export const handedMs: Millis = 200
 /** An owner that may no longer be one waits so long for a successor. */

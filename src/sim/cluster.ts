@@ -11,8 +11,8 @@ import {
   type Host, type NeighbourTiming, plugHost, startAsker, startClient, suppressAsks,
 } from './hosts.ts'
 import {
-  addLeg, type Brain, createMachine, type Machine, ownTime, receiveMessage, start, type Surroundings,
-  touchWorld, trueTime,
+  addLeg, answeredUntil, type Brain, createMachine, type Machine, ownTime, receiveMessage, start,
+  type Surroundings, touchWorld, trueTime,
 } from './machine.ts'
 import { isStranger, nodeName, type Options, planHost, planLeg, planUnit, type Unit } from './plan.ts'
 import { createRandom, type Random } from './random.ts'
@@ -312,7 +312,7 @@ function observeRights(cluster: Cluster, machine: Machine): void {
     for (const place of record.places.values()) {
       if (place.segment !== segment.name || kept.has(place.unit)) continue
       if (!place.open.has(machine.name)) continue
-      if (cut(place, machine.name, clock.nowMs)) {
+      if (cut(place, machine.name, answeredUntil(machine))) {
         tell(record, clock.nowMs, machine.name, `is silent for ${place.unit} on ${segment.name}`)
       }
     }

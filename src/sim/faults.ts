@@ -69,7 +69,7 @@ export function pauseNode(cluster: Cluster, name: string): Undo {
 /** The process gets `runMs` of each `periodMs`. */
 export function starve(cluster: Cluster, name: string, runMs: Millis, periodMs: Millis): Undo {
   const machine = machineOf(cluster, name)
-  machine.quota = { periodMs, runMs }
+  machine.quota = { fromMs: cluster.clock.nowMs, periodMs, runMs }
   return fault(cluster, 'starve', [name], () => void (machine.quota = undefined))
 }
 
