@@ -163,9 +163,12 @@ function isMoveCaused(
   if (cluster.options.placement === 'hash') return true
   const deeds = during(cluster, startMs - 2_000, atMs)
   // Provisional placements of a start may each move once, within 60 s.
+  // A take-over may take two steps: whoever took a unit from a node that was hurt may be contested by it.
+  const isSecondStep = deeds.some(({ kind, nodes }) => isIncapacity(kind) &&
+    place.tenures.some(({ node, toMs }) => nodes.includes(node) && toMs <= startMs && toMs > startMs - 1_000))
   const isSettling = startMs < place.fromMs + 60_000 && cluster.record.notes.some(({ note }) =>
     note.kind === 'claimed' && note.cause === 'handOver' && note.unit === place.unit)
-  return isSettling || deeds.some(({ kind, nodes, untilMs }) =>
+  return isSettling || isSecondStep || deeds.some(({ kind, nodes, untilMs }) =>
     nodes.includes(from) || kind === 'pause' && nodes.includes(to) && untilMs <= atMs ||
     nodes.length === 0 && !kind.startsWith('API') && !/ new Services$/.test(kind) ||
     isMeeting(kind) && !kind.startsWith('gossip') && untilMs <= atMs || kind.startsWith('move of'))
