@@ -5,7 +5,7 @@ import { sameAddress } from '../net/address.ts'
 import { prefixContains } from '../net/range.ts'
 import { legOf, macsOf } from './fleet.ts'
 import {
-  controlMs, deafMs, greetCount, hostCount, meetMs, metMs, missingMs, missingSlowAfterMs, missingSlowMs,
+  controlMs, deafMs, hostCount, meetMs, metMs, missingMs, missingSlowAfterMs, missingSlowMs,
   probeGapMs, quietMs, returnedMs, rivalCount,
 } from './limits.ts'
 import type { Peer } from './model.ts'
@@ -94,21 +94,21 @@ function hastenUnheard(o: Ownership, ifindex: number, now: Millis): void {
 }
 
 /**
- * Whether anybody was ever heard there who should still be: not the suspect, nor members that
- * are gone.
+ * Whether anybody should be there: a host that was heard, or a live member with a leg in a prefix of ours;
+ * but not the suspect, nor members that are gone.
  */
-function hasOthers(o: Ownership, hearing: Hearing, except: ReadonlySet<Mac>): boolean {
-  for (const mac of hearing.hosts.keys()) {
+function hasOthers(o: Ownership, { ifindex, hosts }: Hearing, suspect: string | undefined): boolean {
+  const isThere = (name: string): boolean => name !== suspect && isAliveNode(o, name) && !o.lost.has(name)
+  for (const mac of hosts.keys()) {
     const node = o.macs.get(mac)
-    const isGone = node !== undefined && (!isAliveNode(o, node) || o.lost.has(node))
-    if (!isGone && !except.has(mac)) return true
+    if (node === undefined || isThere(node)) return true
   }
-  return false
+  return membersOn(o, ifindex).some(({ name }) => isThere(name))
 }
 
 /**
  * Whether silence on the leg means anything: since `sinceMs` another host than the suspect has
- * answered a control, or none was ever heard.
+ * answered a control, or there is none.
  */
 export function isHeardOn(
   o: Ownership, ifindex: number, sinceMs: Millis, suspect: string | undefined,
@@ -119,7 +119,7 @@ export function isHeardOn(
   for (const [mac, atMs] of hearing.answered) {
     if (atMs >= sinceMs && !except.has(mac)) return true
   }
-  return !hasOthers(o, hearing, except)
+  return !hasOthers(o, hearing, suspect)
 }
 
 export /** The leg is deaf, or nobody has answered what was asked there lately. */
@@ -128,20 +128,6 @@ function isCutOff(o: Ownership, ifindex: number, now: Millis): boolean {
   if (isDeaf) return true
   const isAsked = controlMs > 0 && now - controlMs < deafMs
   return isAsked && ![...answered.values()].some((atMs) => now - atMs < deafMs)
-}
-
-/**
- * Silence means something only where somebody was heard before: until two others are known on a leg, a
- * live member that has not been heard there is asked, the next one each time.
- */
-export function greet(o: Ownership): void {
-  for (const [ifindex, leg] of o.isAlone ? [] : o.legs) {
-    const { hosts } = hearingOf(o, ifindex)
-    if (hosts.size >= greetCount) continue
-    const unheard = membersOn(o, ifindex).filter(({ mac }) => !hosts.has(mac))
-    const target = unheard[o.controlTurn++ % Math.max(1, unheard.length)]?.address
-    if (target !== undefined) sendAsk(o, ifindex, controlFrame(leg, target))
-  }
 }
 
 function sendAsk(o: Ownership, ifindex: number, frame: Uint8Array): void {
@@ -234,7 +220,7 @@ export function watchHearing(o: Ownership, now: Millis): Millis {
   for (const ifindex of owned) {
     const hearing = hearingOf(o, ifindex)
     hearing.watchedMs ??= now
-    if (hearing.heardMs === undefined || !hasOthers(o, hearing, new Set())) continue
+    if (hearing.heardMs === undefined || !hasOthers(o, hearing, undefined)) continue
     const sinceMs = Math.max(hearing.heardMs, hearing.watchedMs)
     const silentMs = now - sinceMs
     if (silentMs < quietMs) {

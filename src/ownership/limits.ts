@@ -55,8 +55,6 @@ export const missCount = 3
 export const rivalCount = 2
 /** A member that is missing and heard makes all units be probed, once in this time. */
 export const returnedMs: Millis = 1_000
-/** Hosts that must have been heard on a segment, so that one is left when the other is the suspect. */
-export const greetCount = 2
 /** Hosts that are remembered on a segment, to be asked whether this node is heard. */
 export const hostCount = 8
 

@@ -11,7 +11,7 @@ import { decodeMessage, isPart, type Message } from './codec.ts'
 import { onProbe, onRival, onVoice, recogniseMember } from './conflict.ts'
 import { isMixed, readFleet } from './fleet.ts'
 import { onOffer, onRefusal, reviewOwned, sendOffers, stepOffer } from './handover.ts'
-import { askMissing, greet, hear, isAllDeaf, watchHearing } from './hearing.ts'
+import { askMissing, hear, isAllDeaf, watchHearing } from './hearing.ts'
 import { deafMs, slowMs, stallMs, unheardRetryMs } from './limits.ts'
 import type { Effect, Event, ReceivedFrame, ReceivedMessage, World } from './model.ts'
 import {
@@ -242,7 +242,6 @@ function wake(o: Ownership, now: Millis): readonly Effect[] {
 function lookSlowly(o: Ownership, now: Millis): void {
   o.slowMs = now + slowMs
   if (o.world !== undefined && o.wasMixed !== isMixed(o, now)) takeWishes(o, o.world, now)
-  greet(o)
   if (o.isStarting) return
   reviewOwned(o, now)
   findIdle(o, now)

@@ -175,6 +175,21 @@ export const schedules: readonly Scenario[] = [
     most: { darkMs: 0, moves: 0 },
   },
   {
+    it: '9 a card that lost its carrier comes back deaf: it claims nothing, though it has heard nobody',
+    options: { nodes: 3, units: 2 },
+    seeds: 8,
+    story: ({ cluster, others, lan, pass }) => {
+      const [name = ''] = others
+      deafen(cluster, lan(), name)
+      const back = loseCarrier(cluster, lan(), name)
+      pass(1_200)
+      back()
+      pass(5_000)
+    },
+    most: { darkMs: 0, moves: 0 },
+    isSettled: false,
+  },
+  {
     it: '10 a kill while gossip is cut: the back-off is at most a second',
     options: ten,
     story: ({ cluster, owner, others, pass }) => {
