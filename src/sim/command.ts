@@ -4,6 +4,7 @@ import { isMainThread, parentPort, Worker, workerData } from 'node:worker_thread
 import { conditions } from './conditions.ts'
 import { createProduction } from './production.ts'
 import { measureFaults, type Measured } from './measure.ts'
+import { memberships } from './memberships.ts'
 import { catchMutation, mutations } from './mutation.ts'
 import { play } from './scenario.ts'
 import { schedules } from './schedules.ts'
@@ -108,7 +109,7 @@ function print(summaries: readonly Summary[], ms: number): number {
   for (const { seed, options, findings } of failures.slice(0, 20)) {
     const { nodes, segments, units, quality } = options
     console.log(`seed ${seed} (${nodes} nodes, ${segments} segments, ${units} units, ` +
-      `loss ${quality.loss}, ${options.placement}):`)
+      `loss ${quality.loss}, ${options.placement}${options.hasRings ? ', rings' : ''}):`)
     for (const { atMs, check, text } of findings) console.log(`  ${atMs.toFixed(0)} ${check}: ${text}`)
   }
   const total = (of: (summary: Summary) => number): number =>
@@ -157,7 +158,7 @@ function replay(seed: number, limits: SwarmLimits, isVerbose: boolean): number {
 
 /** Plays the scenarios whose name has the words; with their own seeds, or with one. */
 function playNamed(words: string, seed: number | undefined, isVerbose: boolean): number {
-  const chosen = [...schedules, ...conditions].filter(({ it }) => it.includes(words))
+  const chosen = [...schedules, ...conditions, ...memberships].filter(({ it }) => it.includes(words))
   let failed = chosen.length === 0 ? 1 : 0
   for (const scenario of chosen) {
     const seeds = seed === undefined

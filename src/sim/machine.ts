@@ -17,6 +17,8 @@ import { plug, type Port, type Segment, transmit } from './segment.ts'
 export interface Brain {
   turn(turn: Turn, now: Millis): readonly NodeEffect[]
   rights(): readonly Right[]
+  /** What it tells in exchanges of states. */
+  claims?(now: Millis): Uint8Array
 }
 
 /**
