@@ -1,5 +1,6 @@
 /** What must always be true: one function for each promise. Read this file first. */
 import type { Millis } from '../net/model.ts'
+import { missingMs } from '../ownership/limits.ts'
 import type { Cluster } from './cluster.ts'
 import { type Deed, type Place, wouldAnswer } from './record.ts'
 import { isStranger } from './plan.ts'
@@ -263,8 +264,10 @@ export function checkQuiet(
   const changes = isVeryLossy ? [] : cluster.record.notes.filter(({ atMs, note }) =>
     atMs >= sinceMs && note.kind !== 'postponed')
     .map(({ atMs, node, note }): Finding => ({ check: 'quiet', atMs, text: `${node}: ${note.kind}` }))
-  const { segments, quality } = cluster.options
-  const perSecond = segments * (90 + 250 * quality.loss)
+  const { segments, quality, hasRings } = cluster.options
+  // Real membership may need a minute to meet one again that it called dead: it is asked for meanwhile.
+  const missing = hasRings ? 1_000 / missingMs : 0
+  const perSecond = segments * (90 + missing + 250 * quality.loss)
   const seconds = (nowMs - sinceMs) / 1_000
   const loud = [...cluster.machines.values()].flatMap(({ name, sent }): readonly Finding[] => {
     const rate = (sent.asks + sent.tells + sent.gossips - (before.get(name) ?? 0)) / seconds
