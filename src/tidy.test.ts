@@ -113,7 +113,7 @@ const imports: Readonly<Record<string, Readonly<Record<string, string>>>> = {
   },
   'sim': {
     net: 'addresses are planned', l2: 'frames are read, queues are ordered',
-    ownership: 'it is what is simulated',
+    ownership: 'it is what is simulated', membership: 'so is it',
   },
   'main.ts': {
     config: 'arguments are parsed', cli: 'commands that print', standalone: 'the role of one host',

@@ -20,14 +20,13 @@ export function parseMac(text: string): Mac | undefined {
   return macPattern.test(lower) ? lower : undefined
 }
 
+/** Each byte in hex: every frame that is received has four MACs to write. */
+const hexOfByte = Array.from({ length: 256 }, (_, byte) => byte.toString(16).padStart(2, '0'))
+
 /** The six bytes at `offset` as a MAC. The caller has checked that they are there. */
 export function decodeMac(bytes: Uint8Array, offset: number): Mac {
-  let text = ''
-  for (let i = 0; i < 6; i++) {
-    const byte = bytes[offset + i] ?? 0
-    text += (i === 0 ? '' : ':') + (byte < 16 ? '0' : '') + byte.toString(16)
-  }
-  return text
+  const hex = (i: number): string => hexOfByte[bytes[offset + i] ?? 0] ?? ''
+  return `${hex(0)}:${hex(1)}:${hex(2)}:${hex(3)}:${hex(4)}:${hex(5)}`
 }
 
 /** Writes the six bytes of `mac` at `offset`. */
@@ -47,6 +46,9 @@ export function writeUint16(into: Uint8Array, offset: number, value: number): vo
 
 /** The `length` bytes at `offset` as one unsigned value in network order. */
 export function readBits(bytes: Uint8Array, offset: number, length: number): bigint {
+  const word = (at: number): number =>
+    readUint16(bytes, offset + at) * 0x1_0000 + readUint16(bytes, offset + at + 2)
+  if (length === 4) return BigInt(word(0))
   let bits = 0n
   for (let i = 0; i < length; i++) bits = (bits << 8n) | BigInt(bytes[offset + i] ?? 0)
   return bits

@@ -22,8 +22,8 @@ export const isRemoved = 2 // no longer in the owner's list
 export const isPart = 4
 export const isFresh = 4 // pick: nobody can have owned it: announce at once
 export const isHeld = 8 // reply: the sender owns it
-// reply, beat, list: the sender owns it, and is silent
-export const isHushed = 16
+export const isHushed = 16 // reply, beat, list: the sender owns it, and is silent
+export const isOptional = 8 // offer: the sender could stay: not for one that is cut off on a segment
 export const isBroken = 32 // offer: the sender cannot answer any more
 const hasNode = 64
 const hasValue = 128

@@ -1,10 +1,10 @@
 /** Hand-over: make before break, of exactly one set of addresses, to a node that accepts it. */
 import type { Millis } from '../net/model.ts'
-import { entryOf, isBroken, type Message } from './codec.ts'
+import { entryOf, isBroken, isOptional, type Message } from './codec.ts'
 import { isHash } from './fleet.ts'
-import { isCutOff } from './hearing.ts'
+import { isCutOff, isMet } from './hearing.ts'
 import {
-  ineligibleMs, offerMs, offerTries, preferredMs, provisionalMs, refusedMs,
+  ineligibleMs, meetMs, offerMs, offerTries, preferredMs, provisionalMs, refusedMs,
 } from './limits.ts'
 import { mail } from './mail.ts'
 import type { Cause } from './model.ts'
@@ -31,6 +31,7 @@ export function reviewOwned(o: Ownership, now: Millis): void {
 interface Wanted {
   readonly to: string
   readonly cause: Cause
+  readonly isOptional?: boolean
 }
 
 function wantedElsewhere(
@@ -55,15 +56,16 @@ function wantedElsewhere(
   if (own.hush !== undefined || own.scope !== undefined) return undefined
   const move = isHash(o, now) ? undefined : o.world?.moves.get(key)
   if (move !== undefined && move !== o.self && isSuccessor(o, unit, move, now)) {
-    return { to: move, cause: 'handOver' }
+    return { to: move, cause: 'handOver', isOptional: true }
   }
   if (isHash(o, now)) {
     const winner = hashRank(o, unit)[0]
     const isElse = winner !== undefined && isAsGood(o, unit, winner, now)
-    return isElse ? { to: winner, cause: 'election' } : undefined
+    return isElse ? { to: winner, cause: 'election', isOptional: true } : undefined
   }
   if (isStrained(o, now)) return undefined
-  return uncut(o, unit, next) ?? preferred(o, unit, now) ?? provisional(o, unit, now)
+  const better = preferred(o, unit, now) ?? provisional(o, unit, now)
+  return uncut(o, unit, next) ?? (better === undefined ? undefined : { ...better, isOptional: true })
 }
 
 /** One owner on all segments: an owner that lost one of them makes room for a node that has all. */
@@ -118,9 +120,9 @@ function isSuccessor(o: Ownership, unit: Unit, node: string, now: Millis): boole
     now >= (unit.own?.refused.get(node) ?? 0)
 }
 
-/** It would answer on each segment on which this owner does. */
+/** It would answer on each segment on which this owner does, and is not cut off from it there. */
 function isAsGood(o: Ownership, unit: Unit, node: string, now: Millis): boolean {
-  return isSuccessor(o, unit, node, now) && coverOf(o, unit, node) === unit.legs.size
+  return isSuccessor(o, unit, node, now) && !o.rivals.has(node) && coverOf(o, unit, node) === unit.legs.size
 }
 
 /** Best first: those that a rollout has restarted already, else the address would move again. */
@@ -131,10 +133,13 @@ function successorsOf(o: Ownership, unit: Unit, now: Millis): readonly string[] 
     .toSorted((a, b) => isFresh(b) - isFresh(a))
 }
 
-export function startOffer(o: Ownership, unit: Unit, { to, cause }: Wanted, now: Millis): void {
+export function startOffer(o: Ownership, unit: Unit, wanted: Wanted, now: Millis): void {
   const { own } = unit
   if (own === undefined) return
-  own.offer = { to, cause, sinceMs: now, againMs: refusedMs, tries: 0, nextMs: now }
+  const { to, cause, isOptional: canStay = false } = wanted
+  own.offer = {
+    to, cause, sinceMs: now, againMs: refusedMs, isOptional: canStay, asks: 0, tries: 0, nextMs: now,
+  }
   // Counted at once, so that the next unit goes elsewhere.
   const load = loadOf(o, now)
   load.set(to, (load.get(to) ?? 0) + weightOf(unit))
@@ -148,11 +153,17 @@ export function stepOffer(o: Ownership, unit: Unit, now: Millis): void {
   if (own?.offer === undefined) return
   const { offer } = own
   if (now < offer.nextMs) return lookAt(o, unit, offer.nextMs)
+  if (offer.isOptional && offer.tries === 0 && !isMet(o, unit, offer.to, now)) {
+    if (offer.asks >= offerTries) return giveUp(o, unit, now)
+    offer.asks++
+    offer.nextMs = now + meetMs
+    return lookAt(o, unit, offer.nextMs)
+  }
   if (offer.tries >= offerTries || !isAliveNode(o, offer.to)) return giveUp(o, unit, now)
   offer.tries++
   offer.nextMs = now + offerMs
   // Where this node cannot answer any more, nobody is to wait for a seen announcement.
-  const flags = unit.legs.size === 0 ? isBroken : 0
+  const flags = unit.legs.size === 0 ? isBroken : offer.isOptional ? isOptional : 0
   mail(o, offer.to, 'offer', entryOf(unit.key, { term: own.term, value: unit.digest, flags }))
   lookAt(o, unit, offer.nextMs)
 }
@@ -176,7 +187,7 @@ export function onOffer(
   o: Ownership, from: string, message: Message, { atMs, now }: { atMs: Millis; now: Millis },
 ): void {
   if (now - atMs > offerMs) return
-  for (const { unit: key, term, value } of message.entries) {
+  for (const { unit: key, term, value, flags } of message.entries) {
     const unit = o.units.get(key)
     const scope = unit?.own?.scope
     if (unit?.own !== undefined && scope !== undefined && unit.digest === value) {
@@ -198,9 +209,9 @@ export function onOffer(
       continue
     }
     const isSame = unit?.wish !== undefined && unit.digest === value
-    const hears = isSame && [...unit.legs].some((ifindex) =>
-      o.hearing.get(ifindex)?.isDeaf !== true
-    )
+    const hears = isSame && ((flags & isOptional) === 0
+      ? [...unit.legs].some((ifindex) => o.hearing.get(ifindex)?.isDeaf !== true)
+      : [...unit.legs].every((ifindex) => !isCutOff(o, ifindex, now)))
     if (unit === undefined || !hears || !mayOwn(o, unit, now)) {
       mail(o, from, 'refusal', entryOf(key))
       continue

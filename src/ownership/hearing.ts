@@ -5,8 +5,8 @@ import { sameAddress } from '../net/address.ts'
 import { prefixContains } from '../net/range.ts'
 import { legOf, macsOf } from './fleet.ts'
 import {
-  controlMs, deafMs, hostCount, missingMs, missingSlowAfterMs, missingSlowMs, probeGapMs, quietMs,
-  returnedMaxMs, returnedMs, rivalCount,
+  controlMs, deafMs, hostCount, meetMs, metMs, missingMs, missingSlowAfterMs, missingSlowMs,
+  probeGapMs, quietMs, returnedMaxMs, returnedMs, rivalCount,
 } from './limits.ts'
 import type { Peer } from './model.ts'
 import { hush, spokenLegs } from './own.ts'
@@ -35,9 +35,9 @@ export function hear(
 
 /** A member that was lost, is missing by membership, or claims too, is there: what is ours is checked. */
 function meet(o: Ownership, node: string, ifindex: number, now: Millis): void {
-  o.lost.delete(node)
+  const wasLost = o.lost.delete(node)
   const rival = o.rivals.get(node)
-  if (rival === undefined && isAliveNode(o, node)) return
+  if (rival === undefined && isAliveNode(o, node) && !wasLost) return
   if (rival?.met.has(ifindex) === true) return
   rival?.met.add(ifindex)
   if ([...o.legs.keys()].every((leg) => rival?.met.has(leg) === true || legOf(o, node, leg) === undefined)) {
@@ -108,21 +108,21 @@ function hastenUnheard(o: Ownership, ifindex: number, now: Millis): void {
 }
 
 /**
- * Whether anybody was ever heard there who should still be: not the suspect, nor members that
- * are gone.
+ * Whether anybody should be there: a host that was heard, or a live member with a leg in a prefix of ours;
+ * but not the suspect, nor members that are gone.
  */
-function hasOthers(o: Ownership, hearing: Hearing, except: ReadonlySet<Mac>): boolean {
-  for (const mac of hearing.hosts.keys()) {
+function hasOthers(o: Ownership, { ifindex, hosts }: Hearing, suspect: string | undefined): boolean {
+  const isThere = (name: string): boolean => name !== suspect && isAliveNode(o, name) && !o.lost.has(name)
+  for (const mac of hosts.keys()) {
     const node = o.macs.get(mac)
-    const isGone = node !== undefined && (!isAliveNode(o, node) || o.lost.has(node))
-    if (!isGone && !except.has(mac)) return true
+    if (node === undefined || isThere(node)) return true
   }
-  return false
+  return membersOn(o, ifindex).some(({ name }) => isThere(name))
 }
 
 /**
  * Whether silence on the leg means anything: since `sinceMs` another host than the suspect has
- * answered a control, or none was ever heard.
+ * answered a control, or there is none.
  */
 export function isHeardOn(
   o: Ownership, ifindex: number, sinceMs: Millis, suspect: string | undefined,
@@ -133,7 +133,7 @@ export function isHeardOn(
   for (const [mac, atMs] of hearing.answered) {
     if (atMs >= sinceMs && !except.has(mac)) return true
   }
-  return !hasOthers(o, hearing, except)
+  return !hasOthers(o, hearing, suspect)
 }
 
 export /** The leg is deaf, or nobody has answered what was asked there lately. */
@@ -142,6 +142,32 @@ function isCutOff(o: Ownership, ifindex: number, now: Millis): boolean {
   if (isDeaf) return true
   const isAsked = controlMs > 0 && now - controlMs < deafMs
   return isAsked && ![...answered.values()].some((atMs) => now - atMs < deafMs)
+}
+
+function sendAsk(o: Ownership, ifindex: number, frame: Uint8Array): void {
+  o.out.push({ kind: 'send', ifindex, frame, notAfterMs: Number.POSITIVE_INFINITY })
+}
+
+/**
+ * Whether a member is heard on each leg that this node answers for the unit on, where it has one too;
+ * asks for it where it is not known.
+ */
+export function isMet(o: Ownership, unit: Unit, node: string, now: Millis): boolean {
+  let isKnown = true
+  for (const ifindex of unit.legs) {
+    const own = o.legs.get(ifindex)
+    const leg = legOf(o, node, ifindex)
+    const target = leg?.addresses.find(({ address }) => !isLinkLocal(address))?.address
+    if (own === undefined || leg === undefined || target === undefined) continue
+    const { answered, asked } = hearingOf(o, ifindex)
+    if (now - (answered.get(leg.mac) ?? Number.NEGATIVE_INFINITY) < metMs) continue
+    isKnown = false
+    if (now - (asked.get(leg.mac) ?? Number.NEGATIVE_INFINITY) < meetMs) continue
+    asked.set(leg.mac, now)
+    if (asked.size > hostCount) dropOldest(asked)
+    sendAsk(o, ifindex, controlFrame(own, target))
+  }
+  return isKnown
 }
 
 /** Asks the gateway, a live member and the hosts heard last; at most once in a probe's gap. */
@@ -153,9 +179,7 @@ export function sendControls(
   if (leg === undefined || now < hearing.controlMs + probeGapMs) return
   hearing.controlMs = now
   for (const address of controlTargets(o, hearing, suspect)) {
-    o.out.push({
-      kind: 'send', ifindex, frame: controlFrame(leg, address), notAfterMs: Number.POSITIVE_INFINITY,
-    })
+    sendAsk(o, ifindex, controlFrame(leg, address))
   }
 }
 
@@ -178,12 +202,19 @@ function controlTargets(
 function memberTarget(
   o: Ownership, ifindex: number, suspect: string | undefined,
 ): Address | undefined {
-  const near = [...o.peers.values()].flatMap(({ name, isAlive }) => {
-    const leg = isAlive && name !== o.self && name !== suspect ? legOf(o, name, ifindex) : undefined
+  const near = membersOn(o, ifindex).filter(({ name }) => name !== suspect)
+  return near[o.controlTurn++ % Math.max(1, near.length)]?.address
+}
+
+/** Live members with a leg on the segment, and where each can be asked. */
+function membersOn(
+  o: Ownership, ifindex: number,
+): readonly { readonly name: string; readonly mac: Mac; readonly address: Address }[] {
+  return [...o.peers.values()].flatMap(({ name, isAlive }) => {
+    const leg = isAlive && name !== o.self ? legOf(o, name, ifindex) : undefined
     const own = leg?.addresses.find(({ address }) => !isLinkLocal(address))
-    return own === undefined ? [] : [own.address]
+    return leg === undefined || own === undefined ? [] : [{ name, mac: leg.mac, address: own.address }]
   })
-  return near[o.controlTurn++ % Math.max(1, near.length)]
 }
 
 /** Where a host can be asked: a member at its own address, not at one that it owns for now. */
@@ -203,7 +234,7 @@ export function watchHearing(o: Ownership, now: Millis): Millis {
   for (const ifindex of owned) {
     const hearing = hearingOf(o, ifindex)
     hearing.watchedMs ??= now
-    if (hearing.heardMs === undefined || !hasOthers(o, hearing, new Set())) continue
+    if (hearing.heardMs === undefined || !hasOthers(o, hearing, undefined)) continue
     const sinceMs = Math.max(hearing.heardMs, hearing.watchedMs)
     const silentMs = now - sinceMs
     if (silentMs < quietMs) {
@@ -244,11 +275,14 @@ export function isAllDeaf(o: Ownership, unit: Unit): boolean {
     [...unit.legs].every((ifindex) => o.hearing.get(ifindex)?.isDeaf === true)
 }
 
-/** An owner asks for missing members, one after the other: a healed split is noticed at once. */
+/**
+ * An owner asks for missing members, and for those whose units it claimed, one after the other: a healed
+ * split is noticed at once, also before membership has called anybody dead.
+ */
 export function askMissing(o: Ownership, now: Millis): Millis {
   if (o.owned.size === 0) return Number.POSITIVE_INFINITY
   const missing = [...o.peers.values()].filter(({ isAlive, name, legs }) =>
-    !isAlive && name !== o.self && legs.length > 0
+    (!isAlive || o.lost.has(name)) && name !== o.self && legs.length > 0
   )
   const rivals = nextRivals(o)
   if (missing.length + rivals.length === 0) return Number.POSITIVE_INFINITY
@@ -260,12 +294,11 @@ export function askMissing(o: Ownership, now: Millis): Millis {
     const ifindex = target === undefined ? undefined : legFor(o, target)
     const own = ifindex === undefined ? undefined : o.legs.get(ifindex)
     if (target === undefined || ifindex === undefined || own === undefined) continue
-    o.out.push({
-      kind: 'send', ifindex, frame: controlFrame(own, target), notAfterMs: Number.POSITIVE_INFINITY,
-    })
+    sendAsk(o, ifindex, controlFrame(own, target))
   }
   const isLong = [...missing, ...rivals].every(({ name }) =>
-    now - (o.deadSinceMs.get(name) ?? o.rivals.get(name)?.sinceMs ?? now) > missingSlowAfterMs
+    now - (o.deadSinceMs.get(name) ?? o.lost.get(name) ?? o.rivals.get(name)?.sinceMs ?? now) >
+      missingSlowAfterMs
   )
   o.missingMs = now + (isLong ? missingSlowMs : missingMs)
   return o.missingMs

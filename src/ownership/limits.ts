@@ -105,6 +105,9 @@ export const mixedMs: Millis = 10_000
 /** An offer is made again after this; after so many tries the next successor is asked. */
 export const offerMs: Millis = 100
 export const offerTries = 3
+/** A successor that was asked for on the wire has answered by then; what it answered holds for so long. */
+export const meetMs: Millis = 20
+export const metMs: Millis = 500
 /** Frames of the old owner that are under way during a hand-over. */
 export const handedMs: Millis = 200
 /** An owner that may no longer be one waits so long for a successor. */

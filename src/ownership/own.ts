@@ -36,7 +36,7 @@ export function take(o: Ownership, unit: Unit, taking: Taking, now: Millis): voi
   unit.beatTerm = unit.term
   unit.isBeatPart = taking.scope !== undefined
   o.owned.add(unit)
-  if (from !== undefined && taking.isHanded !== true) o.lost.add(from)
+  if (from !== undefined && taking.isHanded !== true) o.lost.set(from, now)
   setOwner(o, unit, o.self, now)
   unit.sinceMs = now
   if (taking.scope !== undefined) lookAt(o, unit, now + unheardRetryMs)

@@ -176,7 +176,7 @@ function sightVoice(
   const found = o.byAddress.get(answerKey(asserts.address))
   if (found === undefined) return
   const node = o.macs.get(asserts.mac) ?? recogniseStranger(o, found.unit, asserts.mac, now)
-  if (node !== undefined) onWitnessed(o, node, answerKey(asserts.address))
+  if (node !== undefined) onWitnessed(o, node, { ifindex, address: answerKey(asserts.address) })
   const isToUs = sighting.to === o.legs.get(ifindex)?.mac
   onVoice(o, found.unit, {
     text: found.text, mac: asserts.mac, ifindex, atMs: receivedAtMs, isToUs,

@@ -19,6 +19,10 @@ export interface Offer {
   readonly sinceMs: Millis
   /** Where it is refused, it is not made again for so long. */
   readonly againMs: Millis
+  /** Nothing is wrong with this owner: a successor that is cut off on a segment refuses. */
+  readonly isOptional: boolean
+  /** How often it was asked for on the wire before. */
+  asks: number
   tries: number
   nextMs: Millis
 }
@@ -178,6 +182,8 @@ export interface Hearing {
   readonly hosts: Map<Mac, { readonly address: UnitAddress['address'] | undefined; readonly atMs: Millis }>
   /** Hosts that answered us, by MAC. */
   readonly answered: Map<Mac, Millis>
+  /** Successors that were asked for, by MAC. */
+  readonly asked: Map<Mac, Millis>
   isDeaf: boolean
   controlMs: Millis
   /** Since when this node owns something there: silence before that was not its concern. */
@@ -188,8 +194,7 @@ export interface Witnessing {
   nextMs: Millis
   turn: number
   /** The ask under way. */
-  ask: { readonly unit: string; readonly key: bigint; readonly atMs: Millis
-    readonly ifindex: number } | undefined
+  ask: { readonly unit: string; readonly key: bigint; readonly atMs: Millis } | undefined
   misses: number
   /** How often its claims were opened since it last answered. */
   opened: number
@@ -235,8 +240,8 @@ export interface Ownership {
   mixedUntilMs: Millis
   peers: ReadonlyMap<string, Peer>
   deadSinceMs: Map<string, Millis>
-  /** Members whose units this node claimed, and that it has not heard since. */
-  readonly lost: Set<string>
+  /** Members whose units this node claimed, since when, and that it has not heard since. */
+  readonly lost: Map<string, Millis>
   /** Members that claim what this node owns, while the wire between them is silent; since when. */
   readonly rivals: Map<string, { readonly sinceMs: Millis; readonly met: Set<number> }>
   /** Members that membership calls dead and that are heard: when all units were last checked for it. */
@@ -256,7 +261,8 @@ export interface Ownership {
   /** The leg with the higher index of two on one segment, and the lower. */
   readonly twins: Map<number, number>
   readonly beats: Map<string, BeatRecord>
-  readonly witnessing: Map<string, Witnessing>
+  /** By owner, then own leg. */
+  readonly witnessing: Map<string, Map<number, Witnessing>>
   /** Cleared when the world changes. */
   readonly isWitness: Map<string, boolean>
   readonly due: Schedule<Unit>
@@ -306,7 +312,7 @@ export interface Ownership {
 export function createOwnership(self: string, rules: Rules = allRules): Ownership {
   return {
     self, rules, world: undefined, startedMs: Number.NaN, isStarting: true, isAlone: false,
-    restartUntilMs: 0, mixedUntilMs: 0, peers: new Map(), deadSinceMs: new Map(), lost: new Set(),
+    restartUntilMs: 0, mixedUntilMs: 0, peers: new Map(), deadSinceMs: new Map(), lost: new Map(),
     rivals: new Map(), returned: new Map(), legs: new Map(), ownMacs: new Set(), macs: new Map(),
     knownLegs: new Map(),
     peerAddresses: new Map(), units: new Map(), byAddress: new Map(), owned: new Set(),
@@ -367,7 +373,8 @@ export function hearingOf(o: Ownership, ifindex: number): Hearing {
   const known = o.hearing.get(ifindex)
   if (known !== undefined) return known
   const fresh: Hearing = {
-    ifindex, heardMs: undefined, hosts: new Map(), answered: new Map(), isDeaf: false, controlMs: 0,
+    ifindex, heardMs: undefined, hosts: new Map(), answered: new Map(), asked: new Map(), isDeaf: false,
+    controlMs: 0,
     watchedMs: undefined,
   }
   o.hearing.set(ifindex, fresh)

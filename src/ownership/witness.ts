@@ -22,18 +22,35 @@ export function watchOwners(o: Ownership, now: Millis): Millis {
       continue
     }
     if (!isWitness(o, owner.name)) continue
-    const state = o.witnessing.get(owner.name) ?? {
-      nextMs: now + witnessMs, turn: 0, ask: undefined, misses: 0, opened: 0,
+    const legs = o.witnessing.get(owner.name) ?? new Map<number, Witnessing>()
+    o.witnessing.set(owner.name, legs)
+    for (const ifindex of o.legs.keys()) {
+      if (legOf(o, owner.name, ifindex) === undefined) legs.delete(ifindex)
+      else nextMs = Math.min(nextMs, watchLeg(o, { owner: owner.name, ifindex, legs }, now))
     }
-    o.witnessing.set(owner.name, state)
-    judge(o, owner.name, state, now)
-    if (now >= state.nextMs) {
-      state.nextMs = now + witnessMs
-      ask(o, owner.name, state, now)
-    }
-    nextMs = Math.min(nextMs, state.nextMs, (state.ask?.atMs ?? nextMs) + missMs)
   }
   return nextMs
+}
+
+interface Watched {
+  readonly owner: string
+  /** Own leg on a segment of the owner's. */
+  readonly ifindex: number
+  readonly legs: Map<number, Witnessing>
+}
+
+/** What is heard of an owner on one segment says nothing of the others. */
+function watchLeg(o: Ownership, at: Watched, now: Millis): Millis {
+  const state = at.legs.get(at.ifindex) ?? {
+    nextMs: now + witnessMs, turn: 0, ask: undefined, misses: 0, opened: 0,
+  }
+  at.legs.set(at.ifindex, state)
+  judge(o, at, state, now)
+  if (now >= state.nextMs) {
+    state.nextMs = now + witnessMs
+    ask(o, at, state, now)
+  }
+  return Math.min(state.nextMs, state.ask === undefined ? Number.POSITIVE_INFINITY : state.ask.atMs + missMs)
 }
 
 /** Changes with the world only. */
@@ -46,57 +63,60 @@ function isWitness(o: Ownership, owner: string): boolean {
   return is
 }
 
-function ask(o: Ownership, owner: string, state: Witnessing, now: Millis): void {
+function ask(o: Ownership, { owner, ifindex }: Watched, state: Witnessing, now: Millis): void {
+  const leg = o.legs.get(ifindex)
   const units = [...o.units.values()].filter((unit) =>
-    unit.owner === owner && unit.wish !== undefined && unit.attempt === undefined
+    isWitnessed(unit, owner, ifindex) && unit.attempt === undefined
   )
   const unit = units[state.turn++ % Math.max(1, units.length)]
-  const leg = unit === undefined ? undefined : [...o.legs.values()].find(({ ifindex }) =>
-    legOf(o, owner, ifindex) !== undefined
-  )
   const address = unit?.wish?.addresses[0]?.address
   if (unit === undefined || leg === undefined || address === undefined) return
   // Beats on the segment say as much, and cost nothing.
-  const beatMs = o.beats.get(owner)?.heard.get(leg.ifindex)
+  const beatMs = o.beats.get(owner)?.heard.get(ifindex)
   if (beatMs !== undefined && now - beatMs < suspectMs) {
     state.misses = 0
     return
   }
-  state.ask = { unit: unit.key, key: answerKey(address), atMs: now, ifindex: leg.ifindex }
+  state.ask = { unit: unit.key, key: answerKey(address), atMs: now }
   const frame = controlFrame(leg, address)
-  o.out.push({
-    kind: 'send', ifindex: leg.ifindex, frame, notAfterMs: Number.POSITIVE_INFINITY,
-  })
-  sendControls(o, leg.ifindex, now, owner)
+  o.out.push({ kind: 'send', ifindex, frame, notAfterMs: Number.POSITIVE_INFINITY })
+  sendControls(o, ifindex, now, owner)
+}
+
+/** Owned by it as a whole, so that it should answer here, where this node would too. */
+function isWitnessed(unit: Unit, owner: string, ifindex: number): boolean {
+  return unit.owner === owner && unit.wish !== undefined &&
+    !unit.isBeatPart && unit.legs.has(ifindex)
 }
 
 /** The owner's answer to the ask under way. */
-export function onWitnessed(o: Ownership, owner: string, address: bigint): void {
-  const state = o.witnessing.get(owner)
-  if (state?.ask?.key !== address) return
+export function onWitnessed(
+  o: Ownership, owner: string, heard: { readonly ifindex: number; readonly address: bigint },
+): void {
+  const state = o.witnessing.get(owner)?.get(heard.ifindex)
+  if (state?.ask?.key !== heard.address) return
   state.ask = undefined
   state.misses = 0
   state.opened = 0
 }
 
-function judge(o: Ownership, owner: string, state: Witnessing, now: Millis): void {
+function judge(o: Ownership, { owner, ifindex }: Watched, state: Witnessing, now: Millis): void {
   const { ask: asked } = state
   if (asked === undefined || now < asked.atMs + missMs) return
   state.ask = undefined
-  const beats = o.beats.get(owner)?.heard
   // A monitor too: it is by beats that it notices, and a slow owner answers late.
-  const isBeating = [...beats?.values() ?? []].some((atMs) => atMs >= asked.atMs - missCount * witnessMs)
-  if (isBeating || !isHeardOn(o, asked.ifindex, asked.atMs, owner)) return
+  const beatMs = o.beats.get(owner)?.heard.get(ifindex) ?? Number.NEGATIVE_INFINITY
+  const isBeating = beatMs >= asked.atMs - missCount * witnessMs
+  if (isBeating || !isHeardOn(o, ifindex, asked.atMs, owner)) return
   state.misses++
   // Perhaps only this unit is not its own any more, or a foreign host has silenced it.
   mail(o, owner, 'query', entryOf(asked.unit))
   if (state.misses < missCount) return
   state.opened++
-  const units = [...o.units.values()].filter((unit): unit is Unit =>
-    unit.owner === owner && unit.wish !== undefined && now >= unit.contestedUntilMs
+  const units = [...o.units.values()].filter((unit) =>
+    isWitnessed(unit, owner, ifindex) && now >= unit.contestedUntilMs
   )
   spread(o, units, {
-    suspect: owner, ifindex: asked.ifindex, lastBeatMs: now - fenceMs, cause: 'ownerDeaf',
-    count: state.opened,
+    suspect: owner, ifindex, lastBeatMs: now - fenceMs, cause: 'ownerDeaf', count: state.opened,
   }, now)
 }

@@ -1,5 +1,6 @@
 /** What must always be true: one function for each promise. Read this file first. */
 import type { Millis } from '../net/model.ts'
+import { missingMs } from '../ownership/limits.ts'
 import type { Cluster } from './cluster.ts'
 import { type Deed, type Place, wouldAnswer } from './record.ts'
 import { isStranger } from './plan.ts'
@@ -163,9 +164,12 @@ function isMoveCaused(
   if (cluster.options.placement === 'hash') return true
   const deeds = during(cluster, startMs - 2_000, atMs)
   // Provisional placements of a start may each move once, within 60 s.
+  // A take-over may take two steps: whoever took a unit from a node that was hurt may be contested by it.
+  const isSecondStep = deeds.some(({ kind, nodes }) => isIncapacity(kind) &&
+    place.tenures.some(({ node, toMs }) => nodes.includes(node) && toMs <= startMs && toMs > startMs - 1_000))
   const isSettling = startMs < place.fromMs + 60_000 && cluster.record.notes.some(({ note }) =>
     note.kind === 'claimed' && note.cause === 'handOver' && note.unit === place.unit)
-  return isSettling || deeds.some(({ kind, nodes, untilMs }) =>
+  return isSettling || isSecondStep || deeds.some(({ kind, nodes, untilMs }) =>
     nodes.includes(from) || kind === 'pause' && nodes.includes(to) && untilMs <= atMs ||
     nodes.length === 0 && !kind.startsWith('API') && !/ new Services$/.test(kind) ||
     isMeeting(kind) && !kind.startsWith('gossip') && untilMs <= atMs || kind.startsWith('move of'))
@@ -260,8 +264,10 @@ export function checkQuiet(
   const changes = isVeryLossy ? [] : cluster.record.notes.filter(({ atMs, note }) =>
     atMs >= sinceMs && note.kind !== 'postponed')
     .map(({ atMs, node, note }): Finding => ({ check: 'quiet', atMs, text: `${node}: ${note.kind}` }))
-  const { segments, quality } = cluster.options
-  const perSecond = segments * (90 + 250 * quality.loss)
+  const { segments, quality, hasRings } = cluster.options
+  // Real membership may need a minute to meet one again that it called dead: it is asked for meanwhile.
+  const missing = hasRings ? 1_000 / missingMs : 0
+  const perSecond = segments * (90 + missing + 250 * quality.loss)
   const seconds = (nowMs - sinceMs) / 1_000
   const loud = [...cluster.machines.values()].flatMap(({ name, sent }): readonly Finding[] => {
     const rate = (sent.asks + sent.tells + sent.gossips - (before.get(name) ?? 0)) / seconds

@@ -5,20 +5,23 @@ import type { Leg, Note, Nominee, Peer, Wish, World } from '../ownership/model.t
 import { after, at, type Clock, createClock } from './clock.ts'
 import { hear } from './frames.ts'
 import {
-  createGossip, type Gossip, join, publish, refresh, remove, sendOver, spreadMessage, viewOf,
+  createGossip, type Gossip, join, leave, publish, refresh, remove, sendOver, spreadMessage, viewOf,
 } from './gossip.ts'
 import {
   type Host, type NeighbourTiming, plugHost, startAsker, startClient, suppressAsks,
 } from './hosts.ts'
 import {
-  addLeg, type Brain, createMachine, type Machine, ownTime, receiveMessage, start, type Surroundings,
-  touchWorld, trueTime,
+  addLeg, answeredUntil, type Brain, createMachine, type Machine, ownTime, receiveMessage, start,
+  type Surroundings, touchWorld, trueTime,
 } from './machine.ts'
 import { isStranger, nodeName, type Options, planHost, planLeg, planUnit, type Unit } from './plan.ts'
 import { createRandom, type Random } from './random.ts'
 import {
   createRecord, cut, extend, placeOf, type Record, tell, wantPlace, wouldAnswer,
 } from './record.ts'
+import {
+  createRings, type Rings, ringViewOf, sendByRing, setRingLegs, startRing, stopRing, thawRings,
+} from './ring.ts'
 import {
   canHear, canSend, type Captured, createSegment, type Segment, sendDatagram,
 } from './segment.ts'
@@ -45,6 +48,8 @@ export interface Cluster {
   readonly segments: readonly Segment[]
   readonly machines: Map<string, Machine>
   readonly gossip: Gossip
+  /** Production membership, in place of the model in `gossip`. */
+  readonly rings: Rings | undefined
   readonly gateways: readonly Host[]
   readonly clients: readonly Host[]
   readonly api: Api
@@ -81,6 +86,7 @@ export function createCluster(options: Options, createBrain: CreateBrain, isTold
   const cluster: Cluster = {
     options, clock, random, record, segments, machines: new Map(),
     gossip: createGossip(clock, random.fork()),
+    rings: options.hasRings ? createRings(clock, createRandom(options.seed ^ 0x2f6e2b1)) : undefined,
     gateways: options.hasGateway ? segments.map(host(1, 'gateway')) : [],
     clients: Array.from({ length: options.clients }, (_, n) =>
       segments.map(host(200 + n, `client${n}-`))).flat(),
@@ -123,7 +129,8 @@ function surroundings(cluster: Cluster, createBrain: CreateBrain): Surroundings 
     worldOf: (machine) => worldOf(cluster, machine),
     tell: (machine, { to, ifindex, bytes }) => {
       if (ifindex === undefined) {
-        sendOver(gossip, machine.name, to, bytes)
+        if (cluster.rings === undefined) sendOver(gossip, machine.name, to, bytes)
+        else sendByRing(cluster.rings, machine.name, to, bytes)
         return
       }
       const from = machine.legs.find(({ leg }) => leg.ifindex === ifindex)
@@ -133,7 +140,9 @@ function surroundings(cluster: Cluster, createBrain: CreateBrain): Surroundings 
       sendDatagram(from.segment, from.port, leg.port, () =>
         receiveMessage(target, machine.name, bytes, false))
     },
-    gossip: (machine, bytes) => spreadMessage(gossip, machine.name, bytes),
+    gossip: (machine, bytes) => cluster.rings === undefined
+      ? spreadMessage(gossip, machine.name, bytes)
+      : sendByRing(cluster.rings, machine.name, undefined, bytes),
     onRights: (machine) => observeRights(cluster, machine),
     onAbility: (machine) => observeRights(cluster, machine),
     onNote: (machine, note) => {
@@ -159,19 +168,37 @@ export function boot(cluster: Cluster, name: string): void {
   cluster.api.pods.add(name)
   cluster.seen.set(name, new Map(cluster.api.units))
   start(machine)
-  publishLegs(cluster, machine)
-  join(cluster.gossip, {
+  const { rings } = cluster
+  const member = {
     name,
     path: () => pathOf(cluster, machine),
     isStill: () => machine.state !== 'running',
+    now: () => ownTime(machine),
+    loss: () => cluster.options.isGossipCarried ? cluster.segments[0]?.quality.loss ?? 0 : 0,
+    claims: () => machine.brain?.claims?.(ownTime(machine)) ?? new Uint8Array(),
     onView: () => touchWorld(machine),
-    onMessage: (from, bytes, isGossip) => receiveMessage(machine, from, bytes, isGossip),
-  })
+    onMessage: (from: string, bytes: Uint8Array, isGossip: boolean) =>
+      receiveMessage(machine, from, bytes, isGossip),
+  }
+  if (rings !== undefined) return startRing(rings, member, legsOf(machine), [...cluster.machines.keys()])
+  publishLegs(cluster, machine)
+  join(cluster.gossip, member)
 }
 
 /** The node is gone from gossip without a word. */
 export function forget(cluster: Cluster, name: string): void {
-  remove(cluster.gossip, name)
+  if (cluster.rings === undefined) remove(cluster.gossip, name)
+  else stopRing(cluster.rings, name, false)
+}
+
+/** It says goodbye, and is gone. */
+export function farewell(cluster: Cluster, name: string): void {
+  if (cluster.rings === undefined) leave(cluster.gossip, name)
+  else stopRing(cluster.rings, name, true)
+}
+
+function legsOf({ legs }: Machine): readonly Leg[] {
+  return legs.filter(({ port }) => port.hasCarrier).map(({ leg }) => leg)
 }
 
 function pathOf(cluster: Cluster, machine: Machine): string | undefined {
@@ -184,13 +211,15 @@ function pathOf(cluster: Cluster, machine: Machine): string | undefined {
 
 /** After each change of ports, sides or states. */
 export function rewire(cluster: Cluster): void {
-  refresh(cluster.gossip)
+  if (cluster.rings === undefined) refresh(cluster.gossip)
+  else thawRings(cluster.rings)
   for (const machine of cluster.machines.values()) observeRights(cluster, machine)
 }
 
 /** The node's metadata names the legs that have carrier now. */
 export function publishLegs(cluster: Cluster, machine: Machine): void {
-  const legs = machine.legs.filter(({ port }) => port.hasCarrier).map(({ leg }) => leg)
+  const legs = legsOf(machine)
+  if (cluster.rings !== undefined) return setRingLegs(cluster.rings, machine.name, legs)
   const versions = cluster.metadata.get(machine.name) ?? new Map<number, readonly Leg[]>()
   cluster.metadata.set(machine.name, versions)
   versions.set((cluster.gossip.versions.get(machine.name) ?? 0) + 1, legs)
@@ -269,13 +298,15 @@ function peersOf(cluster: Cluster, machine: Machine): readonly Peer[] {
   const isCapable = (name: string): boolean => !isStranger(options, name)
   const self: Peer = {
     name: machine.name, isAlive: true, isCapable: isCapable(machine.name), isRestarted: false,
-    legs: machine.legs.filter(({ port }) => port.hasCarrier).map(({ leg }) => leg),
+    legs: legsOf(machine),
   }
-  const others = [...viewOf(gossip, machine.name)].filter(([, { version }]) => version > 0)
-    .map(([name, view]): Peer => ({
-      name, isAlive: view.isAlive, isCapable: isCapable(name), isRestarted: false,
-      legs: cluster.metadata.get(name)?.get(view.version) ?? [],
-    }))
+  const known = cluster.rings === undefined
+    ? [...viewOf(gossip, machine.name)].filter(([, { version }]) => version > 0)
+      .map(([name, { isAlive, version }]) =>
+        ({ name, isAlive, legs: cluster.metadata.get(name)?.get(version) ?? [] }))
+    : ringViewOf(cluster.rings, machine.name)
+  const others = known.map((view): Peer =>
+    ({ ...view, isCapable: isCapable(view.name), isRestarted: false }))
   return [self, ...others].toSorted((a, b) => (a.name < b.name ? -1 : 1))
 }
 
@@ -312,7 +343,7 @@ function observeRights(cluster: Cluster, machine: Machine): void {
     for (const place of record.places.values()) {
       if (place.segment !== segment.name || kept.has(place.unit)) continue
       if (!place.open.has(machine.name)) continue
-      if (cut(place, machine.name, clock.nowMs)) {
+      if (cut(place, machine.name, answeredUntil(machine))) {
         tell(record, clock.nowMs, machine.name, `is silent for ${place.unit} on ${segment.name}`)
       }
     }

@@ -4,10 +4,11 @@ import { isMainThread, parentPort, Worker, workerData } from 'node:worker_thread
 import { conditions } from './conditions.ts'
 import { createProduction } from './production.ts'
 import { measureFaults, type Measured } from './measure.ts'
+import { memberships } from './memberships.ts'
 import { catchMutation, mutations } from './mutation.ts'
 import { play } from './scenario.ts'
 import { schedules } from './schedules.ts'
-import { type Outcome, runSeed, type SwarmLimits } from './swarm.ts'
+import { type Outcome, runSeed, sizeBands, type SwarmLimits } from './swarm.ts'
 
 interface Task {
   readonly from: number
@@ -21,22 +22,26 @@ interface Summary {
   readonly events: number
   readonly virtualMs: number
   readonly darks: readonly (readonly [string, number])[]
+  /** Nodes of each run. */
+  readonly sizes: readonly number[]
   readonly failures: readonly Pick<Outcome, 'seed' | 'options' | 'findings'>[]
 }
 
 function sum({ from, count, stride, limits }: Task): Summary {
   const darks: (readonly [string, number])[] = []
   const failures: Summary['failures'][number][] = []
+  const sizes: number[] = []
   let events = 0
   let virtualMs = 0
   for (let i = 0; i < count; i++) {
     const { seed, options, findings, ...rest } = runSeed(from + i * stride, limits, createProduction())
     events += rest.events
     virtualMs += rest.virtualMs
+    sizes.push(options.nodes)
     for (const { kind, ms } of rest.darks) darks.push([kind, ms])
     if (findings.length > 0) failures.push({ seed, options, findings: findings.slice(0, 5) })
   }
-  return { seeds: count, events, virtualMs, darks, failures }
+  return { seeds: count, events, virtualMs, darks, sizes, failures }
 }
 
 const usage = `Usage: hack/sim --seeds N [--from S] [--nodes 3..100] [--jobs J]   random histories
@@ -104,17 +109,28 @@ function print(summaries: readonly Summary[], ms: number): number {
   for (const { seed, options, findings } of failures.slice(0, 20)) {
     const { nodes, segments, units, quality } = options
     console.log(`seed ${seed} (${nodes} nodes, ${segments} segments, ${units} units, ` +
-      `loss ${quality.loss}, ${options.placement}):`)
+      `loss ${quality.loss}, ${options.placement}${options.hasRings ? ', rings' : ''}):`)
     for (const { atMs, check, text } of findings) console.log(`  ${atMs.toFixed(0)} ${check}: ${text}`)
   }
   const total = (of: (summary: Summary) => number): number =>
     summaries.reduce((all, summary) => all + of(summary), 0)
   printDarks(summaries.flatMap(({ darks }) => darks))
+  printSizes(summaries.flatMap(({ sizes }) => sizes))
   console.log(`${total(({ seeds }) => seeds)} seeds, ${failures.length} failed, ` +
     `${total(({ events }) => events)} events, ${(total(({ virtualMs }) => virtualMs) / 3.6e6).toFixed(2)} ` +
     `virtual hours in ${(ms / 1_000).toFixed(1)} s`)
   if (failures.length > 0) console.log(`replay one: hack/sim --seed ${failures[0]?.seed} --verbose`)
   return failures.length > 0 ? 1 : 0
+}
+
+function printSizes(sizes: readonly number[]): void {
+  const bands = sizeBands.flatMap(({ to }, i) => {
+    const from = (sizeBands[i - 1]?.to ?? 0) + 1
+    const within = sizes.filter((nodes) => nodes >= from && nodes <= to)
+    if (within.length === 0) return []
+    return [`${within.length} of ${Math.min(...within)} to ${Math.max(...within)}`]
+  })
+  console.log(`nodes: ${bands.join(', ')}`)
 }
 
 function printDarks(darks: readonly (readonly [string, number])[]): void {
@@ -142,7 +158,7 @@ function replay(seed: number, limits: SwarmLimits, isVerbose: boolean): number {
 
 /** Plays the scenarios whose name has the words; with their own seeds, or with one. */
 function playNamed(words: string, seed: number | undefined, isVerbose: boolean): number {
-  const chosen = [...schedules, ...conditions].filter(({ it }) => it.includes(words))
+  const chosen = [...schedules, ...conditions, ...memberships].filter(({ it }) => it.includes(words))
   let failed = chosen.length === 0 ? 1 : 0
   for (const scenario of chosen) {
     const seeds = seed === undefined

@@ -1,10 +1,9 @@
 /** What can be done to a cluster, and undone: each deed is in the record, since checks judge by it. */
 import type { Millis } from '../net/model.ts'
 import {
-  addUnit, boot, type Cluster, forget, machineOf, publishLegs, removeUnit, rewire, spreadApi,
+  addUnit, boot, type Cluster, farewell, forget, machineOf, publishLegs, removeUnit, rewire, spreadApi,
 } from './cluster.ts'
 import { after } from './clock.ts'
-import { leave } from './gossip.ts'
 import { giveBack, type Host, sayOnce, usurp } from './hosts.ts'
 import { freeze, type Machine, stop, thaw, touchLinks, touchWorld } from './machine.ts'
 import { type Deed, tell } from './record.ts'
@@ -69,7 +68,7 @@ export function pauseNode(cluster: Cluster, name: string): Undo {
 /** The process gets `runMs` of each `periodMs`. */
 export function starve(cluster: Cluster, name: string, runMs: Millis, periodMs: Millis): Undo {
   const machine = machineOf(cluster, name)
-  machine.quota = { periodMs, runMs }
+  machine.quota = { fromMs: cluster.clock.nowMs, periodMs, runMs }
   return fault(cluster, 'starve', [name], () => void (machine.quota = undefined))
 }
 
@@ -82,7 +81,7 @@ export function drain(cluster: Cluster, name: string, goneAfterMs: Millis): Undo
   let isOver = false
   after(cluster.clock, goneAfterMs, () => {
     if (isOver || machine.state !== 'running') return
-    leave(cluster.gossip, name)
+    farewell(cluster, name)
     stop(machine, 'killed')
     rewire(cluster)
   })

@@ -22,7 +22,16 @@ export type Speech =
       readonly senderMac: Mac; readonly isUnicast: boolean }
 
 export function hear(frame: Uint8Array): Speech | undefined {
-  return readUint16(frame, 12) === etherTypeArp ? hearArp(frame) : hearNeighbour(frame)
+  if (frame !== last.frame) {
+    last.frame = frame
+    last.speech = readUint16(frame, 12) === etherTypeArp ? hearArp(frame) : hearNeighbour(frame)
+  }
+  return last.speech
+}
+
+/** A broadcast is read by all hosts in turn, and nobody changes it. */
+const last: { frame: Uint8Array | undefined; speech: Speech | undefined } = {
+  frame: undefined, speech: undefined,
 }
 
 function hearArp(frame: Uint8Array): Speech | undefined {

@@ -17,6 +17,8 @@ import { plug, type Port, type Segment, transmit } from './segment.ts'
 export interface Brain {
   turn(turn: Turn, now: Millis): readonly NodeEffect[]
   rights(): readonly Right[]
+  /** What it tells in exchanges of states. */
+  claims?(now: Millis): Uint8Array
 }
 
 /**
@@ -27,6 +29,9 @@ export type State = 'running' | 'frozen' | 'paused' | 'killed' | 'down'
 
 /** Of a receive buffer: a full one loses what comes (net.core.rmem_default and small packets). */
 export const queueLimit = 256
+
+/** How long a process that sleeps takes to run. */
+const pokeMs = { from: 0.02, to: 0.3 }
 
 export interface MachineLeg {
   readonly leg: Leg
@@ -83,7 +88,7 @@ export interface Machine {
   wakeAtMs: Millis | undefined
   timerAtMs: Millis
   /** A CPU quota: it runs during the first `runMs` of each `periodMs`. */
-  quota: { readonly periodMs: Millis; readonly runMs: Millis } | undefined
+  quota: { readonly fromMs: Millis; readonly periodMs: Millis; readonly runMs: Millis } | undefined
   /** Its turn takes until then. */
   busyUntilMs: Millis
   /** The end of its turn, where it stands still in the middle. */
@@ -144,6 +149,18 @@ export function trueTime(machine: Machine, ownMs: Millis): Millis {
 /** Whether the process runs, so that what is asked of it is answered. */
 export function isAwake(machine: Machine): boolean {
   return machine.state === 'running'
+}
+
+/**
+ * The latest instant at which an ask that came then has been answered by now, if this is the process's
+ * first turn since it was last let run: what it reads now, it reads before it answers anything.
+ */
+export function answeredUntil({ quota, around }: Machine): Millis {
+  const { nowMs } = around.clock
+  if (quota === undefined) return nowMs
+  const phaseMs = nowMs % quota.periodMs
+  if (phaseMs > quota.runMs) return nowMs - phaseMs + quota.runMs
+  return phaseMs > pokeMs.to ? nowMs : Math.max(quota.fromMs, nowMs - phaseMs - quota.periodMs + quota.runMs)
 }
 
 /** Power on, or a new process: a node without memory. */
@@ -244,7 +261,7 @@ function poke(machine: Machine): void {
   if (machine.isRunDue || machine.state !== 'running') return
   machine.isRunDue = true
   const { clock } = machine.around
-  let atMs = Math.max(clock.nowMs, machine.busyUntilMs) + machine.random.between(0.02, 0.3)
+  let atMs = Math.max(clock.nowMs, machine.busyUntilMs) + machine.random.between(pokeMs.from, pokeMs.to)
   const { quota } = machine
   if (quota !== undefined && atMs % quota.periodMs > quota.runMs) {
     atMs = (Math.floor(atMs / quota.periodMs) + 1) * quota.periodMs

@@ -21,6 +21,8 @@ export interface Options {
   readonly clients: number
   /** Gossip takes the way over the first segment, or a network of its own. */
   readonly isGossipCarried: boolean
+  /** Membership is production's, on virtual time; else a model with its times. */
+  readonly hasRings: boolean
   /** A host asks for the first unit by broadcast that often, as the one that measures; 0 = none does. */
   readonly askEveryMs: number
   /** That many of the nodes, the last ones, are MetalLB speakers. */
@@ -33,7 +35,7 @@ export interface Options {
 
 export const plainOptions: Options = {
   seed: 1, nodes: 3, segments: 1, units: 4, isDual: false, placement: 'sticky',
-  quality: goodQuality, hasGateway: true, clients: 1, isGossipCarried: false, askEveryMs: 0,
+  quality: goodQuality, hasGateway: true, clients: 1, isGossipCarried: false, hasRings: false, askEveryMs: 0,
   strangers: 0, isSuppressing: false, costs: undefined,
 }
 

@@ -110,7 +110,7 @@ export function cut(place: Place, node: string, now: Millis): boolean {
   if (open === undefined) return false
   place.open.delete(node)
   const isCut = open.toMs > now
-  if (isCut) open.toMs = now
+  if (isCut) open.toMs = Math.max(open.fromMs, now)
   return isCut
 }
 

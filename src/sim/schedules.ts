@@ -67,6 +67,18 @@ export const schedules: readonly Scenario[] = [
     most: { darkMs: 1_000, overlapMs: 250 },
   },
   {
+    it: '3 a segment split for less than gossip needs, and gossip with it: claimers ask for whom they lost',
+    options: { nodes: 9, isGossipCarried: true },
+    seeds: 12,
+    story: ({ cluster, owner, others, lan, pass }) => {
+      const heal = split(cluster, lan(), [owner, ...others.slice(0, 2)])
+      pass(3_000)
+      heal()
+      pass(6_000)
+    },
+    most: { darkMs: 1_000, overlapMs: 250 },
+  },
+  {
     it: '4 a pause that the guest does not see, 10 nodes: the resumed owner is contested',
     options: ten,
     story: ({ cluster, owner, pass }) => {
@@ -153,6 +165,31 @@ export const schedules: readonly Scenario[] = [
     most: { darkMs: 600 },
   },
   {
+    it: '9 nothing but three nodes, and one that owns nothing goes deaf: it knows whom it does not hear',
+    options: { nodes: 3, units: 1, hasGateway: false, clients: 0 },
+    seeds: 8,
+    story: ({ cluster, others, lan, pass }) => {
+      deafen(cluster, lan(), others[0] ?? '')
+      pass(4_000)
+    },
+    most: { darkMs: 0, moves: 0 },
+  },
+  {
+    it: '9 a card that lost its carrier comes back deaf: it claims nothing, though it has heard nobody',
+    options: { nodes: 3, units: 2 },
+    seeds: 8,
+    story: ({ cluster, others, lan, pass }) => {
+      const [name = ''] = others
+      deafen(cluster, lan(), name)
+      const back = loseCarrier(cluster, lan(), name)
+      pass(1_200)
+      back()
+      pass(5_000)
+    },
+    most: { darkMs: 0, moves: 0 },
+    isSettled: false,
+  },
+  {
     it: '10 a kill while gossip is cut: the back-off is at most a second',
     options: ten,
     story: ({ cluster, owner, others, pass }) => {
@@ -220,6 +257,20 @@ export const schedules: readonly Scenario[] = [
     },
     most: { darkMs: 1_600 },
     isSettled: false,
+  },
+  {
+    it: '12 two segments, one split in the first minute: balance moves nothing to who is cut off there',
+    options: { nodes: 5, segments: 2, units: 7 },
+    seeds: 12,
+    story: ({ cluster, others, lan, pass }) => {
+      const [gone = ''] = others
+      crash(cluster, gone)
+      const heal = split(cluster, lan(), others.slice(1, 3))
+      pass(4_000)
+      heal()
+      pass(4_000)
+    },
+    most: { darkMs: 1_000, overlapMs: 250 },
   },
   {
     it: '12 two segments, carrier lost on one, hash placement: its heir gets both, then it does again',

@@ -26,9 +26,13 @@ for (let at = first; at < first + seeds; at += batch) {
 }
 
 test('a seed gives the same run again', () => {
-  const [a, b] = [1, 2].map(() => runSeed(first, limits, createProduction(), true))
-  assert.equal(a?.history, b?.history)
-  assert.equal(a?.events, b?.events)
+  const isEither = new Set<boolean>()
+  for (let seed = first; isEither.size < 2; seed++) {
+    const [a, b] = [1, 2].map(() => runSeed(seed, limits, createProduction(), true))
+    if (a !== undefined) isEither.add(a.options.hasRings)
+    assert.equal(a?.history, b?.history)
+    assert.equal(a?.events, b?.events)
+  }
 })
 
 test.run()

@@ -29,8 +29,23 @@ export interface SwarmLimits {
   readonly nodes: { readonly from: number; readonly to: number }
 }
 
+/** Bands of sizes, and how many of 100 runs are not beyond each: a run of 100 nodes costs as 60 of 6. */
+export const sizeBands = [{ to: 10, share: 88 }, { to: 30, share: 98 }, { to: 100, share: 100 }] as const
+
+/** Clusters up to this size may have production membership. */
+const ringNodes = 10
+
 /** Most runs have few nodes: they find most, and cost least. */
 function drawNodes(random: Random, { from, to }: SwarmLimits['nodes']): number {
+  const [first] = sizeBands
+  if (to <= first.to) return drawSize(random, from, to)
+  const roll = 100 * random.next()
+  const at = sizeBands.findIndex(({ share }) => roll < share)
+  const low = Math.max(from, (sizeBands[at - 1]?.to ?? 0) + 1)
+  return low > to ? to : drawSize(random, low, Math.min(to, Math.max(low, sizeBands[at]?.to ?? to)))
+}
+
+function drawSize(random: Random, from: number, to: number): number {
   const span = Math.log(to + 1) - Math.log(from)
   return Math.min(to, Math.floor(from * Math.exp(random.next() ** 2 * span)))
 }
@@ -43,10 +58,11 @@ function drawQuality(random: Random): Quality {
 
 export function drawOptions(seed: number, limits: SwarmLimits): Options {
   const random = createRandom(seed ^ 0x51ed270b)
+  const nodes = drawNodes(random, limits.nodes)
   return {
     ...plainOptions,
     seed,
-    nodes: drawNodes(random, limits.nodes),
+    nodes,
     segments: random.chance(0.25) ? 2 : 1,
     units: 1 + random.below(8),
     isDual: random.chance(0.2),
@@ -56,6 +72,8 @@ export function drawOptions(seed: number, limits: SwarmLimits): Options {
     clients: random.below(3),
     isGossipCarried: random.chance(0.5),
     askEveryMs: random.chance(0.15) ? 20 : 0,
+    // At a start everybody exchanges states with everybody: beyond, that would cost more than all else.
+    hasRings: random.chance(1 / 3) && nodes <= ringNodes,
   }
 }
 
