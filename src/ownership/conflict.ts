@@ -6,7 +6,7 @@ import { endAttempt, postpone, postponeAnswered } from './claim.ts'
 import { entryOf } from './codec.ts'
 import {
   conflictMaxMs, conflictMinMs, defendMs, graceMs, probeGapMs, quietMs, rankMs, repeatLimit, repeatMs,
-  returnedMs, roundMs, settleMs, spokenMs, startMs, unheardRetryMs, yieldMs,
+  returnedMs, roundMs, settleMs, spokenMs, startMs, takenMs, unheardRetryMs, yieldMs,
 } from './limits.ts'
 import { mail } from './mail.ts'
 import { isCutOff } from './hearing.ts'
@@ -198,7 +198,12 @@ function onTaken(o: Ownership, unit: Unit, rival: string, now: Millis): void {
   const { own } = unit
   if (own?.offer === undefined) return
   if (unit.legs.size === 0) return release(o, unit, { cause: own.offer.cause, to: rival }, now)
-  contest(o, unit, rival, now)
+  if (own.hush !== undefined) return
+  unit.round = undefined
+  unit.contestedBy = rival
+  hush(o, unit, 'handOver', now)
+  own.probeMs = now + takenMs
+  lookAt(o, unit, own.probeMs)
 }
 
 /** Hands over to a member that owns some of the segments already; false where it has refused. */

@@ -4,7 +4,7 @@ import { entryOf, isBroken, type Message } from './codec.ts'
 import { isHash } from './fleet.ts'
 import { isCutOff } from './hearing.ts'
 import {
-  ineligibleMs, offerMs, offerTries, preferredMs, provisionalMs, refusedMs,
+  ineligibleMs, offerGapMs, offerMs, offerTickMs, offerTries, preferredMs, provisionalMs, refusedMs,
 } from './limits.ts'
 import { mail } from './mail.ts'
 import type { Cause } from './model.ts'
@@ -12,7 +12,7 @@ import { announce, release } from './own.ts'
 import { isAliveNode, lookAt, type Ownership, setTerm, type Unit } from './state.ts'
 import { isStrained } from './strain.ts'
 import {
-  coverOf, hashRank, isOthers, loadOf, loadRank, mayOwn, reachOf, weightOf,
+  coverOf, hashRank, isDraining, isOthers, loadOf, loadRank, mayOwn, reachOf, weightOf,
 } from './units.ts'
 
 /** Looks whether units that are owned here should be elsewhere; when the world changed, and slowly. */
@@ -105,7 +105,7 @@ function provisional(o: Ownership, unit: Unit, now: Millis): Wanted | undefined 
 
 function isSuccessor(o: Ownership, unit: Unit, node: string, now: Millis): boolean {
   const isThere = isAliveNode(o, node) && !o.lost.has(node)
-  return node !== o.self && isThere && o.peers.get(node)?.isCapable === true &&
+  return node !== o.self && isThere && o.peers.get(node)?.isCapable === true && !isDraining(o, node) &&
     unit.nominees.some((nominee) => nominee.node === node) &&
     now >= (unit.own?.refused.get(node) ?? 0)
 }
@@ -126,12 +126,16 @@ function successorsOf(o: Ownership, unit: Unit, now: Millis): readonly string[] 
 export function startOffer(o: Ownership, unit: Unit, { to, cause }: Wanted, now: Millis): void {
   const { own } = unit
   if (own === undefined) return
-  own.offer = { to, cause, sinceMs: now, againMs: refusedMs, tries: 0, nextMs: now }
+  // Hundreds of units are taken over in turns that are short.
+  const slotMs = Math.max(now, o.offerMs)
+  o.offerMs = slotMs + offerGapMs
+  const nextMs = Math.max(now, Math.floor(slotMs / offerTickMs) * offerTickMs)
+  own.offer = { to, cause, sinceMs: now, againMs: refusedMs, tries: 0, nextMs }
   // Counted at once, so that the next unit goes elsewhere.
   const load = loadOf(o, now)
   load.set(to, (load.get(to) ?? 0) + weightOf(unit))
   load.set(o.self, (load.get(o.self) ?? 0) - weightOf(unit))
-  lookAt(o, unit, now)
+  lookAt(o, unit, nextMs)
 }
 
 /** The offer is made, made again, or given up for the next successor. */

@@ -10,7 +10,7 @@ import type {
 } from './model.ts'
 
 /** Why an owner is silent. */
-export type Hush = 'contested' | 'conflict' | 'ownerDeaf' | 'expired'
+export type Hush = 'contested' | 'conflict' | 'ownerDeaf' | 'expired' | 'handOver'
 
 /** A hand-over under way. */
 export interface Offer {
@@ -266,6 +266,8 @@ export interface Ownership {
   expiries: { count: number; lastMs: Millis }
   /** When the loop was last late. */
   stalledMs: Millis
+  /** When the next offer may be made. */
+  offerMs: Millis
   /** Until then units whose deadline passed are in the list all the same. */
   pausedUntilMs: Millis
   /** When each member last said something straight to this node. */
@@ -312,7 +314,7 @@ export function createOwnership(self: string, rules: Rules = allRules): Ownershi
     isWitness: new Map(), due: createSchedule(), later: createSchedule(),
     starts: { nextMs: 0, credit: startCredit, atMs: 0 },
     expiries: { count: 0, lastMs: Number.NEGATIVE_INFINITY },
-    pausedUntilMs: Number.POSITIVE_INFINITY, stalledMs: Number.NEGATIVE_INFINITY,
+    offerMs: 0, pausedUntilMs: Number.POSITIVE_INFINITY, stalledMs: Number.NEGATIVE_INFINITY,
     spoken: new Map(), incarnation: 0, revision: 0, digest: 0, listed: new Map(),
     isListDirty: false, nextBeatMs: 0, notAfterMs: 0, lastTargets: '', targets: [], load: undefined,
     claimsRevision: 0, missingMs: 0, missingTurn: 0, controlTurn: 0, slowMs: 0,

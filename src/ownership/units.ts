@@ -180,10 +180,17 @@ function isLocal({ address }: { readonly address: Address }): boolean {
   return isLinkLocal(address)
 }
 
+/** The node hands over all that it owns, and goes. */
+export function isDraining(o: Ownership, node: string): boolean {
+  return node === o.self ? o.world?.isDraining === true : o.peers.get(node)?.isDraining === true
+}
+
 /** Alive nominees, best first, by the hash of the unit's key; `except` is passed over. */
 export function hashRank(o: Ownership, unit: Unit, except?: string): readonly string[] {
   unit.ranked ??= rankByHash(unit.nominees, unit.key).map(({ node }) => node)
-  return unit.ranked.filter((node) => node !== except && isAliveNode(o, node))
+  return unit.ranked.filter((node) =>
+    node !== except && isAliveNode(o, node) && !isDraining(o, node)
+  )
 }
 
 /** Alive nominees in the order in which they should own it: score, then load, then hash. */

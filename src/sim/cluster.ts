@@ -32,6 +32,8 @@ export interface Api {
   /** Nodes with the exclude label. */
   readonly excluded: Set<string>
   readonly draining: Set<string>
+  /** Their processes are about to end. */
+  readonly leaving: Set<string>
   readonly moves: Map<string, string>
   readonly hints: Map<string, string>
   isDown: boolean
@@ -85,7 +87,7 @@ export function createCluster(options: Options, createBrain: CreateBrain, isTold
     clients: Array.from({ length: options.clients }, (_, n) =>
       segments.map(host(200 + n, `client${n}-`))).flat(),
     api: {
-      units: new Map(), pods: new Set(), excluded: new Set(), draining: new Set(),
+      units: new Map(), pods: new Set(), excluded: new Set(), draining: new Set(), leaving: new Set(),
       moves: new Map(), hints: new Map(), isDown: false,
     },
     seen: new Map(), lastNewsMs: new Map(), gossipSides: new Map(), metadata: new Map(),
@@ -259,7 +261,7 @@ function worldOf(cluster: Cluster, machine: Machine): World {
   })
   return {
     self: machine.name, placement: options.placement, wishes, peers, expected: [...api.pods],
-    isDraining: api.draining.has(machine.name), moves: api.moves,
+    isDraining: api.draining.has(machine.name), isLeaving: api.leaving.has(machine.name), moves: api.moves,
     gateways: new Map(cluster.gateways.map(({ addresses }, i) => [2 + i, addresses])),
   }
 }
@@ -274,6 +276,7 @@ function peersOf(cluster: Cluster, machine: Machine): readonly Peer[] {
   const others = [...viewOf(gossip, machine.name)].filter(([, { version }]) => version > 0)
     .map(([name, view]): Peer => ({
       name, isAlive: view.isAlive, isCapable: isCapable(name), isRestarted: false,
+      isDraining: cluster.api.draining.has(name),
       legs: cluster.metadata.get(name)?.get(view.version) ?? [],
     }))
   return [self, ...others].toSorted((a, b) => (a.name < b.name ? -1 : 1))

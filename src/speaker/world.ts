@@ -32,6 +32,7 @@ export interface WorldInput {
   /** Last known owner by address. */
   readonly hints: ReadonlyMap<string, string>
   readonly isDraining: boolean
+  readonly isLeaving?: boolean
   readonly announceEverywhere: boolean
   readonly ignoreExcludeLabel: boolean
 }
@@ -48,7 +49,7 @@ export function worldOf(input: WorldInput): World {
   })
   const isMixed = others.some(({ legs }) => legs === undefined)
   return {
-    self, placement, peers, expected, isDraining,
+    self, placement, peers, expected, isDraining, isLeaving: input.isLeaving === true,
     wishes: wishesOf({ demand, holdings: input.holdings, hints, isMixed }),
     gateways: gatewaysOf(input),
     moves: new Map(),
@@ -90,7 +91,7 @@ function peersOf(input: WorldInput): readonly Peer[] {
   }
   const others = members.filter(({ name }) => name !== self).map((member): Peer => ({
     name: member.name, isAlive: member.isAlive, isCapable: member.legs !== undefined,
-    isRestarted: restarted.has(member.name), legs: member.legs ?? [],
+    isRestarted: restarted.has(member.name), isDraining: member.isDraining, legs: member.legs ?? [],
   }))
   return [own, ...others]
 }
