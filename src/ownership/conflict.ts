@@ -29,6 +29,7 @@ export interface Voice {
 /** A frame asserts one of the unit's addresses for a MAC that is not ours. */
 export function onVoice(o: Ownership, unit: Unit, voice: Voice, now: Millis): void {
   const node = o.macs.get(voice.mac)
+  if (unit.own !== undefined && unit.unproven.has(voice.text)) return doubtAgain(o, unit, now)
   if (unit.own !== undefined) {
     if (node === undefined) foreignVoice(o, unit, voice, now)
     else memberVoice(o, unit, { node, voice }, now)
@@ -61,6 +62,13 @@ export function onVoice(o: Ownership, unit: Unit, voice: Voice, now: Millis): vo
   if (!wasProbing) return
   note(o, { kind: 'postponed', unit: unit.key, reason: 'memberAnswers' })
   mail(o, node, 'query', entryOf(unit.key, { term: unit.term }))
+}
+
+/** Its former owner, or a foreign host, still answers: this one is silent, and asks again. */
+function doubtAgain(o: Ownership, unit: Unit, now: Millis): void {
+  if (unit.round?.purpose === 'check') unit.round = undefined
+  unit.checkMs = now + unheardRetryMs
+  lookAt(o, unit, unit.checkMs)
 }
 
 /**

@@ -33,7 +33,7 @@ for (const { it, legs } of tables) {
   test(`round trip: ${it}`, () => assert.equal(decodeMeta(encodeMeta(legs)), legs))
 }
 
-test('whoever leaves says so, and its legs are read as before, also by members that do not know the word', () => {
+test('whoever leaves says so; to members that do not know the word it is a leg without name', () => {
   const legs = [leg('eth0', '192.0.2.10/24')]
   const bytes = encodeMeta(legs, true)
   assert.is(toHex(bytes),

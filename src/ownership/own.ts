@@ -83,6 +83,7 @@ export function resume(o: Ownership, unit: Unit): void {
 }
 
 function voiced(o: Ownership, unit: Unit): void {
+  unit.unproven.clear()
   o.isRightsDirty = true
   o.isListDirty = true
   announce(o, unit)
@@ -146,6 +147,7 @@ export function rightsOf(o: Ownership, unit: Unit): readonly Right[] {
   const { own, wish } = unit
   if (own === undefined || own.hush !== undefined || wish === undefined) return []
   return wish.addresses.flatMap(({ address, text }: UnitAddress) => {
+    if (unit.unproven.has(text)) return []
     const ifindexes = new Set<number>()
     for (const ifindex of unit.mine.get(text) ?? []) {
       if (isSpoken(o, unit, ifindex)) ifindexes.add(ifindex)

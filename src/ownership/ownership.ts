@@ -283,13 +283,13 @@ function stepUnit(o: Ownership, unit: Unit, now: Millis): void {
     const { round: { purpose, legs }, heard } = ended
     if (purpose === 'claim') return endClaim(o, unit, { legs, heard }, now)
     if (purpose === 'resume') return endResume(o, unit, heard, now)
-    // A check that nobody answered changes nothing.
-    return purpose === 'widen' ? endWiden(o, unit, heard) : undefined
+    return purpose === 'widen' ? endWiden(o, unit, heard) : endCheck(o, unit, heard, now)
   }
   stepOffer(o, unit, now)
   if (unit.own === undefined) return stepWaiting(o, unit, now)
   if (unit.own.hush === undefined) {
     if (unit.checkMs === undefined) return widen(o, unit, now)
+    if (now < unit.checkMs) return lookAt(o, unit, unit.checkMs)
     unit.checkMs = undefined
     return startRound(o, unit, 'check', { atMs: now, legs: unit.legs })
   }
@@ -321,6 +321,18 @@ function endWiden(o: Ownership, unit: Unit, heard: ReadonlySet<number>): void {
   o.isRightsDirty = true
   o.isListDirty = true
   o.lastTargets = ''
+  announce(o, unit)
+}
+
+/** A check that nobody answered changes nothing, but for addresses that were in doubt. */
+function endCheck(o: Ownership, unit: Unit, heard: ReadonlySet<number>, now: Millis): void {
+  if (unit.unproven.size === 0 || unit.own === undefined) return
+  if (heard.size === 0) {
+    unit.checkMs = now + unheardRetryMs
+    return lookAt(o, unit, unit.checkMs)
+  }
+  unit.unproven.clear()
+  o.isRightsDirty = true
   announce(o, unit)
 }
 

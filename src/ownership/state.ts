@@ -107,6 +107,8 @@ export interface Unit {
   ranked: readonly string[] | undefined
   /** Where this node would answer each address, by its text. */
   mine: ReadonlyMap<string, ReadonlySet<number>>
+  /** Came from another's unit when the two were joined: silent here until the wire has been asked. */
+  readonly unproven: Set<string>
   /** Union of `mine`. */
   legs: ReadonlySet<number>
   digest: number
@@ -326,11 +328,11 @@ export function createOwnership(self: string, rules: Rules = allRules): Ownershi
 
 export function createUnit(key: string, now: Millis): Unit {
   return {
-    key, looks: new Set(), wish: undefined, goneMs: now, nominees: [], ranked: undefined, mine: new Map(),
+    key, looks: new Set(), unproven: new Set(),
+    wish: undefined, goneMs: now, nominees: [], ranked: undefined, mine: new Map(),
     legs: new Set(), digest: 0, owner: undefined, term: 0, beatTerm: 0, isBeatPart: false,
-    sinceMs: now, darkMs: undefined,
-    contestedUntilMs: 0, own: undefined, attempt: undefined, round: undefined, picked: undefined,
-    contestedBy: undefined, silentRival: undefined,
+    sinceMs: now, darkMs: undefined, contestedUntilMs: 0, own: undefined, attempt: undefined,
+    round: undefined, picked: undefined, contestedBy: undefined, silentRival: undefined,
     pick: undefined, denied: undefined, checkMs: undefined, checkedMs: Number.NEGATIVE_INFINITY,
     shoutMs: undefined, shoutedMs: Number.NEGATIVE_INFINITY,
   }
