@@ -2,7 +2,7 @@
 import type { MemberPort } from './announcer.ts'
 import type { Clock } from './clock.ts'
 import { decodeEnvelope, encodeEnvelope } from './ownership/envelope.ts'
-import { decodeMeta, encodeMeta } from './ownership/meta.ts'
+import { decodeMeta, encodeMeta, isGoodbye } from './ownership/meta.ts'
 import type { Leg, ReceivedMessage } from './ownership/model.ts'
 import { isLinkLocal } from './ownership/wire.ts'
 import { shareSegment } from './ownership/fleet.ts'
@@ -21,6 +21,8 @@ export interface RingMember {
   readonly isAlive: boolean
   /** undefined = it speaks no beats: a speaker of MetalLB. */
   readonly legs: readonly Leg[] | undefined
+  /** It hands over what it owns, and goes. */
+  readonly isDraining: boolean
   /** `alive`, `suspect`, `dead` or `left`. */
   readonly state: string
 }
@@ -42,6 +44,8 @@ export interface Ring extends MemberPort, AsyncDisposable {
   members(): readonly RingMember[]
   /** Own interfaces: told to the others, and listened on. */
   setLegs(legs: readonly Leg[]): void
+  /** Tells everybody that this node hands over what it owns, and goes. */
+  sayGoodbye(): void
   /** Everybody who ought to be here. */
   setPeers(addresses: readonly Address[]): void
   /** What exchanges of states carry from us. */
@@ -57,6 +61,7 @@ export async function openRing(options: RingOptions): Promise<Ring> {
   const { name, clock, onMessages, onChange, onMember } = options
   let legs: readonly Leg[] = []
   let gossiped = 0
+  let isLeaving = false
   const legsByMeta = createMetaMemory()
   let byName: ReadonlyMap<string, RingMember> | undefined
   const onEvent = (event: MembershipEvent): void => {
@@ -85,21 +90,21 @@ export async function openRing(options: RingOptions): Promise<Ring> {
     seed: Math.floor(Math.random() * 2 ** 31), now: clock.now, onEvent,
   })
   const members = (): ReadonlyMap<string, RingMember> => byName ??= new Map(
-    membership.members().map((member) => [member.name, {
-      name: member.name,
-      address: fromAddressBytes(member.address),
-      isAlive: member.state === 'alive' || member.state === 'suspect',
-      legs: legsByMeta(member.name, member.meta),
-      state: member.state,
-    }]),
+    membership.members().map((member) =>
+      [member.name, toRingMember(member, legsByMeta(member.name, member.meta))]),
   )
   return {
     members: () => [...members().values()],
     setLegs: (now) => {
       legs = now
       byName = undefined
-      membership.setMeta(bytesOf(encodeMeta(now)))
+      membership.setMeta(bytesOf(encodeMeta(now, isLeaving)))
       membership.setLegs(now.flatMap((leg) => addressesOf(leg)))
+    },
+    sayGoodbye: () => {
+      isLeaving = true
+      byName = undefined
+      membership.setMeta(bytesOf(encodeMeta(legs, isLeaving)))
     },
     setPeers: (addresses) => membership.setPeers(addresses),
     setClaims: (bytes) => membership.setUserState(bytesOf(bytes)),
@@ -117,6 +122,15 @@ export async function openRing(options: RingOptions): Promise<Ring> {
     gossip: (bytes) => membership.broadcast(`arpeggio ${gossiped++}`, seal(name, bytes, true)),
     membership,
     [Symbol.asyncDispose]: () => membership[Symbol.asyncDispose](),
+  }
+}
+
+function toRingMember(
+  { name, address, state, meta }: ReturnType<Membership['members']>[number], legs: RingMember['legs'],
+): RingMember {
+  return {
+    name, legs, state, address: fromAddressBytes(address), isDraining: isGoodbye(meta),
+    isAlive: state === 'alive' || state === 'suspect',
   }
 }
 

@@ -49,10 +49,13 @@ export async function openCrowd(stage: Stage): Promise<Crowd> {
     ...few.flatMap((_, i) => inPool(`few-${i}`, 'few', {})),
     ...Array.from({ length: many }, (_, i) => inPool(`many-${i}`, 'many', { ipFamilies: ['IPv6'] })).flat(),
   ]
+  const madeFromMs = wallMs()
   for (let i = 0; i < objects.length; i += chunk) {
     const list = JSON.stringify({ apiVersion: 'v1', kind: 'List', items: objects.slice(i, i + chunk) })
     await rig.server.kubectlOk(['create', '-f', '-'], { stdin: list, capMs: makingCapMs })
   }
+  const madeS = (wallMs() - madeFromMs) / 1_000
+  console.log(`crowd: ${few.length + many} Services made in ${madeS.toFixed(0)} s`)
   const instruments = await openInstruments({
     lab: rig.lab, addresses: few, called: few[0] ?? '', askEveryMs,
   })
@@ -82,7 +85,9 @@ async function gather(stage: Stage): Promise<void> {
     return units.length > many + few.length && mine.length === count
   }
   if (!stage.speakers.has(victim)) stage.start(victim)
+  const sinceMs = wallMs()
   await until('the victim owns the few', () => owns(few.length).catch(() => false), makingCapMs)
+  console.log(`crowd: gathered in ${((wallMs() - sinceMs) / 1_000).toFixed(0)} s`)
   await rig.apply(advertisement('few', { ipAddressPools: ['few'], nodeSelectors: selectors(nodes) }))
   await stage.steady()
   await lasting(restMs)

@@ -6,8 +6,11 @@ import {
   blockGossip, clockFile, clockLack, cutLinks, freeze, type Hurt, loseFrames, loseUplink, split, starve,
   steppedClock,
 } from './hurt.ts'
+import { advertisement, pool, service, slice } from '../kube/objects.ts'
+import { until } from '../lab/command.ts'
 import { wallMs } from './instruments.ts'
 import { lasting, nodes, type Stage, vip } from './stage.ts'
+import { voicesOf } from './voices.ts'
 
 const stays: Bounds = { moves: [0, 0], overlapMs: 0, isSeamless: true }
 const movesOnce: Bounds = { moves: [1, 1], overlapMs: 0 }
@@ -15,6 +18,10 @@ const movesOnce: Bounds = { moves: [1, 1], overlapMs: 0 }
 const handedMs = 50
 const healedMs = 250
 const lossyMs = 300
+
+/** An address that a Service gets while the lab looks on. */
+const fresh = '192.168.1.198'
+const freshCapMs = 10_000
 
 /** How long the wire is watched when what was waited for has come. */
 const restMs = 1_500
@@ -109,6 +116,33 @@ const quiet: readonly Fault[] = [
       await stage.steady()
       await lasting(2 * restMs)
     },
+  },
+  {
+    name: 'cordon', about: 'kubectl cordon of the owner\'s node, 5 s', peer: '', bounds: stays,
+    strike: async (stage, owner) => {
+      await stage.rig.server.kubectlOk(['cordon', owner])
+      await lasting(5_000)
+    },
+    heal: (stage, owner) => stage.rig.server.kubectlOk(['uncordon', owner]).then(() => undefined),
+  },
+  {
+    name: 'fresh', peer: '',
+    about: 'a new Service, made by kubectl 300 ms after the trial began: mute = until it is announced',
+    bounds: { moves: [0, 0], overlapMs: 0 },
+    prepare: (stage) => stage.rig.apply(
+      pool('fresh', [`${fresh}/32`], { autoAssign: false }),
+      advertisement('fresh', { ipAddressPools: ['fresh'] }),
+    ),
+    strike: async (stage) => {
+      const madeMs = wallMs()
+      await stage.rig.apply(service('fresh', {}, { 'metallb.io/address-pool': 'fresh' }),
+        slice('fresh', nodes.map((node) => ({ node }))))
+      const isSpoken = (): boolean =>
+        voicesOf(stage.instruments.frames(madeMs, wallMs()), fresh).length > 0
+      await until('it is announced', isSpoken, freshCapMs)
+      return { judgeFromMs: madeMs, address: fresh }
+    },
+    heal: (stage) => stage.rig.server.kubectlOk(['delete', 'service', 'fresh']).then(() => undefined),
   },
   blockFor(15_000),
   {

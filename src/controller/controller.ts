@@ -144,15 +144,8 @@ export async function runController(
     (error) => log.error('turn failed', { error: describeError(error) }),
     { rest },
   )
-  const takeOffice = async (): Promise<void> => {
-    const term = ++memory.term
-    forget(parts, memory)
-    if (!leader.isLeading()) return
-    await Promise.all([feed.refreshServices(), whenIPModeIsKnown])
-    if (term !== memory.term) return // that list is of another term
-    memory.isFresh = true
-    loop.mark()
-  }
+  const takeOffice = (): Promise<void> =>
+    beginTerm(parts, memory, { ready: whenIPModeIsKnown, mark: () => loop.mark() })
   closing.use(await openSite({
     options, log,
     notReady: () => feed.isSynced ? undefined : `not synced yet: ${feed.missing().join(', ')}`,
@@ -173,6 +166,19 @@ export async function runController(
   // What is decided is written before the lease goes to somebody else.
   await Promise.race([writer.idle(), new Promise((resolve) => setTimeout(resolve, 2_000).unref())])
   log.info('controller stopped', { node: identity })
+}
+
+/** Leading began or ended: what a predecessor may have changed is listed again before anything is decided. */
+async function beginTerm(
+  parts: Parts, memory: Memory, { ready, mark }: { ready: Promise<unknown>; mark: () => void },
+): Promise<void> {
+  const term = ++memory.term
+  forget(parts, memory)
+  if (!parts.leader.isLeading()) return
+  await Promise.all([parts.feed.refreshServices(), ready])
+  if (term !== memory.term) return // that list is of another term
+  memory.isFresh = true
+  mark()
 }
 
 /** At once, unless so many writes wait that another look would only make work. */

@@ -1,8 +1,8 @@
 /** An owner's beats: its list, whom it tells, and the fence that each beat extends. */
 import type { Millis } from '../net/model.ts'
 import {
-  digestOf, encodeMessage, type Entry, entryOf, isForeign, isHushed, isLast, isPart, isRemoved, messageOf,
-  noMac, pagesOf,
+  digestOf, encodeMessage, type Entry, entryOf, isBroken, isForeign, isHushed, isLast, isPart,
+  isRemoved, messageOf, noMac, pagesOf,
 } from './codec.ts'
 import { legOf, monitorsOf } from './fleet.ts'
 import { ownedLegs } from './hearing.ts'
@@ -98,13 +98,22 @@ function renewList(o: Ownership, now: Millis): readonly Entry[] {
     if (!isSame) changes.push(entryOf(key, { term: own.term, flags }))
   }
   for (const [key, { term }] of before) {
-    if (!listed.has(key)) changes.push(entryOf(key, { term, flags: isRemoved }))
+    if (!listed.has(key)) changes.push(removalOf(o, key, term))
   }
   if (changes.length === 0) return changes
   o.listed = listed
   o.digest = digest >>> 0
   o.revision++
   return changes
+}
+
+/** Who has it now, if anybody; without one, and not to be resumed by us either, it is to be had at once. */
+function removalOf(o: Ownership, key: string, term: number): Entry {
+  const unit = o.units.get(key)
+  const to = unit?.own?.hush === 'handOver' ? unit.own.offer?.to : unit?.owner
+  const isFree = unit?.own === undefined && unit?.owner === undefined
+  const node = to === undefined || to === o.self ? '' : to
+  return entryOf(key, { term, flags: isFree ? isRemoved | isBroken : isRemoved, node })
 }
 
 /** Order does not matter: the digest of a list is the exclusive or of these. */

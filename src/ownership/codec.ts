@@ -24,7 +24,8 @@ export const isFresh = 4 // pick: nobody can have owned it: announce at once
 export const isHeld = 8 // reply: the sender owns it
 export const isHushed = 16 // reply, beat, list: the sender owns it, and is silent
 export const isOptional = 8 // offer: the sender could stay: not for one that is cut off on a segment
-export const isBroken = 32 // offer: the sender cannot answer any more
+// offer: the sender cannot answer any more; beat, removed: it has let go for good
+export const isBroken = 32
 const hasNode = 64
 const hasValue = 128
 
@@ -33,7 +34,7 @@ export interface Entry {
   readonly unit: string
   readonly term: number
   readonly flags: number
-  /** claims, contested: the owner. */
+  /** claims, contested: the owner; beat, removed: who has it now. */
   readonly node: string
   /** claims: age in ms; offer: digest of the addresses. */
   readonly value: number

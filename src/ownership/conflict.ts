@@ -6,7 +6,8 @@ import { endAttempt, postpone, postponeAnswered } from './claim.ts'
 import { entryOf } from './codec.ts'
 import {
   conflictMaxMs, conflictMinMs, defendMs, graceMs, probeGapMs, quietMs, rankMs, repeatLimit, repeatMs,
-  reportAfterMs, returnedMs, roundMs, settleMs, slowMs, spokenMs, startMs, unheardRetryMs, yieldMs,
+  reportAfterMs, returnedMs, roundMs, settleMs, slowMs, spokenMs, startMs, takenMs, unheardRetryMs,
+  yieldMs,
 } from './limits.ts'
 import { isMixed } from './fleet.ts'
 import { mail } from './mail.ts'
@@ -30,6 +31,7 @@ export interface Voice {
 /** A frame asserts one of the unit's addresses for a MAC that is not ours. */
 export function onVoice(o: Ownership, unit: Unit, voice: Voice, now: Millis): void {
   const node = o.macs.get(voice.mac)
+  if (unit.own !== undefined && unit.unproven.has(voice.text)) return doubtAgain(o, unit, now)
   if (unit.own !== undefined) {
     if (node === undefined) foreignVoice(o, unit, voice, now)
     else memberVoice(o, unit, { node, voice }, now)
@@ -62,6 +64,13 @@ export function onVoice(o: Ownership, unit: Unit, voice: Voice, now: Millis): vo
   if (!wasProbing) return
   note(o, { kind: 'postponed', unit: unit.key, reason: 'memberAnswers' })
   mail(o, node, 'query', entryOf(unit.key, { term: unit.term }))
+}
+
+/** Its former owner, or a foreign host, still answers: this one is silent, and asks again. */
+function doubtAgain(o: Ownership, unit: Unit, now: Millis): void {
+  if (unit.round?.purpose === 'check') unit.round = undefined
+  unit.checkMs = now + unheardRetryMs
+  lookAt(o, unit, unit.checkMs)
 }
 
 /**
@@ -200,7 +209,12 @@ function onTaken(o: Ownership, unit: Unit, rival: string, now: Millis): void {
   const { own } = unit
   if (own?.offer === undefined) return
   if (unit.legs.size === 0) return release(o, unit, { cause: own.offer.cause, to: rival }, now)
-  contest(o, unit, rival, now)
+  if (own.hush !== undefined) return
+  unit.round = undefined
+  unit.contestedBy = rival
+  hush(o, unit, 'handOver', now)
+  own.probeMs = now + takenMs
+  lookAt(o, unit, own.probeMs)
 }
 
 /** Hands over to a member that owns some of the segments already; false where it has refused. */

@@ -4,7 +4,8 @@ import { entryOf, isBroken, isOptional, type Message } from './codec.ts'
 import { isHash } from './fleet.ts'
 import { isCutOff, isMet } from './hearing.ts'
 import {
-  ineligibleMs, meetMs, offerMs, offerTries, preferredMs, provisionalMs, refusedMs,
+  ineligibleMs, meetMs, offerGapMs, offerMs, offerTickMs, offerTries, preferredMs, provisionalMs,
+  refusedMs,
 } from './limits.ts'
 import { mail } from './mail.ts'
 import type { Cause } from './model.ts'
@@ -12,7 +13,7 @@ import { announce, release } from './own.ts'
 import { isAliveNode, lookAt, type Ownership, setTerm, type Unit } from './state.ts'
 import { isStrained } from './strain.ts'
 import {
-  coverOf, hashRank, isOthers, loadOf, loadRank, mayOwn, reachOf, weightOf,
+  coverOf, hashRank, isDraining, isOthers, loadOf, loadRank, mayOwn, reachOf, weightOf,
 } from './units.ts'
 
 /** Looks whether units that are owned here should be elsewhere; when the world changed, and slowly. */
@@ -115,7 +116,7 @@ function provisional(o: Ownership, unit: Unit, now: Millis): Wanted | undefined 
 
 function isSuccessor(o: Ownership, unit: Unit, node: string, now: Millis): boolean {
   const isThere = isAliveNode(o, node) && !o.lost.has(node)
-  return node !== o.self && isThere && o.peers.get(node)?.isCapable === true &&
+  return node !== o.self && isThere && o.peers.get(node)?.isCapable === true && !isDraining(o, node) &&
     unit.nominees.some((nominee) => nominee.node === node) &&
     now >= (unit.own?.refused.get(node) ?? 0)
 }
@@ -137,14 +138,18 @@ export function startOffer(o: Ownership, unit: Unit, wanted: Wanted, now: Millis
   const { own } = unit
   if (own === undefined) return
   const { to, cause, isOptional: canStay = false } = wanted
+  // Hundreds of units are taken over in turns that are short.
+  const slotMs = Math.max(now, o.offerMs)
+  o.offerMs = slotMs + offerGapMs
+  const nextMs = Math.max(now, Math.floor(slotMs / offerTickMs) * offerTickMs)
   own.offer = {
-    to, cause, sinceMs: now, againMs: refusedMs, isOptional: canStay, asks: 0, tries: 0, nextMs: now,
+    to, cause, sinceMs: now, againMs: refusedMs, isOptional: canStay, asks: 0, tries: 0, nextMs,
   }
   // Counted at once, so that the next unit goes elsewhere.
   const load = loadOf(o, now)
   load.set(to, (load.get(to) ?? 0) + weightOf(unit))
   load.set(o.self, (load.get(o.self) ?? 0) - weightOf(unit))
-  lookAt(o, unit, now)
+  lookAt(o, unit, nextMs)
 }
 
 /** The offer is made, made again, or given up for the next successor. */

@@ -108,6 +108,11 @@ export const offerTries = 3
 /** A successor that was asked for on the wire has answered by then; what it answered holds for so long. */
 export const meetMs: Millis = 20
 export const metMs: Millis = 500
+/** Offers are made so far apart, those of one tick together. */
+export const offerGapMs: Millis = 0.4
+export const offerTickMs: Millis = 20
+/** Who has said that it took over, and is not heard by then, is asked for on the wire. */
+export const takenMs: Millis = 100
 /** Frames of the old owner that are under way during a hand-over. */
 export const handedMs: Millis = 200
 /** An owner that may no longer be one waits so long for a successor. */

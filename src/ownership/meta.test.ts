@@ -4,7 +4,7 @@ import * as assert from 'uvu/assert'
 import { address } from '../config/builders.ts'
 import { toHex } from '../l2/bytes.ts'
 import { parsePrefix, prefixOf } from '../net/range.ts'
-import { decodeMeta, encodeMeta, metaBytes } from './meta.ts'
+import { decodeMeta, encodeMeta, isGoodbye, metaBytes } from './meta.ts'
 import type { Leg } from './model.ts'
 
 function leg(name: string, ...texts: readonly string[]): Leg {
@@ -32,6 +32,17 @@ const tables: { it: string; legs: readonly Leg[] }[] = [
 for (const { it, legs } of tables) {
   test(`round trip: ${it}`, () => assert.equal(decodeMeta(encodeMeta(legs)), legs))
 }
+
+test('whoever leaves says so; to members that do not know the word it is a leg without name', () => {
+  const legs = [leg('eth0', '192.0.2.10/24')]
+  const bytes = encodeMeta(legs, true)
+  assert.is(toHex(bytes),
+    '61727001' + '00' + '000000000000' + '00' + '0465746830' + '02005e005301' + '01' + '04c000020a18')
+  assert.equal(decodeMeta(bytes), legs)
+  assert.ok(isGoodbye(bytes))
+  assert.not(isGoodbye(encodeMeta(legs)))
+  assert.not(isGoodbye(encodeMeta([])))
+})
 
 test('cut anywhere but between legs it is not taken for the truth', () => {
   const whole = encodeMeta([leg('eth0', '192.0.2.10/24', '2001:db8::10/64')])

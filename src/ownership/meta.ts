@@ -2,6 +2,7 @@
 import { decodeMac, encodeMac, readBits, writeBits } from '../l2/frame.ts'
 import type { Address } from '../net/model.ts'
 import { prefixOf } from '../net/range.ts'
+import { noMac } from './codec.ts'
 import type { Leg } from './model.ts'
 import { isLinkLocal } from './wire.ts'
 
@@ -13,18 +14,21 @@ const magic = [0x61, 0x72, 0x70, 0x01] as const
 
 type LegAddress = Leg['addresses'][number]
 
+/** A leg without name, MAC and addresses: whoever sends it is leaving. Older members see no more in it. */
+const goodbye = encodeLeg({ name: '', mac: noMac, addresses: [] })
+
 /**
  * Legs in their order, as many as fit: magic, then for each a name with its length, the MAC, the
  * number of addresses, and for each its length in bytes, its bytes and the length of its prefix.
  * Where they do not all fit, addresses that only the link knows go first.
  */
-export function encodeMeta(legs: readonly Leg[]): Uint8Array {
+export function encodeMeta(legs: readonly Leg[], isLeaving = false): Uint8Array {
   const whole = legs.map(encodeLeg)
-  const isTight = magic.length + sum(whole) > metaBytes
+  const isTight = magic.length + goodbye.length + sum(whole) > metaBytes
   const parts = isTight ? legs.map((leg) => encodeLeg({
     ...leg, addresses: leg.addresses.filter(({ address }) => !isLinkLocal(address)),
   })) : whole
-  const out: number[] = [...magic]
+  const out: number[] = [...magic, ...isLeaving ? goodbye : []]
   for (const part of parts) if (out.length + part.length <= metaBytes) out.push(...part)
   return Uint8Array.from(out)
 }
@@ -33,7 +37,7 @@ function sum(parts: readonly (readonly number[])[]): number {
   return parts.reduce((total, { length }) => total + length, 0)
 }
 
-function encodeLeg({ name, mac, addresses }: Leg): readonly number[] {
+function encodeLeg({ name, mac, addresses }: Omit<Leg, 'ifindex'>): readonly number[] {
   const text = new TextEncoder().encode(name)
   const bytes = new Uint8Array(6)
   encodeMac(mac, bytes, 0)
@@ -46,6 +50,11 @@ function encodeAddress({ address, prefix }: LegAddress): readonly number[] {
   return [bytes.length, ...bytes, prefix.length]
 }
 
+/** Whether the member says that it hands over what it owns, and goes. */
+export function isGoodbye(meta: Uint8Array): boolean {
+  return [...magic, ...goodbye].every((byte, i) => meta[i] === byte)
+}
+
 /** The legs of a member that speaks beats; undefined of one that does not, or whose text is broken. */
 export function decodeMeta(meta: Uint8Array): readonly Leg[] | undefined {
   if (!magic.every((byte, i) => meta[i] === byte)) return undefined
@@ -53,7 +62,7 @@ export function decodeMeta(meta: Uint8Array): readonly Leg[] | undefined {
   for (let at: number = magic.length; at < meta.length;) {
     const read = decodeLeg(meta, at)
     if (read === undefined) return undefined
-    legs.push(read.leg)
+    if (read.leg.name !== '') legs.push(read.leg)
     at = read.end
   }
   return legs

@@ -22,6 +22,8 @@ export interface Peer {
   readonly isCapable: boolean
   /** Its process has started after the present rollout began; successors prefer such. */
   readonly isRestarted: boolean
+  /** It is leaving: nothing goes to it any more. */
+  readonly isDraining?: boolean
   readonly legs: readonly Leg[]
 }
 
@@ -72,6 +74,8 @@ export interface World {
   readonly gateways: ReadonlyMap<number, readonly Address[]>
   /** This node is leaving: hand everything over. */
   readonly isDraining: boolean
+  /** It goes now: what is not handed over is let go, so that others claim it at once. */
+  readonly isLeaving?: boolean
   /** Units that somebody asked to move: key → node. */
   readonly moves: ReadonlyMap<string, string>
 }

@@ -3,16 +3,16 @@ import type { Mac } from '../l2/model.ts'
 import type { Millis } from '../net/model.ts'
 import { itemDigest } from './beats.ts'
 import {
-  type Entry, entryOf, isForeign, isLast, isPart, isRemoved, type Message, noMac, pagesOf,
+  type Entry, entryOf, isBroken, isForeign, isLast, isPart, isRemoved, type Message, noMac, pagesOf,
 } from './codec.ts'
 import { endAttempt, orphan } from './claim.ts'
 import { isBeaten } from './lists.ts'
 import { legOf, ownLegsAt } from './fleet.ts'
 import {
-  beatMs, restateFast, restateMs, restateSlowMs, suspectMs, toldCount,
+  beatMs, fenceMs, restateFast, restateMs, restateSlowMs, suspectMs, toldCount,
 } from './limits.ts'
 import type { Cause } from './model.ts'
-import { type BeatRecord, type Ownership, setOwner, setTerm, tell, type Unit } from './state.ts'
+import { type BeatRecord, isAliveNode, type Ownership, setOwner, setTerm, tell, type Unit } from './state.ts'
 import { ranksOf, unitOf } from './units.ts'
 
 /** Another node says, with a term, that it owns a unit of ours. */
@@ -147,17 +147,23 @@ function unlisted(o: Ownership, record: BeatRecord, now: Millis): readonly Entry
 function dropRemoved(
   o: Ownership, record: BeatRecord, entries: readonly Entry[], now: Millis,
 ): void {
-  const lost: Unit[] = []
-  for (const { unit: key, flags } of entries) {
+  const [lost, free, taken]: [Unit[], Unit[], Unit[]] = [[], [], []]
+  for (const { unit: key, flags, node } of entries) {
     const unit = o.units.get(key)
     if ((flags & isRemoved) === 0 || unit?.owner !== record.owner) continue
     setOwner(o, unit, undefined, now)
-    lost.push(unit)
+    if (node !== '' && isAliveNode(o, node)) taken.push(unit)
+    else if ((flags & isBroken) === 0) lost.push(unit)
+    else free.push(unit)
   }
-  if (lost.length === 0) return
-  spread(o, lost, {
-    suspect: record.owner, ifindex: 0, lastBeatMs: now, cause: 'ownerLeft', count: 1,
-  }, now)
+  const suspicion = { suspect: record.owner, ifindex: 0, cause: 'ownerLeft', count: 1 } as const
+  if (lost.length > 0) spread(o, lost, { ...suspicion, lastBeatMs: now }, now)
+  // It was silent before it said so.
+  if (free.length > 0) spread(o, free, { ...suspicion, lastBeatMs: now - fenceMs }, now)
+  // Its successor will say so too; if it does not, somebody has to look.
+  if (taken.length === 0) return
+  const loss = { suspect: undefined, cause: 'ownerLeft', segments: undefined } as const
+  orphan(o, taken, { ...loss, lastBeatMs: now + fenceMs }, now)
 }
 
 /** Learns owners and terms from a list that is known; contests what is older than what is known. */

@@ -76,6 +76,7 @@ export function createNode(decide: Decide): Node {
 function takeTurn(parts: Parts, turn: Turn, now: Millis): readonly NodeEffect[] {
   const out: NodeEffect[] = []
   const { frames, messages, links, world } = turn
+  const before = parts.rights
   if (links !== undefined) setLinks(parts, links, out, now)
   if (frames.length > 0) decide(parts, { kind: 'frames', frames }, out, now)
   if (messages.length > 0) decide(parts, { kind: 'messages', messages }, out, now)
@@ -93,7 +94,13 @@ function takeTurn(parts: Parts, turn: Turn, now: Millis): readonly NodeEffect[] 
   if (isDue(parts.engineAtMs, now)) runEngine(parts, { kind: 'wake' }, out, now)
   const atMs = Math.min(parts.decideAtMs ?? Infinity, parts.engineAtMs ?? Infinity)
   if (atMs !== Infinity) out.push({ kind: 'wake', atMs })
-  return out
+  return parts.rights === before ? out : out.filter((effect) => !isLost(parts, effect))
+}
+
+/** A voice for what was given up later in the same turn: nobody has heard it yet, and nobody is to. */
+function isLost({ byText }: Parts, effect: NodeEffect): boolean {
+  const isVoice = effect.kind === 'sendNeighbour' || (effect.kind === 'sendFrame' && effect.why !== 'ask')
+  return isVoice && effect.text !== undefined && !byText.has(effect.text)
 }
 
 function isDue(atMs: Millis | undefined, now: Millis): boolean {

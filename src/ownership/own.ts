@@ -1,10 +1,10 @@
 /** Coming to own a unit, falling silent, speaking again, and letting go. */
+import { takeDue } from '../l2/schedule.ts'
 import type { Millis } from '../net/model.ts'
 import { handedMs, historyLength, provisionalMs, shoutGapMs, shoutMs, unheardRetryMs } from './limits.ts'
 import type { Cause, Right, UnitAddress } from './model.ts'
-import {
-  type Hush, lookAt, type Move, note, type Ownership, setOwner, setTerm, type Unit,
-} from './state.ts'
+import type { Hush } from './ongoing.ts'
+import { lookAt, type Move, note, type Ownership, setOwner, setTerm, type Unit } from './state.ts'
 
 export interface Taking {
   readonly cause: Cause
@@ -56,7 +56,8 @@ export function hush(o: Ownership, unit: Unit, why: Hush, now: Millis): void {
   if (!wasHushed) {
     own.hushedMs = now
     unit.darkMs = now
-    note(o, { kind: 'silenced', unit: unit.key, cause: why })
+    // Its successor has it: the note of that follows.
+    if (why !== 'handOver') note(o, { kind: 'silenced', unit: unit.key, cause: why })
   }
   o.isRightsDirty = true
   o.isListDirty = true
@@ -81,6 +82,7 @@ export function resume(o: Ownership, unit: Unit): void {
 }
 
 function voiced(o: Ownership, unit: Unit): void {
+  unit.unproven.clear()
   o.isRightsDirty = true
   o.isListDirty = true
   announce(o, unit)
@@ -144,6 +146,7 @@ export function rightsOf(o: Ownership, unit: Unit): readonly Right[] {
   const { own, wish } = unit
   if (own === undefined || own.hush !== undefined || wish === undefined) return []
   return wish.addresses.flatMap(({ address, text }: UnitAddress) => {
+    if (unit.unproven.has(text)) return []
     const ifindexes = new Set<number>()
     for (const ifindex of unit.mine.get(text) ?? []) {
       if (isSpoken(o, unit, ifindex)) ifindexes.add(ifindex)
@@ -166,4 +169,22 @@ export function isSpoken(o: Ownership, unit: Unit, ifindex: number): boolean {
 export function spokenLegs(o: Ownership, unit: Unit): readonly number[] {
   if (unit.own === undefined || unit.own.hush !== undefined) return []
   return [...unit.legs].filter((ifindex) => isSpoken(o, unit, ifindex))
+}
+
+/** Second and third answers to probes, and asks that were put off, that are due now. */
+export function sendLater(o: Ownership, now: Millis): void {
+  for (;;) {
+    const entry = takeDue(o.later, now)
+    if (entry === undefined) return
+    const { unit, text, ifindex, frame } = entry
+    if (text === '') {
+      o.out.push({ kind: 'send', ifindex, frame, notAfterMs: Number.POSITIVE_INFINITY })
+      continue
+    }
+    const isVoiced = unit.own !== undefined && unit.own.hush === undefined &&
+      unit.mine.get(text)?.has(ifindex) === true && isSpoken(o, unit, ifindex)
+    if (isVoiced && now < o.notAfterMs) {
+      o.out.push({ kind: 'send', ifindex, frame, notAfterMs: o.notAfterMs })
+    }
+  }
 }

@@ -1,6 +1,6 @@
 /** Ownership of addresses as one step function: what happened and now, to what must be done. */
 import { answerKey } from '../l2/responder.ts'
-import { takeDue, nextDueMs } from '../l2/schedule.ts'
+import { nextDueMs } from '../l2/schedule.ts'
 import type { Millis } from '../net/model.ts'
 import { isFenced, sendBeats, sendList } from './beats.ts'
 import {
@@ -20,7 +20,7 @@ import type { Effect, Event, ReceivedFrame, ReceivedMessage, World } from './mod
 import {
   onBeat, onList, onSuspicion, onWithdrawal, type Rival, watchBeats,
 } from './monitor.ts'
-import { hush, isSpoken, release, resume, rightsOf, stepShout, take } from './own.ts'
+import { announce, hush, release, resume, rightsOf, sendLater, stepShout, take } from './own.ts'
 import {
   acceptPick, endStart, findIdle, hasStarted, onPick, placeUnits, stepPick,
 } from './placing.ts'
@@ -104,6 +104,8 @@ function takeWorld(o: Ownership, world: World, now: Millis): void {
   o.lastTargets = ''
   o.isWitness.clear()
   takeWishes(o, world, now)
+  if (world.isLeaving !== true) return
+  for (const unit of [...o.owned]) release(o, unit, { cause: 'handOver', to: undefined }, now)
 }
 
 function takeWishes(o: Ownership, world: World, now: Millis): void {
@@ -273,22 +275,37 @@ function stepUnit(o: Ownership, unit: Unit, now: Millis): void {
     if (isBeating(o, unit, now)) return
     const ended = stepRound(o, unit, now)
     if (ended === undefined) return
+    // What became due meanwhile.
+    if (unit.own?.offer !== undefined) lookAt(o, unit, now)
     const { round: { purpose, legs }, heard } = ended
     if (purpose === 'claim') return endClaim(o, unit, { legs, heard }, now)
     if (purpose === 'resume') return endResume(o, unit, heard, now)
-    // A check that nobody answered changes nothing.
-    return purpose === 'widen' ? endWiden(o, unit, ended, now) : undefined
+    return purpose === 'widen' ? endWiden(o, unit, ended, now) : endCheck(o, unit, heard, now)
   }
   stepOffer(o, unit, now)
   if (unit.own === undefined) return stepWaiting(o, unit, now)
   if (unit.own.hush === undefined) {
     if (unit.checkMs === undefined) return widen(o, unit, now)
+    if (now < unit.checkMs) return lookAt(o, unit, unit.checkMs)
     unit.checkMs = undefined
     return startRound(o, unit, 'check', { atMs: now, legs: unit.legs })
   }
   if (now < unit.own.probeMs) return lookAt(o, unit, unit.own.probeMs)
+  if (unit.own.hush === 'handOver') hush(o, unit, 'contested', now)
   if (isAllDeaf(o, unit)) return
   startRound(o, unit, 'resume', { atMs: now, legs: unit.own.scope ?? unit.legs })
+}
+
+/** A check that nobody answered changes nothing, but for addresses that were in doubt. */
+function endCheck(o: Ownership, unit: Unit, heard: ReadonlySet<number>, now: Millis): void {
+  if (unit.unproven.size === 0 || unit.own === undefined) return
+  if (heard.size === 0) {
+    unit.checkMs = now + unheardRetryMs
+    return lookAt(o, unit, unit.checkMs)
+  }
+  unit.unproven.clear()
+  o.isRightsDirty = true
+  announce(o, unit)
 }
 
 /** A claim whose suspect was asked by unicast, or one that waits for its turn. */
@@ -340,23 +357,6 @@ function endResume(o: Ownership, unit: Unit, heard: ReadonlySet<number>, now: Mi
   own.probeMs = now + unheardRetryMs
   if (own.scope !== undefined) lookAt(o, unit, own.probeMs)
   resume(o, unit)
-}
-
-function sendLater(o: Ownership, now: Millis): void {
-  for (;;) {
-    const entry = takeDue(o.later, now)
-    if (entry === undefined) return
-    const { unit, text, ifindex, frame } = entry
-    if (text === '') {
-      o.out.push({ kind: 'send', ifindex, frame, notAfterMs: Number.POSITIVE_INFINITY })
-      continue
-    }
-    const isVoiced = unit.own !== undefined && unit.own.hush === undefined &&
-      unit.mine.get(text)?.has(ifindex) === true && isSpoken(o, unit, ifindex)
-    if (isVoiced && now < o.notAfterMs) {
-      o.out.push({ kind: 'send', ifindex, frame, notAfterMs: o.notAfterMs })
-    }
-  }
 }
 
 /** The rights go before all else: what is lost is lost at once, and what is won may be asked at once. */

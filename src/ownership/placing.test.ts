@@ -284,6 +284,26 @@ test('nobody wants the unit any more: silent at once; renamed by its oldest Serv
   assert.ok(notesOf(rig, 'released').includes(`${owner.name} unwanted`))
 })
 
+test('two units become one: its owner is silent for what another had until the wire has been asked', () => {
+  const rig = lanOf(3)
+  const names = [...rig.nodes.keys()]
+  const second = '192.168.1.101'
+  give(rig, [wishOf(vip, names), wishOf(second, names)])
+  const first = settled(rig, vip)
+  const other = nodeOf(rig, ownersOf(rig, second)[0])
+  assert.is.not(other.name, first.name)
+  const joined = [wishOf(`${vip} ${second}`, names)]
+  // Its owner sees it first: the other one still answers, and goes on alone.
+  setWorld(rig, first, { ...first.world, wishes: joined })
+  const before = watch(rig, second, 900)
+  assert.equal(before, { darkMs: 0, overlapMs: 0, owners: [other.name] })
+  assert.equal(ownersOf(rig, vip), [first.name])
+  give(rig, joined)
+  const { overlapMs, owners } = watch(rig, second, 2_000)
+  assert.equal({ overlapMs, owners }, { overlapMs: 0, owners: [first.name] })
+  assert.equal(ownersOf(rig, vip), [first.name])
+})
+
 test('100 units of 1,000 are lost: all are claimed within 600 ms, spread over the others', () => {
   const rig = lanOf(10)
   const wishes = vips(1_000).map((text) => wishOf(text, [...rig.nodes.keys()]))

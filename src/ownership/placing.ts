@@ -8,9 +8,8 @@ import { mail } from './mail.ts'
 import type { Cause } from './model.ts'
 import { take } from './own.ts'
 import { startRound } from './round.ts'
-import {
-  type EarlyPick, isAliveNode, lookAt, type Ownership, setOwner, setTerm, tell, type Unit,
-} from './state.ts'
+import type { EarlyPick } from './ongoing.ts'
+import { isAliveNode, lookAt, type Ownership, setOwner, setTerm, tell, type Unit } from './state.ts'
 import { hashRank, isOthers, loadOf, loadRank, mayOwn, weightOf } from './units.ts'
 
 /** Flag of a pick: it may move once in its first minute. */

@@ -1,8 +1,11 @@
 /** Probe rounds: five probes of a unit's addresses, 15 ms apart, and what their silence is worth. */
 import type { Millis } from '../net/model.ts'
 import { isHeardOn, sendControls } from './hearing.ts'
-import { creditPerMs, probeCount, probeGapMs, roundMs, startCredit, startsPerMs } from './limits.ts'
-import { lookAt, type Ownership, type Round, type Unit } from './state.ts'
+import {
+  creditPerMs, probeCount, probeGapMs, roundMs, startCredit, startsPerMs,
+} from './limits.ts'
+import type { Round } from './ongoing.ts'
+import { lookAt, type Ownership, type Unit } from './state.ts'
 import { probeFrames } from './wire.ts'
 import { weightOf } from './units.ts'
 

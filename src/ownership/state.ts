@@ -4,101 +4,11 @@ import { createSchedule, insertAt, nextDueMs, type Schedule, takeDue } from '../
 import type { Millis } from '../net/model.ts'
 import { startCredit, type Starts } from './limits.ts'
 import { allRules, type Rules } from './rules.ts'
+import type { Attempt, EarlyPick, Own, Round } from './ongoing.ts'
 import { encodeMessage, type Entry, type Message, messageOf, type MessageKind } from './codec.ts'
 import type {
-  Cause, Effect, Leg, Nominee, Note, Peer, Postponement, Right, UnitAddress, Wish, World,
+  Cause, Effect, Leg, Nominee, Note, Peer, Right, UnitAddress, Wish, World,
 } from './model.ts'
-
-/** Why an owner is silent. */
-export type Hush = 'contested' | 'conflict' | 'ownerDeaf' | 'expired'
-
-/** A hand-over under way. */
-export interface Offer {
-  readonly to: string
-  readonly cause: Cause
-  readonly sinceMs: Millis
-  /** Where it is refused, it is not made again for so long. */
-  readonly againMs: Millis
-  /** Nothing is wrong with this owner: a successor that is cut off on a segment refuses. */
-  readonly isOptional: boolean
-  /** How often it was asked for on the wire before. */
-  asks: number
-  tries: number
-  nextMs: Millis
-}
-
-/** This node owns the unit. */
-export interface Own {
-  /** undefined = it answers. */
-  hush: Hush | undefined
-  /** Carried by our beats; below the unit's when somebody has claimed after us. */
-  term: number
-  readonly sinceMs: Millis
-  hushedMs: Millis
-  /** When a silent owner probes (again). */
-  probeMs: Millis
-  /** It was handed to us: frames of the old owner that are under way until then mean nothing. */
-  graceUntilMs: Millis
-  /** Only these legs were claimed, the others are another's; undefined = all. */
-  scope: ReadonlySet<number> | undefined
-  /** Since when nobody has answered for it on the other legs; undefined = somebody has, or none was asked. */
-  unansweredMs: Millis | undefined
-  provisionalUntilMs: Millis
-  offer: Offer | undefined
-  /** Successors that refused or did not answer, until when. */
-  readonly refused: Map<string, Millis>
-  better: { readonly node: string; readonly sinceMs: Millis } | undefined
-  defendedMs: Millis
-  /** It lost one of its segments, and has not been offered to a node with more. */
-  isCut: boolean
-  /** It has fewer legs than when it came to own it. */
-  hasLost: boolean
-  /** Since when this node may not own it any more. */
-  ineligibleMs: Millis | undefined
-  conflict: { readonly mac: Mac; readonly text: string; everyMs: Millis; isTold: boolean } | undefined
-}
-
-/** A claim that waits for its turn. */
-export interface Attempt {
-  readonly suspect: string | undefined
-  readonly cause: Cause
-  /** L: no beat of the owner was received after this. */
-  lastBeatMs: Millis
-  startMs: Millis
-  readonly sinceMs: Millis
-  /** Legs on which the owner is silent; undefined = all. */
-  segments: Set<number> | undefined
-  backoffMs: Millis
-  told: Postponement | undefined
-  /** Its MAC was asked by unicast since this instant (ARP suppression). */
-  unicastMs: Millis | undefined
-  /** How often in a row it was silent by unicast. */
-  unicasts: number
-  readonly isProvisional: boolean
-  /** When it was last said that the suspect is silent. */
-  toldMs: Millis
-  /** Whose probes made it wait, since when: each only once for a while. */
-  readonly yielded: Map<Mac, Millis>
-}
-
-/** A pick that came before the unit it speaks of. */
-export interface EarlyPick {
-  readonly from: string
-  readonly term: number
-  readonly flags: number
-  readonly atMs: Millis
-}
-
-/**
- * Probes under way: for a claim, by a silent owner, by an owner that answers all the while, or by an
- * owner of some segments on the others.
- */
-export interface Round {
-  readonly purpose: 'claim' | 'resume' | 'check' | 'widen'
-  readonly startMs: Millis
-  readonly legs: ReadonlySet<number>
-  sent: number
-}
 
 export interface Unit {
   readonly key: string
@@ -113,6 +23,8 @@ export interface Unit {
   ranked: readonly string[] | undefined
   /** Where this node would answer each address, by its text. */
   mine: ReadonlyMap<string, ReadonlySet<number>>
+  /** Came from another's unit when the two were joined: silent here until the wire has been asked. */
+  readonly unproven: Set<string>
   /** Union of `mine`. */
   legs: ReadonlySet<number>
   digest: number
@@ -274,6 +186,8 @@ export interface Ownership {
   expiries: { count: number; lastMs: Millis }
   /** When the loop was last late. */
   stalledMs: Millis
+  /** When the next offer may be made. */
+  offerMs: Millis
   /** Until then units whose deadline passed are in the list all the same. */
   pausedUntilMs: Millis
   /** When each member last said something straight to this node. */
@@ -320,7 +234,7 @@ export function createOwnership(self: string, rules: Rules = allRules): Ownershi
     isWitness: new Map(), due: createSchedule(), later: createSchedule(),
     starts: { nextMs: 0, credit: startCredit, atMs: 0 },
     expiries: { count: 0, lastMs: Number.NEGATIVE_INFINITY },
-    pausedUntilMs: Number.POSITIVE_INFINITY, stalledMs: Number.NEGATIVE_INFINITY,
+    offerMs: 0, pausedUntilMs: Number.POSITIVE_INFINITY, stalledMs: Number.NEGATIVE_INFINITY,
     spoken: new Map(), incarnation: 0, revision: 0, digest: 0, listed: new Map(),
     isListDirty: false, nextBeatMs: 0, notAfterMs: 0, lastTargets: '', targets: [], load: undefined,
     claimsRevision: 0, missingMs: 0, missingTurn: 0, controlTurn: 0, slowMs: 0,
@@ -332,11 +246,11 @@ export function createOwnership(self: string, rules: Rules = allRules): Ownershi
 
 export function createUnit(key: string, now: Millis): Unit {
   return {
-    key, looks: new Set(), wish: undefined, goneMs: now, nominees: [], ranked: undefined, mine: new Map(),
+    key, looks: new Set(), unproven: new Set(),
+    wish: undefined, goneMs: now, nominees: [], ranked: undefined, mine: new Map(),
     legs: new Set(), digest: 0, owner: undefined, term: 0, beatTerm: 0, isBeatPart: false,
-    sinceMs: now, darkMs: undefined,
-    contestedUntilMs: 0, own: undefined, attempt: undefined, round: undefined, picked: undefined,
-    contestedBy: undefined, silentRival: undefined,
+    sinceMs: now, darkMs: undefined, contestedUntilMs: 0, own: undefined, attempt: undefined,
+    round: undefined, picked: undefined, contestedBy: undefined, silentRival: undefined,
     pick: undefined, denied: undefined, checkMs: undefined, checkedMs: Number.NEGATIVE_INFINITY,
     shoutMs: undefined, shoutedMs: Number.NEGATIVE_INFINITY,
   }

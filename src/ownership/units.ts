@@ -6,7 +6,7 @@ import { digestOf } from './codec.ts'
 import { isHash, isMixed, legOf } from './fleet.ts'
 import { ghostMs, unitLimit } from './limits.ts'
 import type { Nominee, Wish, World } from './model.ts'
-import { createUnit, isAliveNode, type Ownership, setOwner, type Unit } from './state.ts'
+import { createUnit, isAliveNode, lookAt, type Ownership, setOwner, type Unit } from './state.ts'
 import { isLinkLocal } from './wire.ts'
 
 /** The unit of that name; undefined when there are too many to remember one more. */
@@ -43,9 +43,11 @@ export function readWishes(o: Ownership, world: World, now: Millis): UnitChanges
     const isNew = unit.wish === undefined
     const old = wish.addresses.map(({ address }) => before.get(answerKey(address))?.unit)
       .find((other) => other !== undefined)
+    const gained = gainedOf(before, unit, wish)
     if (isNew && old !== undefined && old !== unit) inherit(o, unit, old, now)
     else if (isNew) fresh.push(unit)
     if (setWish(o, unit, wish, now) && unit.own !== undefined) changed.push(unit)
+    if (unit.own !== undefined && !o.isAlone) doubt(o, unit, gained, now)
     for (const { address, text } of wish.addresses) byAddress.set(answerKey(address), { unit, text })
   }
   o.byAddress = byAddress
@@ -65,6 +67,23 @@ export function readWishes(o: Ownership, world: World, now: Millis): UnitChanges
     } else if (now - unit.goneMs > ghostMs && unit.own === undefined) o.units.delete(unit.key)
   }
   return { fresh, unwanted, changed }
+}
+
+/** Addresses that belonged to a unit of another owner, or of none, until now. */
+function gainedOf(before: Ownership['byAddress'], unit: Unit, wish: Wish): readonly string[] {
+  return wish.addresses.flatMap(({ address, text }) => {
+    const other = before.get(answerKey(address))?.unit
+    return other === undefined || other === unit || other.own !== undefined ? [] : [text]
+  })
+}
+
+/** Units were joined: what their owner did not answer for yet may have another, so it is probed first. */
+function doubt(o: Ownership, unit: Unit, gained: readonly string[], now: Millis): void {
+  for (const text of unit.unproven) if (!unit.mine.has(text)) unit.unproven.delete(text)
+  for (const text of gained) unit.unproven.add(text)
+  if (gained.length === 0) return
+  unit.checkMs = now
+  lookAt(o, unit, now)
 }
 
 /** The oldest Service of a unit has gone: its addresses stay where they are under a new name. */
@@ -180,10 +199,17 @@ function isLocal({ address }: { readonly address: Address }): boolean {
   return isLinkLocal(address)
 }
 
+/** The node hands over all that it owns, and goes. */
+export function isDraining(o: Ownership, node: string): boolean {
+  return node === o.self ? o.world?.isDraining === true : o.peers.get(node)?.isDraining === true
+}
+
 /** Alive nominees, best first, by the hash of the unit's key; `except` is passed over. */
 export function hashRank(o: Ownership, unit: Unit, except?: string): readonly string[] {
   unit.ranked ??= rankByHash(unit.nominees, unit.key).map(({ node }) => node)
-  return unit.ranked.filter((node) => node !== except && isAliveNode(o, node))
+  return unit.ranked.filter((node) =>
+    node !== except && isAliveNode(o, node) && !isDraining(o, node)
+  )
 }
 
 /** Alive nominees in the order in which they should own it: score, then load, then hash. */

@@ -3,7 +3,8 @@ import type { Millis } from '../net/model.ts'
 import { isHash, isMixed } from './fleet.ts'
 import type { Cause } from './model.ts'
 import { spokenLegs } from './own.ts'
-import type { Hush, Move, Ownership } from './state.ts'
+import type { Hush } from './ongoing.ts'
+import type { Move, Ownership } from './state.ts'
 
 export interface UnitView {
   readonly unit: string

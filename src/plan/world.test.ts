@@ -76,11 +76,16 @@ const cases: readonly Case[] = [
   { it: 'an interface has another address', given: { ...first, links: [link('198.51.100.1')] }, same: [] },
   { it: 'an interface is deaf', given: { ...first, deaf: new Set([2]) }, same: [] },
   { it: 'a member has other interfaces', same: [],
-    given: { ...first, members: [{ name: 'b', address: gossip, isAlive: true, legs: legs('198.51.100.2') }] } },
+    given: {
+      ...first, members: [{ name: 'b', address: gossip, isAlive: true, legs: legs('198.51.100.2') }],
+    } },
   { it: 'a member is dead', same: [],
     given: { ...first, members: first.members.map((member) => ({ ...member, isAlive: false })) } },
   { it: 'a member without beats comes', same: [],
-    given: { ...first, members: [...first.members, { name: 'c', address: gossip, isAlive: true, legs: undefined }] } },
+    given: {
+      ...first,
+      members: [...first.members, { name: 'c', address: gossip, isAlive: true, legs: undefined }],
+    } },
   { it: 'a node is excluded', same: [],
     given: { ...first, nodes: [{ name: 'b', labels: {}, networkUnavailable: false, excluded: true }] } },
   { it: 'no advertisement any more', given: { ...first, config: { ...lan, advertisements: [] } }, same: [] },

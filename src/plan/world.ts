@@ -16,6 +16,8 @@ export interface WorldMember {
   /** Where it gossips. */
   readonly address: Address
   readonly isAlive: boolean
+  /** It has said that it leaves. */
+  readonly isDraining?: boolean
   /** undefined = it speaks no beats. The same list for as long as it tells the same. */
   readonly legs: readonly Leg[] | undefined
 }
@@ -42,6 +44,7 @@ export interface WorldInput {
   /** Last known owner by address. */
   readonly hints: ReadonlyMap<string, string>
   readonly isDraining: boolean
+  readonly isLeaving?: boolean
   readonly announceEverywhere: boolean
   readonly ignoreExcludeLabel: boolean
 }
@@ -64,7 +67,7 @@ export function worldOf(input: WorldInput, before?: Outlook): Outlook {
   }, before?.demand)
   const isMixed = others.some(({ legs }) => legs === undefined)
   const world = {
-    self, placement, peers, expected, isDraining,
+    self, placement, peers, expected, isDraining, isLeaving: input.isLeaving === true,
     wishes: wishesOf({ demand, holdings: input.holdings, hints, isMixed }),
     gateways: gatewaysOf(input),
     moves: new Map(),
@@ -109,7 +112,7 @@ function peersOf(input: WorldInput): readonly Peer[] {
   }
   const others = members.filter(({ name }) => name !== self).map((member): Peer => ({
     name: member.name, isAlive: member.isAlive, isCapable: member.legs !== undefined,
-    isRestarted: restarted.has(member.name),
+    isRestarted: restarted.has(member.name), isDraining: member.isDraining === true,
     legs: member.legs ?? strangerLegs(member.address, own.legs),
   }))
   return [own, ...others]

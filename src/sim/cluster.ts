@@ -35,6 +35,8 @@ export interface Api {
   /** Nodes with the exclude label. */
   readonly excluded: Set<string>
   readonly draining: Set<string>
+  /** Their processes are about to end. */
+  readonly leaving: Set<string>
   readonly moves: Map<string, string>
   readonly hints: Map<string, string>
   isDown: boolean
@@ -91,7 +93,7 @@ export function createCluster(options: Options, createBrain: CreateBrain, isTold
     clients: Array.from({ length: options.clients }, (_, n) =>
       segments.map(host(200 + n, `client${n}-`))).flat(),
     api: {
-      units: new Map(), pods: new Set(), excluded: new Set(), draining: new Set(),
+      units: new Map(), pods: new Set(), excluded: new Set(), draining: new Set(), leaving: new Set(),
       moves: new Map(), hints: new Map(), isDown: false,
     },
     seen: new Map(), lastNewsMs: new Map(), gossipSides: new Map(), metadata: new Map(),
@@ -288,7 +290,7 @@ function worldOf(cluster: Cluster, machine: Machine): World {
   })
   return {
     self: machine.name, placement: options.placement, wishes, peers, expected: [...api.pods],
-    isDraining: api.draining.has(machine.name), moves: api.moves,
+    isDraining: api.draining.has(machine.name), isLeaving: api.leaving.has(machine.name), moves: api.moves,
     gateways: new Map(cluster.gateways.map(({ addresses }, i) => [2 + i, addresses])),
   }
 }
@@ -305,8 +307,10 @@ function peersOf(cluster: Cluster, machine: Machine): readonly Peer[] {
       .map(([name, { isAlive, version }]) =>
         ({ name, isAlive, legs: cluster.metadata.get(name)?.get(version) ?? [] }))
     : ringViewOf(cluster.rings, machine.name)
-  const others = known.map((view): Peer =>
-    ({ ...view, isCapable: isCapable(view.name), isRestarted: false }))
+  const others = known.map((view): Peer => ({
+    ...view, isCapable: isCapable(view.name), isRestarted: false,
+    isDraining: cluster.api.draining.has(view.name),
+  }))
   return [self, ...others].toSorted((a, b) => (a.name < b.name ? -1 : 1))
 }
 

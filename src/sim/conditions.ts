@@ -25,6 +25,12 @@ function standStill({ cluster, pass }: Stage, times: number): void {
   }
 }
 
+function contestedSince({ cluster }: Stage, sinceMs: number): readonly string[] {
+  return cluster.record.notes.filter(({ atMs, note }) =>
+    atMs > sinceMs && note.kind === 'silenced'
+  ).slice(0, 3).map(({ node, note }) => `${node} ${JSON.stringify(note)}`)
+}
+
 export const conditions: readonly Scenario[] = [
   ...[3, 10, 20].map((nodes): Scenario => ({
     it: `a hard kill at ${nodes} nodes: dark 600 ms at most, no second voice, nothing returns`,
@@ -241,6 +247,22 @@ export const conditions: readonly Scenario[] = [
     most: { darkMs: 0, moves: 0 },
     also: ({ cluster }) => [...cluster.machines.values()].filter(({ sent }) => sent.worst > 3_000)
       .map(({ name, sent }) => `${name} sent ${sent.worst} messages and asks in one second`),
+  },
+  {
+    it: 'a graceful stop with 450 addresses on slow machines: all are handed over, none is contested',
+    options: { ...three, units: 900, costs: slow },
+    seeds: 2,
+    warmUpMs: 12_000,
+    story: (stage) => {
+      const { cluster, others, owner, pass } = stage
+      crash(cluster, others[0] ?? '')
+      pass(10_000)
+      stage.judgeFromHere()
+      drain(cluster, owner, 2_000)
+      pass(4_000)
+    },
+    most: { darkMs: 5, overlapMs: 50 },
+    also: (stage) => contestedSince(stage, 20_000),
   },
   {
     it: 'a Service is deleted, and its address given to another, while it is handed over',

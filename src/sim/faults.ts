@@ -72,6 +72,9 @@ export function starve(cluster: Cluster, name: string, runMs: Millis, periodMs: 
   return fault(cluster, 'starve', [name], () => void (machine.quota = undefined))
 }
 
+/** What is left at the end is let go so long before. */
+const letGoMs: Millis = 50
+
 /** Graceful end: the node hands over what it owns, says goodbye, and its process ends. */
 export function drain(cluster: Cluster, name: string, goneAfterMs: Millis): Undo {
   const machine = machineOf(cluster, name)
@@ -79,6 +82,11 @@ export function drain(cluster: Cluster, name: string, goneAfterMs: Millis): Undo
   touchWorld(machine)
   const deed = note(cluster, 'drain', [name])
   let isOver = false
+  after(cluster.clock, goneAfterMs - letGoMs, () => {
+    if (isOver || machine.state !== 'running') return
+    cluster.api.leaving.add(name)
+    touchWorld(machine)
+  })
   after(cluster.clock, goneAfterMs, () => {
     if (isOver || machine.state !== 'running') return
     farewell(cluster, name)
@@ -89,6 +97,7 @@ export function drain(cluster: Cluster, name: string, goneAfterMs: Millis): Undo
     isOver = true
     deed.untilMs = cluster.clock.nowMs
     cluster.api.draining.delete(name)
+    cluster.api.leaving.delete(name)
     if (machine.state === 'running') touchWorld(machine)
     else boot(cluster, name)
     rewire(cluster)

@@ -75,6 +75,7 @@ interface Memory {
   isSettled: boolean
   isStopped: boolean
   isDraining: boolean
+  isLeaving: boolean
   /** What of each node bars it from announcing: MetalLB tells when that changes. */
   barriers: ReadonlyMap<string, string>
   /** Addresses told of that the interfaces keep silent: `namespace/name address`. */
@@ -97,12 +98,14 @@ const drainMs = 2_000
 const drainLookMs = 10
 /** Routes are read again after this: their changes are not told. */
 const gatewaysMs = 1_000
+/** The last beat leaves in a turn of its own. */
+const letGoMs = 50
 
 export function createShare(parts: ShareParts): Share {
   const memory: Memory = {
-    isSettled: false, isStopped: false, isDraining: false, barriers: new Map(), failures: new Set(),
-    outside: new Set(), announcements: [], services: [], config: undefined, outlook: undefined,
-    reasons: undefined, gateways: undefined,
+    isSettled: false, isStopped: false, isDraining: false, isLeaving: false, barriers: new Map(),
+    failures: new Set(), outside: new Set(), announcements: [], services: [], config: undefined,
+    outlook: undefined, reasons: undefined, gateways: undefined,
     held: { holdings: [], unheld: [] },
     plan: { placed: [], silent: [] },
   }
@@ -112,11 +115,17 @@ export function createShare(parts: ShareParts): Share {
     },
     drain: async () => {
       memory.isDraining = true
+      parts.ring?.sayGoodbye()
       turn(parts, memory)
       const endMs = performance.now() + drainMs
       while (parts.announcer.rights().length > 0 && performance.now() < endMs) {
         await new Promise((resolve) => setTimeout(resolve, drainLookMs))
       }
+      if (parts.announcer.rights().length === 0) return
+      // What is left is let go before the process ends: others claim it at once.
+      memory.isLeaving = true
+      turn(parts, memory)
+      await new Promise((resolve) => setTimeout(resolve, letGoMs))
     },
     stop: () => {
       memory.isStopped = true
@@ -196,7 +205,7 @@ function setWorld(parts: ShareParts, memory: Memory, config: Config): void {
     endpoints: feed.endpoints(), holdings: memory.held.holdings, links: current, deaf,
     members: ring.members(), expected: [...feed.speakers()].toSorted(),
     restarted: feed.otherRevisions(options.nodeName), gateways: memory.gateways.found,
-    hints: hintsOf(parts, memory), isDraining: memory.isDraining,
+    hints: hintsOf(parts, memory), isDraining: memory.isDraining, isLeaving: memory.isLeaving,
     announceEverywhere: options.announceEverywhere, ignoreExcludeLabel: options.ignoreExcludeLabel,
   }, memory.outlook)
   memory.outlook = outlook

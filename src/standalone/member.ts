@@ -53,6 +53,7 @@ interface Memory {
   isRead: boolean
   isSettled: boolean
   isDraining: boolean
+  isLeaving: boolean
   own: KnownShare
   reading: Pick<Reading, 'problems' | 'warnings'>
   lastGood: readonly Source[] | undefined
@@ -73,13 +74,15 @@ interface Memory {
 /** What a hand-over of everything may take; after this the others notice by themselves. */
 const drainMs = 1_500
 const drainLookMs = 10
+/** The last beat leaves in a turn of its own. */
+const letGoMs = 50
 /** Of a turn's time: a burst of changes is taken together. */
 const rest = 1
 
 export function createMemberHost(parts: MemberParts): MemberHost {
   const log = parts.log.from('standalone.ts')
   const memory: Memory = {
-    isInputDirty: false, isRead: false, isSettled: false, isDraining: false, own: parts.own,
+    isInputDirty: false, isRead: false, isSettled: false, isDraining: false, isLeaving: false, own: parts.own,
     reading: { problems: [], warnings: [] }, lastGood: parts.state.lastGood,
     ledger: undefined, agreed: undefined,
     loadedAt: undefined, warnings: [], owners: parts.owners, links: [], rows: [], announcements: [],
@@ -119,10 +122,17 @@ export function createMemberHost(parts: MemberParts): MemberHost {
     drain: async () => {
       if (!hasHeirs(parts)) return
       memory.isDraining = true
+      parts.ring.sayGoodbye()
       mark()
       await loop.idle()
       const endMs = performance.now() + drainMs
       while (parts.announcer.rights().length > 0 && performance.now() < endMs) await sleep(drainLookMs)
+      if (parts.announcer.rights().length === 0) return
+      // What is left is let go before the process ends: others claim it at once.
+      memory.isLeaving = true
+      mark()
+      await loop.idle()
+      await sleep(letGoMs)
     },
     close: () => {
       isClosed = true
@@ -286,6 +296,7 @@ function ownershipWorld(parts: MemberParts, memory: Memory, agreed: Agreed): Own
     endpoints: agreed.world.endpoints, holdings: agreed.holdings, links: memory.links, deaf: deafOf(parts),
     members: membersOf(parts, agreed.ledger), expected: agreed.ledger.members.map(({ name }) => name),
     restarted: new Set(), gateways: readGateways(), hints: memory.owners, isDraining: memory.isDraining,
+    isLeaving: memory.isLeaving,
     announceEverywhere: options.announceEverywhere, ignoreExcludeLabel: options.ignoreExcludeLabel,
   }).world
 }

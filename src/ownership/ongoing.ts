@@ -1,0 +1,95 @@
+/** What is under way for one address's unit: owning, offering, claiming, asking. */
+import type { Mac } from '../l2/model.ts'
+import type { Millis } from '../net/model.ts'
+import type { Cause, Postponement } from './model.ts'
+
+/** Why an owner is silent. */
+export type Hush = 'contested' | 'conflict' | 'ownerDeaf' | 'expired' | 'handOver'
+
+/** A hand-over under way. */
+export interface Offer {
+  readonly to: string
+  readonly cause: Cause
+  readonly sinceMs: Millis
+  /** Where it is refused, it is not made again for so long. */
+  readonly againMs: Millis
+  /** Nothing is wrong with this owner: a successor that is cut off on a segment refuses. */
+  readonly isOptional: boolean
+  /** How often it was asked for on the wire before. */
+  asks: number
+  tries: number
+  nextMs: Millis
+}
+
+/** This node owns the unit. */
+export interface Own {
+  /** undefined = it answers. */
+  hush: Hush | undefined
+  /** Carried by our beats; below the unit's when somebody has claimed after us. */
+  term: number
+  readonly sinceMs: Millis
+  hushedMs: Millis
+  /** When a silent owner probes (again). */
+  probeMs: Millis
+  /** It was handed to us: frames of the old owner that are under way until then mean nothing. */
+  graceUntilMs: Millis
+  /** Only these legs were claimed, the others are another's; undefined = all. */
+  scope: ReadonlySet<number> | undefined
+  /** Since when nobody has answered for it on the other legs; undefined = somebody has, or none was asked. */
+  unansweredMs: Millis | undefined
+  provisionalUntilMs: Millis
+  offer: Offer | undefined
+  /** Successors that refused or did not answer, until when. */
+  readonly refused: Map<string, Millis>
+  better: { readonly node: string; readonly sinceMs: Millis } | undefined
+  defendedMs: Millis
+  /** It lost one of its segments, and has not been offered to a node with more. */
+  isCut: boolean
+  /** It has fewer legs than when it came to own it. */
+  hasLost: boolean
+  /** Since when this node may not own it any more. */
+  ineligibleMs: Millis | undefined
+  conflict: { readonly mac: Mac; readonly text: string; everyMs: Millis; isTold: boolean } | undefined
+}
+
+/** A claim that waits for its turn. */
+export interface Attempt {
+  readonly suspect: string | undefined
+  readonly cause: Cause
+  /** L: no beat of the owner was received after this. */
+  lastBeatMs: Millis
+  startMs: Millis
+  readonly sinceMs: Millis
+  /** Legs on which the owner is silent; undefined = all. */
+  segments: Set<number> | undefined
+  backoffMs: Millis
+  told: Postponement | undefined
+  /** Its MAC was asked by unicast since this instant (ARP suppression). */
+  unicastMs: Millis | undefined
+  /** How often in a row it was silent by unicast. */
+  unicasts: number
+  readonly isProvisional: boolean
+  /** When it was last said that the suspect is silent. */
+  toldMs: Millis
+  /** Whose probes made it wait, since when: each only once for a while. */
+  readonly yielded: Map<Mac, Millis>
+}
+
+/** A pick that came before the unit it speaks of. */
+export interface EarlyPick {
+  readonly from: string
+  readonly term: number
+  readonly flags: number
+  readonly atMs: Millis
+}
+
+/**
+ * Probes under way: for a claim, by a silent owner, by an owner that answers all the while, or by an
+ * owner of some segments on the others.
+ */
+export interface Round {
+  readonly purpose: 'claim' | 'resume' | 'check' | 'widen'
+  readonly startMs: Millis
+  readonly legs: ReadonlySet<number>
+  sent: number
+}
