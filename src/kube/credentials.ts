@@ -16,7 +16,7 @@ const userKeys = new Set([
 
 /**
  * The current context of the text of `path`; undefined where it is not plain: commands, providers,
- * proxies, or mistakes, which the client library knows all about at some 15 MiB. Throws an Error
+ * proxies, or mistakes, which the client library knows all about. Throws an Error
  * where a file that it names cannot be read.
  */
 export function readPlain(text: string, path: string): Access | undefined {

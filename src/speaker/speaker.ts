@@ -19,7 +19,7 @@ import { whenAnswered } from '../kube/patience.ts'
 import { createWriter } from '../kube/writer.ts'
 import { openIcmp6 } from '../l2/linux/icmp6.ts'
 import { openLinks } from '../l2/linux/links.ts'
-import { bootMs } from '../l2/linux/libc.ts'
+import { bootMs, releaseMemory } from '../l2/linux/libc.ts'
 import { openPackets } from '../l2/linux/packets.ts'
 import type { Log } from '../log.ts'
 import { createLoop } from '../loop.ts'
@@ -43,6 +43,8 @@ const width = 1
 const connections = 2
 const minuteMs = 60_000
 const addressLookMs = 50
+/** Between two looks at what a burst of changes has left of memory. */
+const releaseEveryMs = 20_000
 /** How old the claims may be that a member gets in an exchange of states. */
 const claimsEveryMs = 1_000
 
@@ -100,10 +102,10 @@ export async function runSpeaker(
     status: () => statusOf(parts, share.view(), startedAt),
   }))
   log.info('speaker started', { node, version, namespace, priority: raisePriority() ? 'raised' : 'ordinary' })
-  const timer = setInterval(() => {
+  repeat(closing, minuteMs, () => {
     logOwned(log, node, share.view().announcements.map(({ text }) => text), countAlive(parts))
-  }, minuteMs)
-  closing.defer(() => clearInterval(timer))
+  })
+  repeat(closing, releaseEveryMs, releaseMemory)
   // Announcing goes before writing: the Pod is only needed as an owner.
   parts.owner = await whenAnswered(log, stopped, () => readPod(api, namespace, options.podName))
   parts.statuses = createStatuses({
@@ -155,11 +157,13 @@ async function openMembers(
   closing.use(ring)
   parts.ring = ring
   parts.metrics.watchMembership(ring.membership)
-  const timer = setInterval(() => {
-    ring.setClaims(exportClaims(announcer.ownership, clock.now()))
-  }, claimsEveryMs)
-  closing.defer(() => clearInterval(timer))
+  repeat(closing, claimsEveryMs, () => ring.setClaims(exportClaims(announcer.ownership, clock.now())))
   mark()
+}
+
+function repeat(closing: AsyncDisposableStack, everyMs: number, work: () => void): void {
+  const timer = setInterval(work, everyMs)
+  closing.defer(() => clearInterval(timer))
 }
 
 function notReady(parts: ShareParts, isSettled: boolean): string | undefined {

@@ -34,6 +34,7 @@ const cOpen = call<[string, number, number], number>('int open(const char *, int
 const cFlock = call<[number, number], number>('int flock(int, int)')
 const cClockGettime = call<[number, Uint8Array], number>('int clock_gettime(int, void *)')
 const cIoctl = call<[number, number, Uint8Array], number>('int ioctl(int, uint64_t, void *)')
+const cMallocTrim = call<[number], number>('int malloc_trim(size_t)')
 const cStrerror = call<[number], string>('const char *strerror(int)')
 
 const codes: Readonly<Record<string, number>> = koffi.os.errno
@@ -193,6 +194,14 @@ export function watchReadable(fd: number, onReadable: () => void): Disposable {
 /** The address of a buffer, for structures that point to one. The buffer must be kept alive. */
 export function addressOf(buffer: Uint8Array): bigint {
   return BigInt(koffi.address(buffer))
+}
+
+/**
+ * Gives free pages inside malloc's heap back to the kernel: they stay where anything above them is in
+ * use, and a burst of writes leaves tens of MiB of them. Takes some ms after one, else a fraction.
+ */
+export function releaseMemory(): void {
+  cMallocTrim(0)
 }
 
 function orErrno(result: number): number {
