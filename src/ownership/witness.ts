@@ -46,21 +46,20 @@ function isWitness(o: Ownership, owner: string): boolean {
 }
 
 function ask(o: Ownership, owner: string, state: Witnessing, now: Millis): void {
-  const units = [...o.units.values()].filter((unit) =>
-    unit.owner === owner && unit.wish !== undefined && unit.attempt === undefined
-  )
-  const unit = units[state.turn++ % Math.max(1, units.length)]
-  const leg = unit === undefined ? undefined : [...o.legs.values()].find(({ ifindex }) =>
-    legOf(o, owner, ifindex) !== undefined
-  )
-  const address = unit?.wish?.addresses[0]?.address
-  if (unit === undefined || leg === undefined || address === undefined) return
+  const leg = [...o.legs.values()].find(({ ifindex }) => legOf(o, owner, ifindex) !== undefined)
+  if (leg === undefined) return
   // Beats on the segment say as much, and cost nothing.
   const beatMs = o.beats.get(owner)?.heard.get(leg.ifindex)
   if (beatMs !== undefined && now - beatMs < suspectMs) {
     state.misses = 0
     return
   }
+  const units = [...o.units.values()].filter((unit) =>
+    unit.owner === owner && unit.wish !== undefined && unit.attempt === undefined
+  )
+  const unit = units[state.turn++ % Math.max(1, units.length)]
+  const address = unit?.wish?.addresses[0]?.address
+  if (unit === undefined || address === undefined) return
   state.ask = { unit: unit.key, key: answerKey(address), atMs: now, ifindex: leg.ifindex }
   const frame = controlFrame(leg, address)
   o.out.push({
