@@ -156,10 +156,12 @@ export function endStart(o: Ownership, now: Millis): void {
 
 /** Units that nobody cares for: each second somebody looks whether they have an owner at all. */
 export function findIdle(o: Ownership, now: Millis): void {
-  const idle = [...o.units.values()].filter((unit) =>
-    unit.wish !== undefined && unit.owner === undefined && unit.own === undefined &&
-    unit.attempt === undefined && unit.pick === undefined && mayOwn(o, unit, now)
-  )
+  const idle: Unit[] = []
+  for (const unit of o.units.values()) {
+    if (unit.wish === undefined || unit.owner !== undefined || unit.own !== undefined) continue
+    if (unit.attempt === undefined && unit.pick === undefined && mayOwn(o, unit, now)) idle.push(unit)
+  }
+  if (idle.length === 0) return
   orphan(o, idle, {
     suspect: undefined, cause: 'placed', lastBeatMs: now, segments: undefined,
   }, now)

@@ -166,7 +166,9 @@ export interface Ownership {
   peerAddresses: ReadonlyMap<bigint, string>
   readonly units: Map<string, Unit>
   /** By `answerKey` of the address. */
-  byAddress: ReadonlyMap<bigint, { readonly unit: Unit; readonly text: string }>
+  readonly byAddress: Map<bigint, { readonly unit: Unit; readonly text: string }>
+  /** What wishes were read under last: see `readWishes`. */
+  places: string
   readonly owned: Set<Unit>
   readonly early: Map<string, EarlyPick>
   readonly hearing: Map<number, Hearing>
@@ -229,7 +231,7 @@ export function createOwnership(self: string, rules: Rules = allRules): Ownershi
     restartUntilMs: 0, mixedUntilMs: 0, peers: new Map(), deadSinceMs: new Map(), lost: new Map(),
     rivals: new Map(), returned: new Map(), legs: new Map(), ownMacs: new Set(), macs: new Map(),
     knownLegs: new Map(),
-    peerAddresses: new Map(), units: new Map(), byAddress: new Map(), owned: new Set(),
+    peerAddresses: new Map(), units: new Map(), byAddress: new Map(), places: '', owned: new Set(),
     early: new Map(), hearing: new Map(), twins: new Map(), beats: new Map(), witnessing: new Map(),
     isWitness: new Map(), due: createSchedule(), later: createSchedule(),
     starts: { nextMs: 0, credit: startCredit, atMs: 0 },

@@ -29,28 +29,38 @@ export interface UnitChanges {
   readonly changed: readonly Unit[]
 }
 
-/** Takes over the wishes; a unit that was renamed keeps owner and term by its addresses. */
+/**
+ * Takes over the wishes; a unit that was renamed keeps owner and term by its addresses. A wish that is
+ * the value it was is not looked into again.
+ */
 export function readWishes(o: Ownership, world: World, now: Millis): UnitChanges {
-  const before = o.byAddress
   const fresh: Unit[] = []
   const changed: Unit[] = []
-  const byAddress = new Map<bigint, { unit: Unit; text: string }>()
   const wished = new Set<Unit>()
+  const others: { readonly unit: Unit; readonly wish: Wish }[] = []
+  const isSamePlace = keepPlaces(o, now)
   for (const wish of world.wishes) {
     const unit = unitOf(o, wish.key, now)
     if (unit === undefined) continue
     wished.add(unit)
+    if (!isSamePlace || unit.wish !== wish || !isSteady(o, unit)) others.push({ unit, wish })
+  }
+  const before = [...o.units.values()].filter((unit) => unit.wish !== undefined && !wished.has(unit))
+    .concat(others.map(({ unit }) => unit)).flatMap(keysOf)
+  for (const { unit, wish } of others) {
     const isNew = unit.wish === undefined
-    const old = wish.addresses.map(({ address }) => before.get(answerKey(address))?.unit)
+    const old = wish.addresses.map(({ address }) => o.byAddress.get(answerKey(address))?.unit)
       .find((other) => other !== undefined)
-    const gained = gainedOf(before, unit, wish)
+    const gained = gainedOf(o.byAddress, unit, wish)
     if (isNew && old !== undefined && old !== unit) inherit(o, unit, old, now)
     else if (isNew) fresh.push(unit)
     if (setWish(o, unit, wish, now) && unit.own !== undefined) changed.push(unit)
     if (unit.own !== undefined && !o.isAlone) doubt(o, unit, gained, now)
-    for (const { address, text } of wish.addresses) byAddress.set(answerKey(address), { unit, text })
   }
-  o.byAddress = byAddress
+  for (const key of before) o.byAddress.delete(key)
+  for (const { unit, wish } of others) {
+    for (const { address, text } of wish.addresses) o.byAddress.set(answerKey(address), { unit, text })
+  }
   const unwanted: Unit[] = []
   for (const unit of o.units.values()) {
     if (wished.has(unit)) continue
@@ -84,6 +94,24 @@ function doubt(o: Ownership, unit: Unit, gained: readonly string[], now: Millis)
   if (gained.length === 0) return
   unit.checkMs = now
   lookAt(o, unit, now)
+}
+
+function keysOf({ wish }: Unit): readonly bigint[] {
+  return wish?.addresses.map(({ address }) => answerKey(address)) ?? []
+}
+
+/** Whether what this node makes of a wish, besides the wish, is what it was. */
+function keepPlaces(o: Ownership, now: Millis): boolean {
+  const legs = [...o.legs.values()].map(({ ifindex, name }) => `${ifindex} ${name}`)
+  const places = `${isMixed(o, now)} ${o.isAlone} ${legs.join()}`
+  const isSame = places === o.places
+  o.places = places
+  return isSame
+}
+
+/** What the unit's places are does not hang on whether it is owned here. */
+function isSteady(o: Ownership, { nominees, own, mine }: Unit): boolean {
+  return (own === undefined && mine.size === 0) || nominees.some(({ node }) => node === o.self)
 }
 
 /** The oldest Service of a unit has gone: its addresses stay where they are under a new name. */

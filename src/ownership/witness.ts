@@ -65,18 +65,19 @@ function isWitness(o: Ownership, owner: string): boolean {
 
 function ask(o: Ownership, { owner, ifindex }: Watched, state: Witnessing, now: Millis): void {
   const leg = o.legs.get(ifindex)
-  const units = [...o.units.values()].filter((unit) =>
-    isWitnessed(unit, owner, ifindex) && unit.attempt === undefined
-  )
-  const unit = units[state.turn++ % Math.max(1, units.length)]
-  const address = unit?.wish?.addresses[0]?.address
-  if (unit === undefined || leg === undefined || address === undefined) return
+  if (leg === undefined) return
   // Beats on the segment say as much, and cost nothing.
   const beatMs = o.beats.get(owner)?.heard.get(ifindex)
   if (beatMs !== undefined && now - beatMs < suspectMs) {
     state.misses = 0
     return
   }
+  const units = [...o.units.values()].filter((unit) =>
+    isWitnessed(unit, owner, ifindex) && unit.attempt === undefined
+  )
+  const unit = units[state.turn++ % Math.max(1, units.length)]
+  const address = unit?.wish?.addresses[0]?.address
+  if (unit === undefined || address === undefined) return
   state.ask = { unit: unit.key, key: answerKey(address), atMs: now }
   const frame = controlFrame(leg, address)
   o.out.push({ kind: 'send', ifindex, frame, notAfterMs: Number.POSITIVE_INFINITY })
