@@ -78,6 +78,30 @@ test('into a namespace that ends nothing is written: no error, and no further tr
   assert.equal(lines, [])
 })
 
+test('of what is least urgent only two are in flight, and the rest of the width is for others', async () => {
+  const most = { last: 0, first: 0 }
+  const flying = { last: 0, first: 0 }
+  const api: Api = {
+    ...apiOf(() => 200),
+    call: async ({ path }) => {
+      const kind = path === '/last' ? 'last' : 'first'
+      most[kind] = Math.max(most[kind], ++flying[kind])
+      await sleep(2)
+      flying[kind] -= 1
+      return { status: 200, value: {}, retryAfterMs: undefined }
+    },
+  }
+  await using writer = createWriter({ api, log, width: 6 })
+  for (let i = 0; i < 12; i += 1) {
+    writer.put({ key: `l${i}`, rank: 2, make: () => ({ method: 'PATCH', path: '/last' }) })
+    writer.put({ key: `f${i}`, rank: 0, make: () => ({ method: 'PATCH', path: '/first' }) })
+  }
+  await writer.idle()
+  assert.is(most.last, 2)
+  assert.ok(most.first >= 4)
+  assert.equal(flying, { last: 0, first: 0 })
+})
+
 test('one of many rests between its writes, as long as a write takes and longer', async () => {
   const takesMs = 20
   const spans: { from: number; to: number }[] = []

@@ -56,6 +56,9 @@ const refusedRetry = { firstMs: 2_000, maxMs: 60_000 }
 const timeoutMs: Millis = 4_000
 /** Every so many writes the oldest job goes first, whatever its rank: none is starved. */
 const fairEvery = 8
+/** Of the last rank so many are in flight: what is least urgent keeps the server from nobody. */
+const lastWidth = 2
+const lastRank: Rank = 2
 
 /** The mutable heart: jobs by rank in order of arrival, jobs that rest, keys in flight. */
 interface Queue {
@@ -63,6 +66,8 @@ interface Queue {
   readonly resting: Map<string, { entry: Entry; timer: ReturnType<typeof setTimeout> }>
   /** Value: a job that came while its key was in flight. */
   readonly flying: Map<string, Job | undefined>
+  /** Of them, those of the last rank. */
+  lastFlying: number
   arrived: number
   taken: number
 }
@@ -71,7 +76,7 @@ interface Queue {
 export function createWriter(options: WriterOptions): Writer {
   const queue: Queue = {
     ranks: [new Map(), new Map(), new Map()], resting: new Map(), flying: new Map(),
-    arrived: 0, taken: 0,
+    lastFlying: 0, arrived: 0, taken: 0,
   }
   let troubles = 0
   let trouble: string | undefined
@@ -97,7 +102,6 @@ export function createWriter(options: WriterOptions): Writer {
     }, waitMs)
   }
   const fly = async (entry: Entry): Promise<void> => {
-    queue.flying.set(entry.job.key, undefined)
     const sentAtMs = performance.now()
     const outcome = await attempt(options, entry)
     if (outcome.kind === 'trouble') {
@@ -172,9 +176,10 @@ function enqueue(queue: Queue, entry: Entry): void {
 
 /** A newer job takes the place of the one that has landed; one that failed waits again. */
 function land(queue: Queue, entry: Entry, outcome: Outcome, pump: () => void): void {
-  const { key } = entry.job
+  const { key, rank } = entry.job
   const newer = queue.flying.get(key)
   queue.flying.delete(key)
+  if (rank === lastRank) queue.lastFlying -= 1
   if (newer !== undefined) enqueue(queue, { ...entry, job: newer })
   else if (outcome.kind === 'trouble') enqueue(queue, entry)
   else if (outcome.kind === 'refused') restEntry(queue, entry, outcome.retry, pump)
@@ -191,13 +196,18 @@ function restEntry(queue: Queue, entry: Entry, how: Backoff, pump: () => void): 
 
 /** The first of the lowest rank; now and then the oldest of all. */
 function takeNext(queue: Queue): Entry | undefined {
-  const firsts = queue.ranks.flatMap((rank) => {
+  const firsts = queue.ranks.flatMap((rank, i) => {
     const [first] = rank.values()
-    return first === undefined ? [] : [first]
+    const isFull = i === lastRank && queue.lastFlying >= lastWidth
+    return first === undefined || isFull ? [] : [first]
   })
   const isFair = ++queue.taken % fairEvery === 0
   const entry = isFair ? firsts.toSorted((a, b) => a.order - b.order)[0] : firsts[0]
-  if (entry !== undefined) queue.ranks[entry.job.rank].delete(entry.job.key)
+  if (entry === undefined) return undefined
+  const { key, rank } = entry.job
+  queue.ranks[rank].delete(key)
+  queue.flying.set(key, undefined)
+  if (rank === lastRank) queue.lastFlying += 1
   return entry
 }
 

@@ -100,6 +100,15 @@ test('what was made is filled at once, and not again when the watch shows it lat
   assert.is(waiting.size, 0)
 })
 
+test('each is filled before another is made', () => {
+  const { statuses, send, waiting } = open()
+  const two = new Map(['default/a', 'default/b'].map((service) => [service, { service, interfaces: [] }]))
+  statuses.sync([], two)
+  send()
+  const ranks = [...waiting.values()].map(({ key, rank }) => `${rank} ${key.split('/')[1]}`)
+  assert.equal(ranks, ['1 create', '0 fill'])
+})
+
 test('what waits and is not wanted any more is not written, and wanted again it is', () => {
   const { statuses, sent, send } = open()
   statuses.sync([], speaks('eth0'))

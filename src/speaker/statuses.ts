@@ -147,7 +147,8 @@ function take(options: StatusesOptions, memory: Memory, step: StatusStep): void 
     taken.delete(key)
     return undefined
   }
-  options.writer.put({ key: `l2status/${key}`, rank: 1, make, settled })
+  // One that is made says nothing before it is filled: each is finished before the next is begun.
+  options.writer.put({ key: `l2status/${key}`, rank: step.kind === 'fill' ? 0 : 1, make, settled })
 }
 
 function callOf({ namespace, node, owner }: StatusesOptions, step: StatusStep): Call {
