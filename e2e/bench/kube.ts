@@ -149,8 +149,9 @@ async function measure(rig: Rig, most: number): Promise<void> {
   const begunAtMs = wallMs()
   controller = startController(rig)
   const done = await resultOf<{ assignedAtMs: number; eventsAtMs: number }>(waiting)
-  latency.push(await measureTrials(rig, `${most} present`, 101))
+  latency.push(await measureTrials(rig, `${most} present, just then`, 101))
   rows.push(...await measureUse(`${most} Services`, idle, controller, speakers))
+  latency.push(await measureTrials(rig, `${most} present, at rest before`, 102))
   printStart(most, limitMs, done.assignedAtMs - begunAtMs, done.eventsAtMs - begunAtMs)
   printTable('Service created, until it has an address and until ARP is answered: ms, p50 (least-most)', [
     ['LOAD', 'TO ADDRESS', 'TO ARP REPLY', 'PEER P50'],
