@@ -38,7 +38,7 @@ export interface WriterOptions {
   readonly width: number
   /** Asked immediately before each write: false = do not write now, and forget the job. */
   readonly mayWrite?: () => boolean
-  /** One of many that write: rests after each write as long as it took, so longer the busier the server is. */
+  /** One of many that write: rests after each write as long as it took, which is longer on a busy server. */
   readonly isPatient?: true
 }
 
