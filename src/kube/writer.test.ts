@@ -102,7 +102,7 @@ test('of what is least urgent only two are in flight, and the rest of the width 
   assert.equal(flying, { last: 0, first: 0 })
 })
 
-test('one of many rests between its writes, as long as a write takes and longer', async () => {
+test('one of many rests between its writes, as long as a write takes', async () => {
   const takesMs = 20
   const spans: { from: number; to: number }[] = []
   const api: Api = {

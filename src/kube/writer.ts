@@ -4,7 +4,6 @@ import type { Log } from '../log.ts'
 import type { Millis } from '../net/model.ts'
 import { type Api, type Call, describeReply, type Reply } from './api.ts'
 import { type Backoff, backoffMs } from './backoff.ts'
-import { createPace } from './pace.ts'
 import { describeFailure } from './reflector.ts'
 
 /** Smaller goes first. */
@@ -39,7 +38,7 @@ export interface WriterOptions {
   readonly width: number
   /** Asked immediately before each write: false = do not write now, and forget the job. */
   readonly mayWrite?: () => boolean
-  /** One of many that write: rests after each write, the longer the busier the server is. */
+  /** One of many that write: rests after each write as long as it took, which is longer on a busy server. */
   readonly isPatient?: true
 }
 
@@ -56,6 +55,8 @@ const refusedRetry = { firstMs: 2_000, maxMs: 60_000 }
 const timeoutMs: Millis = 4_000
 /** Every so many writes the oldest job goes first, whatever its rank: none is starved. */
 const fairEvery = 8
+/** Of one that is patient. */
+const maxRestMs: Millis = 250
 /** Of the last rank so many are in flight: what is least urgent keeps the server from nobody. */
 const lastWidth = 2
 const lastRank: Rank = 2
@@ -81,7 +82,6 @@ export function createWriter(options: WriterOptions): Writer {
   let troubles = 0
   let trouble: string | undefined
   let pause: ReturnType<typeof setTimeout> | undefined
-  const pace = options.isPatient === true ? createPace() : undefined
   let isClosed = false
   let whenIdle: (() => void)[] = []
 
@@ -111,7 +111,8 @@ export function createWriter(options: WriterOptions): Writer {
     } else if (outcome.kind !== 'none') {
       troubles = 0
       trouble = undefined
-      if (pace !== undefined && pause === undefined) rest(pace(performance.now() - sentAtMs))
+      const tookMs = performance.now() - sentAtMs
+      if (options.isPatient === true && pause === undefined) rest(Math.min(maxRestMs, tookMs))
     }
     land(queue, entry, outcome, pump)
     pump()
