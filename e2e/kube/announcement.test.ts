@@ -81,6 +81,14 @@ async function assigned(name: string, node: string): Promise<void> {
     await assignedTo(name) === node, waitMs)
 }
 
+/** Events of a Service, once one of them fits: a speaker tells news after it has filled its status object. */
+async function eventsWith(name: string, pattern: RegExp): Promise<readonly string[]> {
+  return until(`an event of ${name} fits ${pattern}`, async () => {
+    const events = await rig.events(name)
+    return events.some((text) => pattern.test(text)) ? events : undefined
+  }, waitMs)
+}
+
 async function isAnnounced(name: string): Promise<unknown> {
   return rig.serviceWhen(name, 'is announced', (now) => conditionOf(now) === 'True announced')
 }
@@ -138,9 +146,9 @@ check('the node tells by event, status object, metric and log', async () => {
   const address = '192.168.1.240'
   const [owner = '', ...others] = orderFor(address)
   assert.is(owner, 'c') // the worked example of MetalLB's hash
-  const told = (await rig.events('web-0')).filter((text) => text.includes('metallb-speaker'))
-  assert.match(told.join('\n'),
-    /Normal nodeAssigned metallb-speaker ×\d+ announcing from node "c" with protocol "layer2"/)
+  const events = await eventsWith('web-0',
+    /^Normal nodeAssigned metallb-speaker ×\d+ announcing from node "c" with protocol "layer2"/)
+  const told = events.filter((text) => text.includes('metallb-speaker'))
   if (isCalm()) assert.equal([told.length, told.join().includes('×1')], [1, true])
   const list = await rig.read(`${statuses}?labelSelector=metallb.io/service-name%3Dweb-0`)
   const [status, ...more] = listAt(list, 'items')
@@ -184,7 +192,7 @@ check('a pair of families is answered over ARP and NDP by one node, that of its 
   await capture.settle()
   if (!isCalm()) return
   assert.equal(voices(six), [owner])
-  const told = (await rig.events('pair')).filter((text) => text.includes('nodeAssigned'))
+  const told = (await eventsWith('pair', /nodeAssigned/)).filter((text) => text.includes('nodeAssigned'))
   assert.match(told.join(), /^Normal nodeAssigned metallb-speaker ×1 [^,]+$/)
 })
 
@@ -253,9 +261,8 @@ check('the next in MetalLB\'s order takes over from an excluded node, and one wi
   const events = roleOf(first).log().filter(({ msg }) => msg === 'node event - forcing sync')
   assert.equal(events.map((one) => one['node']), [first, second, second, first])
   await assigned('web-0', first)
-  const told = (await rig.events('web-0')).filter((text) => text.includes('nodeAssigned'))
-  const again = new RegExp(`×(?!1 )\\d+ announcing from node "${first}" with protocol "layer2"`)
-  assert.match(told.join('\n'), again)
+  await eventsWith('web-0',
+    new RegExp(`nodeAssigned .*×(?!1 )\\d+ announcing from node "${first}" with protocol "layer2"`))
 })
 
 check('node selectors and interfaces of an advertisement', async () => {
@@ -305,7 +312,7 @@ check('who joins a shared address is told of, and one that leaves takes nothing 
   await isAnnounced('one')
   await rig.apply(service('two', { ports: [{ port: 81 }] }, shared), slice('two', everywhere))
   await isAnnounced('two')
-  assert.ok((await rig.events('two')).some((text) => text.includes(`announcing from node "${owner}"`)))
+  await eventsWith('two', new RegExp(`announcing from node "${owner}"`))
   await assigned('two', owner)
   await rig.kubectl('delete', 'service', 'one')
   await assigned('one', '')
