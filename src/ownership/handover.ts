@@ -115,7 +115,7 @@ function provisional(o: Ownership, unit: Unit, now: Millis): Wanted | undefined 
 }
 
 function isSuccessor(o: Ownership, unit: Unit, node: string, now: Millis): boolean {
-  const isThere = isAliveNode(o, node) && !o.lost.has(node)
+  const isThere = isAliveNode(o, node) && o.lost.get(node)?.isSilent !== true
   return node !== o.self && isThere && o.peers.get(node)?.isCapable === true && !isDraining(o, node) &&
     unit.nominees.some((nominee) => nominee.node === node) &&
     now >= (unit.own?.refused.get(node) ?? 0)

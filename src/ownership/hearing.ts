@@ -35,7 +35,7 @@ export function hear(
 
 /** A member that was lost, is missing by membership, or claims too, is there: what is ours is checked. */
 function meet(o: Ownership, node: string, ifindex: number, now: Millis): void {
-  const wasLost = o.lost.delete(node)
+  const wasLost = isFound(o, node, ifindex)
   const rival = o.rivals.get(node)
   if (rival === undefined && isAliveNode(o, node) && !wasLost) return
   if (rival?.met.has(ifindex) === true) return
@@ -51,6 +51,16 @@ function meet(o: Ownership, node: string, ifindex: number, now: Millis): void {
     unit.checkMs = now
     lookAt(o, unit, now)
   }
+}
+
+/** Whether a lost member is heard again on this leg: lost until it is on all of those that it still has. */
+function isFound(o: Ownership, node: string, ifindex: number): boolean {
+  const lost = o.lost.get(node)
+  if (lost === undefined) return false
+  lost.isSilent = false
+  const was = lost.legs.delete(ifindex)
+  if ([...lost.legs].every((leg) => legOf(o, node, leg) === undefined)) o.lost.delete(node)
+  return was
 }
 
 /**
@@ -112,7 +122,8 @@ function hastenUnheard(o: Ownership, ifindex: number, now: Millis): void {
  * but not the suspect, nor members that are gone.
  */
 function hasOthers(o: Ownership, { ifindex, hosts }: Hearing, suspect: string | undefined): boolean {
-  const isThere = (name: string): boolean => name !== suspect && isAliveNode(o, name) && !o.lost.has(name)
+  const isThere = (name: string): boolean =>
+    name !== suspect && isAliveNode(o, name) && o.lost.get(name)?.legs.has(ifindex) !== true
   for (const mac of hosts.keys()) {
     const node = o.macs.get(mac)
     if (node === undefined || isThere(node)) return true
@@ -297,7 +308,7 @@ export function askMissing(o: Ownership, now: Millis): Millis {
     sendAsk(o, ifindex, controlFrame(own, target))
   }
   const isLong = [...missing, ...rivals].every(({ name }) =>
-    now - (o.deadSinceMs.get(name) ?? o.lost.get(name) ?? o.rivals.get(name)?.sinceMs ?? now) >
+    now - (o.deadSinceMs.get(name) ?? o.lost.get(name)?.sinceMs ?? o.rivals.get(name)?.sinceMs ?? now) >
       missingSlowAfterMs
   )
   o.missingMs = now + (isLong ? missingSlowMs : missingMs)

@@ -1,6 +1,7 @@
 /** Coming to own a unit, falling silent, speaking again, and letting go. */
 import { takeDue } from '../l2/schedule.ts'
 import type { Millis } from '../net/model.ts'
+import { legOf } from './fleet.ts'
 import { handedMs, historyLength, provisionalMs, shoutGapMs, shoutMs, unheardRetryMs } from './limits.ts'
 import type { Cause, Right, UnitAddress } from './model.ts'
 import type { Hush } from './ongoing.ts'
@@ -36,13 +37,20 @@ export function take(o: Ownership, unit: Unit, taking: Taking, now: Millis): voi
   unit.beatTerm = unit.term
   unit.isBeatPart = taking.scope !== undefined
   o.owned.add(unit)
-  if (from !== undefined && taking.isHanded !== true) o.lost.set(from, now)
+  if (from !== undefined && taking.isHanded !== true) lose(o, from, taking.scope ?? unit.legs, now)
   setOwner(o, unit, o.self, now)
   unit.sinceMs = now
   if (taking.scope !== undefined) lookAt(o, unit, now + unheardRetryMs)
   voiced(o, unit)
   o.news.add(unit)
   remember(o, { atMs: now, unit: unit.key, kind: 'claimed', cause, from, to: o.self, darkMs })
+}
+
+/** What is heard of it on one segment says nothing of the others on which a unit of its was claimed. */
+function lose(o: Ownership, from: string, claimed: ReadonlySet<number>, now: Millis): void {
+  const shared = [...claimed].filter((ifindex) => legOf(o, from, ifindex) !== undefined)
+  const legs = new Set([...o.lost.get(from)?.legs ?? [], ...shared.length > 0 ? shared : claimed])
+  o.lost.set(from, { sinceMs: now, legs, isSilent: true })
 }
 
 /** The owner stops answering, and stays the owner until the wire has decided. */

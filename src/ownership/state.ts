@@ -119,6 +119,14 @@ export interface Letter {
   readonly entries: Entry[]
 }
 
+export interface Lost {
+  readonly sinceMs: Millis
+  /** Own legs on which it has still to be heard. */
+  readonly legs: Set<number>
+  /** Not heard on any other leg either. */
+  isSilent: boolean
+}
+
 /** A member that is heard, and dead by membership. */
 export interface Returned {
   checkedMs: Millis
@@ -152,8 +160,8 @@ export interface Ownership {
   mixedUntilMs: Millis
   peers: ReadonlyMap<string, Peer>
   deadSinceMs: Map<string, Millis>
-  /** Members whose units this node claimed, since when, and that it has not heard since. */
-  readonly lost: Map<string, Millis>
+  /** Members whose units this node claimed, since when, and the legs on which it has not heard them since. */
+  readonly lost: Map<string, Lost>
   /** Members that claim what this node owns, while the wire between them is silent; since when. */
   readonly rivals: Map<string, { readonly sinceMs: Millis; readonly met: Set<number> }>
   /** Members that membership calls dead and that are heard: when all units were last checked for it. */

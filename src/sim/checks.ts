@@ -39,6 +39,18 @@ export const darkBounds = {
 const isMeeting = (kind: string): boolean =>
   /^(split|uplink lost|receive side|send side|gossip cut|carrier lost)/.test(kind)
 
+/**
+ * Instants at which two sides of a segment meet: the end of what kept them apart, and the beginning of a
+ * second split while a first one lasts, since it puts its nodes on the other side with those of the first.
+ */
+function meetingsOf(deeds: readonly Deed[]): readonly Millis[] {
+  const ends = deeds.filter(({ kind }) => isMeeting(kind)).map(({ untilMs }) => untilMs)
+  const splits = deeds.filter(({ kind }) => kind.startsWith('split'))
+  const joins = splits.filter(({ kind, atMs }) => splits.some((first) =>
+    first.kind === kind && first.atMs < atMs && first.untilMs > atMs))
+  return [...ends, ...joins.map(({ atMs }) => atMs)]
+}
+
 /** Faults that keep a node from serving at all. */
 const isIncapacity = (kind: string): boolean =>
   /^(crash|kill|freeze|pause|starve|drain|exclude|split|uplink|receive side|send side|carrier)/.test(kind)
@@ -99,8 +111,8 @@ function overlapExcuse(
   const { record } = cluster
   const { fromMs, toMs } = overlap
   const isPlanned = isHandOver(cluster, place, overlap)
-  const heals = record.deeds.filter(({ kind, untilMs }) => isMeeting(kind) && untilMs <= toMs)
-    .map(({ untilMs }) => untilMs + overlapBounds.healMs - fromMs)
+  const heals = meetingsOf(record.deeds).filter((atMs) => atMs <= toMs)
+    .map((atMs) => atMs + overlapBounds.healMs - fromMs)
   const resumes = record.deeds.filter(({ kind, untilMs }) => kind === 'pause' && untilMs <= toMs)
     .map(({ untilMs }) => untilMs + overlapBounds.resumeMs - fromMs)
   const loss = lossNow(cluster, fromMs, toMs)

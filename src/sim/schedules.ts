@@ -67,6 +67,18 @@ export const schedules: readonly Scenario[] = [
     most: { darkMs: 1_000, overlapMs: 250 },
   },
   {
+    it: '3 one of two segments split for a second: whom the claimers lost there they hear on the other',
+    options: { nodes: 20, segments: 2, units: 3, isGossipCarried: true },
+    seeds: 8,
+    story: ({ cluster, owner, others, lan, pass }) => {
+      const heal = split(cluster, lan(), [owner, ...others.slice(0, 5)])
+      pass(1_000 + cluster.random.between(0, 400))
+      heal()
+      pass(6_000)
+    },
+    most: { overlapMs: 250 },
+  },
+  {
     it: '3 a segment split for less than gossip needs, and gossip with it: claimers ask for whom they lost',
     options: { nodes: 9, isGossipCarried: true },
     seeds: 12,
