@@ -54,7 +54,7 @@ const retryMs = 5_000
 const recheckMs = 30_000
 /** It empties namespaces that are deleted: nothing in them is to be kept. */
 const namespaceController = 'system:serviceaccount:kube-system:namespace-controller'
-/** API servers wait for a review for 10 s at most. */
+/** The manifests have API servers wait for a review for 5 s. */
 const listTimeoutMs = 3_000
 
 /** Mutable, owned by `turn`. */
