@@ -54,7 +54,7 @@ const retryMs = 5_000
 const recheckMs = 30_000
 /** It empties namespaces that are deleted: nothing in them is to be kept. */
 const namespaceController = 'system:serviceaccount:kube-system:namespace-controller'
-/** API servers wait for a review for 10 s at most. */
+/** The manifests have API servers wait for a review for 5 s. */
 const listTimeoutMs = 3_000
 
 /** Mutable, owned by `turn`. */
@@ -62,7 +62,8 @@ interface Memory {
   fresh: KeyPair | undefined
   server: ReviewServer | undefined
   served: string | undefined
-  isOpening: boolean
+  /** Settles when the port is open, or cannot be opened. */
+  opening: Promise<void> | undefined
   trouble: string | undefined
   /** Versions that writes were based on: until the watch shows others, there is nothing to write. */
   spent: string | undefined
@@ -77,7 +78,7 @@ export function openWebhook(options: WebhookOptions): Webhook {
   const { api, onChange } = options
   const log = options.log.from('webhook.ts')
   const memory: Memory = {
-    fresh: undefined, server: undefined, served: undefined, isOpening: false,
+    fresh: undefined, server: undefined, served: undefined, opening: undefined,
     trouble: 'there is no certificate yet', spent: undefined, seen: undefined, untilMs: 0, timer: undefined,
   }
   const secrets = openReflector(secretResource(options), { api, log, onChange })
@@ -109,6 +110,7 @@ export function openWebhook(options: WebhookOptions): Webhook {
       clearTimeout(memory.timer)
       secrets[Symbol.dispose]()
       configurations[Symbol.dispose]()
+      await memory.opening
       await memory.server?.[Symbol.asyncDispose]()
     },
   }
@@ -116,18 +118,18 @@ export function openWebhook(options: WebhookOptions): Webhook {
 
 /** Opens the port, or goes on with another certificate. */
 function serve(options: WebhookOptions, memory: Memory, { stored, nowMs }: Known): void {
-  if (stored === undefined || memory.isOpening || memory.served === stored.certificate) return
+  if (stored === undefined || memory.opening !== undefined || memory.served === stored.certificate) return
+  const { port } = options
   const told = (): void => {
     memory.served = stored.certificate
     memory.trouble = undefined
-    options.log.info('webhook certificate in use', { port: options.port })
+    options.log.info('webhook certificate in use', { port })
   }
   if (memory.server !== undefined) {
     memory.server.use(stored)
     return told()
   }
-  memory.isOpening = true
-  openReviewServer({ port: options.port, pair: stored, answer: (value) => answer(options, value) })
+  memory.opening = openReviewServer({ port, pair: stored, answer: (value) => answer(options, value) })
     .then((server) => {
       memory.server = server
       told()
@@ -140,7 +142,7 @@ function serve(options: WebhookOptions, memory: Memory, { stored, nowMs }: Known
       memory.untilMs = nowMs + retryMs
       setTimeout(options.onChange, retryMs).unref()
     })
-    .finally(() => void (memory.isOpening = false))
+    .finally(() => void (memory.opening = undefined))
 }
 
 /** The next step towards a certificate that is good, stored and trusted. */
