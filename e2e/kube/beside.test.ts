@@ -13,6 +13,7 @@ import { findAssets, testUnless } from './assets.ts'
 import {
   advertisement, at, conditionOf, type Fields, ingressOf, listAt, pod, pool, service, slice, textAt,
 } from './objects.ts'
+import { blocksOf, runBlocks } from './readme.ts'
 import { openRig, type Rig } from './rig.ts'
 import { serverPrograms } from './server.ts'
 
@@ -126,6 +127,22 @@ async function versionsOf(rig: Rig): Promise<string> {
   return services + await rig.kubectl('get', kinds, '-n', 'metallb-system', '-o', columns)
 }
 
+/** MetalLB's webhook, with nobody behind it: whom it asks about is refused. */
+const silentWebhook: readonly Fields[] = [
+  { apiVersion: 'v1', kind: 'Service',
+    metadata: { name: 'metallb-webhook-service', namespace: 'metallb-system' },
+    spec: { ports: [{ port: 443, targetPort: 9443 }] } },
+  { apiVersion: 'admissionregistration.k8s.io/v1', kind: 'ValidatingWebhookConfiguration',
+    metadata: { name: 'metallb-webhook-configuration' },
+    webhooks: ['ipaddresspool', 'l2advertisement'].map((kind) => ({
+      name: `${kind}validationwebhook.metallb.io`, admissionReviewVersions: ['v1'], sideEffects: 'None',
+      clientConfig: { service: { name: 'metallb-webhook-service', namespace: 'metallb-system' } },
+      failurePolicy: 'Fail',
+      rules: [{ apiGroups: ['metallb.io'], apiVersions: ['v1beta1'], resources: [`${kind}s`],
+        operations: ['CREATE', 'UPDATE'] }],
+    })) },
+]
+
 check('kubectl apply -k deploy/overlays/beside-metallb: both work, on the same nodes', async () => {
   if (!('folder' in assets) || !('path' in peer)) return
   await using rig = await openRig({ assets: assets.folder, nodes, idle: ['daemonset-controller'] })
@@ -134,7 +151,15 @@ check('kubectl apply -k deploy/overlays/beside-metallb: both work, on the same n
   const before = await versionsOf(rig)
 
   await rig.kubectl('apply', '-k', overlay)
-  await rig.apply(inOwn(pool('ours', ['192.168.1.200-192.168.1.209'])), inOwn(advertisement('ours')))
+  await rig.apply(...silentWebhook)
+  const ours = [inOwn(pool('ours', ['192.168.1.200-192.168.1.209'])), inOwn(advertisement('ours'))]
+  const refused = await rig.server.kubectl(['apply', '-f', '-'], { stdin: JSON.stringify(ours[0]) })
+  assert.match(refused.stderr, /failed calling webhook "ipaddresspoolvalidationwebhook/)
+  const [block, ...others] = await blocksOf('deploy/README.md', 'Side by side')
+  assert.equal([block?.includes('kubectl patch'), others.length], [true, 1])
+  const within = ['ip', 'netns', 'exec', rig.lab.host('api').namespace]
+  await runBlocks(rig.server, assets.folder, block === undefined ? [] : [block], within)
+  await rig.apply(...ours)
   const controller = await start(rig,
     { role: 'controller', pod: 'controller-1', ip: '198.51.100.1', host: rig.lab.host('api') })
   const speakers = await Promise.all(nodes.map((name, i) => {
@@ -157,6 +182,8 @@ check('kubectl apply -k deploy/overlays/beside-metallb: both work, on the same n
   const nobodys = await rig.service('nobodys')
   assert.equal([ingressOf(nobodys), conditionOf(nobodys)], [[], ''])
   assert.is(await versionsOf(rig), before)
+  // Nobody plays MetalLB's webhook from here on.
+  await rig.kubectl('delete', 'validatingwebhookconfiguration', 'metallb-webhook-configuration')
   // A Service moves over: made again, with its class, its address asked for, from a pool of ours.
   await rig.kubectl('delete', 'service', 'theirs-3')
   await rig.apply(pool('theirs', ['192.168.1.100-192.168.1.102']),

@@ -1,26 +1,15 @@
 /** The commands of deploy/README.md that put our manifests in MetalLB's place, as they stand there. */
-import { readFile, writeFile } from 'node:fs/promises'
-import { join } from 'node:path'
 import { test } from 'uvu'
 import * as assert from 'uvu/assert'
-import { run } from '../lab/command.ts'
 import { findAssets, testUnless } from './assets.ts'
 import {
   advertisement, at, type Fields, ingressOf, listAt, namespace, pool, service, textAt,
 } from './objects.ts'
+import { blocksOf, runBlocks } from './readme.ts'
 import { type KubeServer, openServer, serverPrograms } from './server.ts'
 
-const root = join(import.meta.dirname, '../..')
 const assets = await findAssets(serverPrograms)
 const check = testUnless('lack' in assets ? assets.lack : undefined, test)
-const blocksCapMs = 120_000
-
-/** Code blocks of the part below a heading, up to the next heading. */
-async function blocksOf(file: string, heading: string): Promise<readonly string[]> {
-  const text = await readFile(join(root, file), 'utf8')
-  const part = text.split(/^#+ /m).find((one) => one.startsWith(`${heading}\n`)) ?? ''
-  return [...part.matchAll(/^```\n([^]*?)^```$/gm)].map(([, block = '']) => block)
-}
 
 const labels = { app: 'metallb' }
 const named = (kind: string, name: string, rest: Fields, apiVersion = 'v1'): Fields =>
@@ -120,12 +109,7 @@ check('as typed: nothing of MetalLB is in the way, pools, addresses and the secr
   assert.is(blocks.length, 1)
   const [short] = await blocksOf('README.md', 'Leaving MetalLB')
   assert.is(short, blocks[0], 'the main README has the same')
-  const script = join(server.folder, 'leave.sh')
-  await writeFile(script, blocks.join(''))
-  const words = ['env', '-C', root, `KUBECONFIG=${server.kubeconfig}`,
-    `PATH=${folder}:${process.env['PATH'] ?? ''}`, 'bash', '-eu', script]
-  const { code, stdout, stderr } = await run(words, { capMs: blocksCapMs })
-  assert.is(code, 0, stdout + stderr)
+  await runBlocks(server, folder, blocks)
 
   await server.kubectlOk(['apply', '-f', '-'], { stdin: more })
   assert.equal(at(await get('ipaddresspool', 'lan', '-n', namespace), 'spec', 'addresses'), ['192.0.2.0/28'])
