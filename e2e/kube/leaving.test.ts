@@ -83,11 +83,12 @@ function nodeOf(rig: Rig, mac: string): string {
   return nodes.find((name) => rig.lab.host(name).mac('eth0') === mac) ?? mac
 }
 
-/** Waits until each address has been answered by its elected node alone for a while. */
-async function asElected({ rig, instruments }: Stage): Promise<void> {
+/** Waits until each address was answered by its elected node alone for a while, after `sinceMs`. */
+async function asElected({ rig, instruments }: Stage, sinceMs = 0): Promise<void> {
   let why: readonly string[] = []
   await until('each address is with its elected node', () => {
     const now = wallMs()
+    if (now - lookMs < sinceMs) return false
     const frames = instruments.frames(now - lookMs, now)
     why = addresses.flatMap((address) => {
       const voices = [...new Set(voicesOf(frames, address).map(({ mac }) => nodeOf(rig, mac)))].join()
@@ -126,7 +127,8 @@ for (const segment of ['lan', 'control'] as const) {
       await former.get(name)?.stop()
       goneMs.set(name, wallMs())
       speakers.push(closing.use(rig.spawnSpeaker(name, { args: ['--ml-secret-key-path', keys] })))
-      await asElected(stage)
+      // A speaker of ours has the MAC of the one before it.
+      await asElected(stage, goneMs.get(name))
     }
     // Nobody of MetalLB's is left: the election is over, and nothing moves for that.
     for (const role of segment === 'lan' ? speakers : []) {
