@@ -183,8 +183,9 @@ check('with the last pool go the addresses that we gave, and no other', async ()
       ingressOf(one).length === 0 && conditionOf(one) === 'False noPool')
     assert.is(poolOf(now), '')
   }
-  assert.ok((await rig.events('web')).some((line) =>
-    /^Normal ClearAssignment metallb-controller ×1 current IP for "default\/web" not allowed/.test(line)))
+  const cleared = /^Normal ClearAssignment metallb-controller ×1 current IP for "default\/web" not allowed/
+  await until('its event is there', async () =>
+    (await rig.events('web')).some((line) => cleared.test(line)), waitMs)
   // One without an address of ours gets one from elsewhere: it stays, though no pool contains it.
   await rig.kubectl('patch', 'service', 'rival', '--subresource=status', '-p', JSON.stringify(status))
   await add('witness')
