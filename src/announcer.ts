@@ -2,6 +2,7 @@
 import type { Clock } from './clock.ts'
 import type { LinkState } from './l2/model.ts'
 import type { Neighbour } from './l2/ndp.ts'
+import { isSameList } from './l2/unit.ts'
 import type { Log } from './log.ts'
 import type { Metrics } from './metrics.ts'
 import type { Address, Millis } from './net/model.ts'
@@ -160,10 +161,6 @@ interface Hands {
   readonly clock: Clock
   readonly decide: ReturnType<typeof createNode>['turn']
   readonly perform: (effect: NodeEffect) => void
-}
-
-function isSameList<T>(a: readonly T[], b: readonly T[]): boolean {
-  return a.length === b.length && a.every((item, i) => item === b[i])
 }
 
 /** Everything that is there is read before anything of it is answered (design, "Fence"). */

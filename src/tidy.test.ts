@@ -69,6 +69,7 @@ const imports: Readonly<Record<string, Readonly<Record<string, string>>>> = {
     plan: 'changes are compared', kube: 'it follows and writes objects', cluster: 'what both roles do',
     http: 'it serves status', cli: 'errors are described alike', 'journal.ts': 'changes are logged',
     'announcer.ts': 'it announces', 'clock.ts': 'now', 'log.ts': 'it tells', 'loop.ts': 'it turns',
+    'drain.ts': 'it hands over when it stops',
     'metrics.ts': 'it counts', 'priority.ts': 'beats must not wait', 'version.ts': 'status names it',
   },
   'journal.ts': { plan: 'changes are its input', 'log.ts': 'where they go' },
@@ -78,6 +79,9 @@ const imports: Readonly<Record<string, Readonly<Record<string, string>>>> = {
   'priority.ts': {},
   'loop.ts': {},
   'version.ts': {},
+  'drain.ts': {
+    net: 'times are Millis', 'announcer.ts': 'it answers still', 'ring.ts': 'the others are told',
+  },
   'metrics.ts': { l2: 'drops are labels' },
   'ring.ts': {
     net: 'members have addresses', ownership: 'its messages are carried',
@@ -105,10 +109,11 @@ const imports: Readonly<Record<string, Readonly<Record<string, string>>>> = {
     'l2/linux': 'it opens links and sockets',
     forward: 'it applies rules', cli: 'input files are read alike', http: 'it serves status',
     group: 'hosts agree on one input', 'ring.ts': 'they are met',
-    speaker: 'ring, world and news of several hosts are the same in a cluster',
+    speaker: 'ring and news of several hosts are the same in a cluster',
     'finding.ts': 'it has some',
     'journal.ts': 'changes are logged',
     'announcer.ts': 'it announces', 'clock.ts': 'now', 'log.ts': 'it tells', 'loop.ts': 'it turns',
+    'drain.ts': 'it hands over when it stops',
     'metrics.ts': 'it counts', 'priority.ts': 'answers must not wait', 'version.ts': 'status names it',
   },
   'sim': {

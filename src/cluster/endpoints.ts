@@ -1,6 +1,7 @@
 /** Joins the EndpointSlices of each Service. */
 import type { Slice } from '../config/cluster.ts'
 import type { Endpoint } from '../config/model.ts'
+import { isSameList } from '../l2/unit.ts'
 
 /** Endpoints by Service, from the slices there are. */
 export interface Merged {
@@ -41,8 +42,7 @@ function merge(
   }
   for (const [service, now] of merged) {
     const known = before.get(service)
-    if (known === undefined || known === now || known.length !== now.length) continue
-    if (known.every((endpoint, i) => endpoint === now[i])) merged.set(service, known)
+    if (known !== undefined && isSameList(known, now)) merged.set(service, known)
   }
   return merged
 }

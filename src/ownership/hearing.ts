@@ -147,8 +147,8 @@ export function isHeardOn(
   return !hasOthers(o, hearing, suspect)
 }
 
-export /** The leg is deaf, or nobody has answered what was asked there lately. */
-function isCutOff(o: Ownership, ifindex: number, now: Millis): boolean {
+/** The leg is deaf, or nobody has answered what was asked there lately. */
+export function isCutOff(o: Ownership, ifindex: number, now: Millis): boolean {
   const { isDeaf, controlMs, answered } = hearingOf(o, ifindex)
   if (isDeaf) return true
   const isAsked = controlMs > 0 && now - controlMs < deafMs
@@ -220,11 +220,11 @@ function memberTarget(
 /** Live members with a leg on the segment, and where each can be asked. */
 function membersOn(
   o: Ownership, ifindex: number,
-): readonly { readonly name: string; readonly mac: Mac; readonly address: Address }[] {
+): readonly { readonly name: string; readonly address: Address }[] {
   return [...o.peers.values()].flatMap(({ name, isAlive }) => {
     const leg = isAlive && name !== o.self ? legOf(o, name, ifindex) : undefined
     const own = leg?.addresses.find(({ address }) => !isLinkLocal(address))
-    return leg === undefined || own === undefined ? [] : [{ name, mac: leg.mac, address: own.address }]
+    return own === undefined ? [] : [{ name, address: own.address }]
   })
 }
 

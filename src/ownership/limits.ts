@@ -29,12 +29,6 @@ export const startsPerMs = 12
 /** So many may start so fast; the credit comes back at this pace, so that probes are no storm. */
 export const startCredit = 1_000
 export const creditPerMs = 0.5
-/** How fast probe rounds may begin: `nextMs` spaces them, `credit` is what is left of a batch. */
-export interface Starts {
-  nextMs: Millis
-  credit: number
-  atMs: Millis
-}
 
 /** Instants at which an owner answers a member's probe after the responder's own answer. */
 export const repeatMs: readonly Millis[] = [4, 9]

@@ -93,3 +93,10 @@ export interface Round {
   readonly legs: ReadonlySet<number>
   sent: number
 }
+
+/** How fast probe rounds may begin: `nextMs` spaces them, `credit` is what is left of a batch. */
+export interface Starts {
+  nextMs: Millis
+  credit: number
+  atMs: Millis
+}

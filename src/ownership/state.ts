@@ -2,9 +2,9 @@
 import type { Mac } from '../l2/model.ts'
 import { createSchedule, insertAt, nextDueMs, type Schedule, takeDue } from '../l2/schedule.ts'
 import type { Millis } from '../net/model.ts'
-import { startCredit, type Starts } from './limits.ts'
+import { startCredit } from './limits.ts'
 import { allRules, type Rules } from './rules.ts'
-import type { Attempt, EarlyPick, Own, Round } from './ongoing.ts'
+import type { Attempt, EarlyPick, Own, Round, Starts } from './ongoing.ts'
 import { encodeMessage, type Entry, type Message, messageOf, type MessageKind } from './codec.ts'
 import type {
   Cause, Effect, Leg, Nominee, Note, Peer, Right, UnitAddress, Wish, World,

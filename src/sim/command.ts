@@ -5,7 +5,7 @@ import { conditions } from './conditions.ts'
 import { createProduction } from './production.ts'
 import { measureFaults, type Measured } from './measure.ts'
 import { memberships } from './memberships.ts'
-import { catchMutation, mutations } from './mutation.ts'
+import { catchMutation, mutations, mutationSeeds } from './mutation.ts'
 import { play } from './scenario.ts'
 import { schedules } from './schedules.ts'
 import { type Outcome, runSeed, sizeBands, type SwarmLimits } from './swarm.ts'
@@ -73,7 +73,7 @@ async function main(args: readonly string[]): Promise<number> {
   const limits: SwarmLimits = { nodes: parseNodes(option(args, 'nodes') ?? '3..10') }
   const commit = option(args, 'commit') ?? 'unknown'
   if (args.includes('--faults')) return printFaults(number(args, 'trials', 20))
-  if (args.includes('--mutate')) return printMutations(number(args, 'seeds', 300), limits)
+  if (args.includes('--mutate')) return printMutations(number(args, 'seeds', mutationSeeds), limits)
   const words = option(args, 'scenario')
   if (words !== undefined) {
     return playNamed(words, option(args, 'seed') === undefined ? undefined : number(args, 'seed', 1),

@@ -15,6 +15,9 @@ export const mutations: readonly Mutation[] = [
   { name: 'without terms', rules: { hasTerms: false } },
 ]
 
+/** So many seeds are looked through: terms alone matter in few, since claimers ask the wire. */
+export const mutationSeeds = 300
+
 /** The first seed that is clean with all rules and not without this one; undefined if there is none. */
 export function catchMutation(
   { rules }: Mutation, seeds: number, limits: SwarmLimits,

@@ -8,6 +8,7 @@ import {
 import { type PodIdentity, syncState } from '../cluster/state.ts'
 import type { Config, Intent } from '../config/model.ts'
 import type { SpeakerOptions } from '../config/role-options.ts'
+import { drain } from '../drain.ts'
 import { outsideFinding } from '../http/rows.ts'
 import { logChanges } from '../journal.ts'
 import type { Happening, Recorder } from '../kube/events.ts'
@@ -95,11 +96,8 @@ interface Memory {
 
 /** What a hand-over of everything may take; after this the others notice by themselves. */
 const drainMs = 2_000
-const drainLookMs = 10
 /** Routes are read again after this: their changes are not told. */
 const gatewaysMs = 1_000
-/** The last beat leaves in a turn of its own. */
-const letGoMs = 50
 
 export function createShare(parts: ShareParts): Share {
   const memory: Memory = {
@@ -113,20 +111,7 @@ export function createShare(parts: ShareParts): Share {
     turn: () => {
       if (!memory.isStopped) turn(parts, memory)
     },
-    drain: async () => {
-      memory.isDraining = true
-      parts.ring?.sayGoodbye()
-      turn(parts, memory)
-      const endMs = performance.now() + drainMs
-      while (parts.announcer.rights().length > 0 && performance.now() < endMs) {
-        await new Promise((resolve) => setTimeout(resolve, drainLookMs))
-      }
-      if (parts.announcer.rights().length === 0) return
-      // What is left is let go before the process ends: others claim it at once.
-      memory.isLeaving = true
-      turn(parts, memory)
-      await new Promise((resolve) => setTimeout(resolve, letGoMs))
-    },
+    drain: () => drain({ ...parts, state: memory, turn: () => turn(parts, memory), capMs: drainMs }),
     stop: () => {
       memory.isStopped = true
       const changes = compareAnnouncements(memory.announcements, [])

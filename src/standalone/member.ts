@@ -1,9 +1,9 @@
 /** The loop of a host in a group: its input goes to the others, what they agree on is served here. */
-import { setTimeout as sleep } from 'node:timers/promises'
 import { describeError, readInput } from '../cli/input.ts'
 import type { ClusterNode, Problem, Reading, Source, World } from '../config/model.ts'
 import { readWorld, type ReadOptions } from '../config/read.ts'
 import { addressesOf as parseAddresses } from '../group/agreement.ts'
+import { drain } from '../drain.ts'
 import { sharedOf, sourcesOf } from '../group/documents.ts'
 import type { GroupLedger, KnownShare } from '../group/model.ts'
 import { logChanges } from '../journal.ts'
@@ -73,9 +73,6 @@ interface Memory {
 
 /** What a hand-over of everything may take; after this the others notice by themselves. */
 const drainMs = 1_500
-const drainLookMs = 10
-/** The last beat leaves in a turn of its own. */
-const letGoMs = 50
 /** Of a turn's time: a burst of changes is taken together. */
 const rest = 1
 
@@ -121,18 +118,11 @@ export function createMemberHost(parts: MemberParts): MemberHost {
     },
     drain: async () => {
       if (!hasHeirs(parts)) return
-      memory.isDraining = true
-      parts.ring.sayGoodbye()
-      mark()
-      await loop.idle()
-      const endMs = performance.now() + drainMs
-      while (parts.announcer.rights().length > 0 && performance.now() < endMs) await sleep(drainLookMs)
-      if (parts.announcer.rights().length === 0) return
-      // What is left is let go before the process ends: others claim it at once.
-      memory.isLeaving = true
-      mark()
-      await loop.idle()
-      await sleep(letGoMs)
+      const turn = (): Promise<void> => {
+        mark()
+        return loop.idle()
+      }
+      await drain({ ...parts, state: memory, turn, capMs: drainMs })
     },
     close: () => {
       isClosed = true
