@@ -29,6 +29,14 @@ if ('folder' in assets) {
     rig.startController(),
     ...nodes.map(async (name) => void speakers.set(name, await startSpeaker(name))),
   ])
+  // Before all have met, whoever sees a Service first may take it.
+  for (const [name, role] of speakers) {
+    await until(`${name} has met the others`, async () => {
+      const status: unknown = JSON.parse(await role.page('/status?format=json'))
+      const members = listAt(status, 'ownership', 'members')
+      return at(status, 'ownership', 'isStarting') === false && members.length === 3
+    }, waitMs)
+  }
   await rig.apply(
     pool('lan', ['192.168.1.240-192.168.1.250', '2001:db8:1::f0-2001:db8:1::ff']), advertisement('lan'),
   )

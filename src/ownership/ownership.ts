@@ -121,8 +121,11 @@ function takeWishes(o: Ownership, world: World, now: Millis): void {
     if (early !== undefined) acceptPick(o, unit, early, now)
   }
   if (!o.isStarting) {
+    // Known only after the start, they had an owner before everything was restarted.
+    const isBack = ({ wish }: Unit): boolean => now < o.restartUntilMs && wish?.hint !== undefined
     const open = fresh.filter(({ pick }) => pick === undefined)
-    placeUnits(o, open, { isFresh: true, isStart: false }, now)
+    placeUnits(o, open.filter(isBack), { isFresh: false, isStart: true }, now)
+    placeUnits(o, open.filter((unit) => !isBack(unit)), { isFresh: true, isStart: false }, now)
     reviewOwned(o, now)
     orphanDead(o, now)
     orphanWithdrawn(o, now)

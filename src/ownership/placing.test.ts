@@ -45,6 +45,47 @@ test('a new unit among five: answered at once by one node, which nobody doubts',
   assert.equal(notesOf(rig, 'claimed').length, 1)
 })
 
+for (const placement of ['sticky', 'hash'] as const) {
+  test(`${placement}: a Service seen before its endpoints is answered for as soon as they come`, () => {
+    const rig = lanOf(3)
+    give(rig, [])
+    for (const node of rig.nodes.values()) setWorld(rig, node, { ...node.world, placement })
+    runUntil(rig, rig.nowMs + 1_000)
+    const names = [...rig.nodes.keys()]
+    // Some see both at once, one sees the Service 30 ms earlier; nobody may announce it without endpoints.
+    for (const late of names) {
+      const text = `203.0.113.${names.indexOf(late) + 1}`
+      const show = (name: string, nominees: readonly string[]): void => {
+        const node = nodeOf(rig, name)
+        const others = node.world.wishes.filter(({ key }) => key !== text)
+        setWorld(rig, node, { ...node.world, wishes: [...others, wishOf(text, nominees)] })
+      }
+      show(late, [])
+      runUntil(rig, rig.nowMs + 30)
+      for (const name of names) if (name !== late) show(name, names)
+      runUntil(rig, rig.nowMs + 10)
+      show(late, names)
+      runUntil(rig, rig.nowMs + 10)
+      assert.is(ownersOf(rig, text).length, 1, `${text}, late at ${late}`)
+      runUntil(rig, rig.nowMs + 2_000)
+    }
+    assert.equal(notesOf(rig, 'claimed').length, names.length)
+    assert.equal(notesOf(rig, 'released'), [])
+  })
+}
+
+test('everything was restarted, and addresses are known only after all have met: back to their hosts', () => {
+  const rig = lanOf(3)
+  give(rig, [])
+  runUntil(rig, rig.nowMs + 1_000)
+  const names = [...rig.nodes.keys()]
+  const texts = ['203.0.113.1', '203.0.113.2', '203.0.113.3']
+  give(rig, texts.map((text) => wishOf(text, names, { hint: 'n1' })))
+  runUntil(rig, rig.nowMs + 1_000)
+  for (const text of texts) assert.equal(ownersOf(rig, text), ['n1'], text)
+  assert.is(notesOf(rig, 'claimed').length, texts.length)
+})
+
 test('a burst seen in different order and late: one announcer each, spread evenly', () => {
   const rig = lanOf(4)
   give(rig, [])

@@ -89,7 +89,7 @@ export function onPick(
 ): void {
   for (const { unit: key, term, flags } of message.entries) {
     const unit = o.units.get(key)
-    if (unit === undefined) {
+    if (unit === undefined || (unit.own === undefined && unit.nominees.length === 0)) {
       if (o.early.size < 1_000) o.early.set(key, { from, term, flags, atMs })
       continue
     }

@@ -49,12 +49,14 @@ export function readWishes(o: Ownership, world: World, now: Millis): UnitChanges
     .concat(others.map(({ unit }) => unit)).flatMap(keysOf)
   for (const { unit, wish } of others) {
     const isNew = unit.wish === undefined
+    const isUntouched = isNew || (unit.nominees.length === 0 && isUnowned(unit))
     const old = wish.addresses.map(({ address }) => o.byAddress.get(answerKey(address))?.unit)
       .find((other) => other !== undefined)
     const gained = gainedOf(o.byAddress, unit, wish)
-    if (isNew && old !== undefined && old !== unit) inherit(o, unit, old, now)
-    else if (isNew) fresh.push(unit)
+    const isHeir = isNew && old !== undefined && old !== unit
+    if (isHeir) inherit(o, unit, old, now)
     if (setWish(o, unit, wish, now) && unit.own !== undefined) changed.push(unit)
+    if (isUntouched && !isHeir && unit.nominees.length > 0) fresh.push(unit)
     if (unit.own !== undefined && !o.isAlone) doubt(o, unit, gained, now)
   }
   for (const key of before) o.byAddress.delete(key)
@@ -94,6 +96,12 @@ function doubt(o: Ownership, unit: Unit, gained: readonly string[], now: Millis)
   if (gained.length === 0) return
   unit.checkMs = now
   lookAt(o, unit, now)
+}
+
+/** As far as this node knows nobody has ever owned it, or is about to. */
+function isUnowned({ term, owner, own, attempt, pick }: Unit): boolean {
+  return term === 0 && owner === undefined && own === undefined && attempt === undefined &&
+    pick === undefined
 }
 
 function keysOf({ wish }: Unit): readonly bigint[] {

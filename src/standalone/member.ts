@@ -35,7 +35,10 @@ export interface MemberParts extends HostParts {
   readonly group: Group
   readonly ring: Ring
   readonly own: KnownShare
-  /** Last known owners, from the state folder. */
+  /**
+   * Last known owners, from the state folder: who comes late gets back what it had, though somebody else
+   * owns it meanwhile.
+   */
   readonly owners: ReadonlyMap<string, string>
 }
 
@@ -285,7 +288,7 @@ function ownershipWorld(parts: MemberParts, memory: Memory, agreed: Agreed): Own
     self: node, placement: options.placement, config: agreed.world.config, nodes: agreed.nodes,
     endpoints: agreed.world.endpoints, holdings: agreed.holdings, links: memory.links, deaf: deafOf(parts),
     members: membersOf(parts, agreed.ledger), expected: agreed.ledger.members.map(({ name }) => name),
-    restarted: new Set(), gateways: readGateways(), hints: memory.owners, isDraining: memory.isDraining,
+    restarted: new Set(), gateways: readGateways(), hints: parts.owners, isDraining: memory.isDraining,
     isLeaving: memory.isLeaving,
     announceEverywhere: options.announceEverywhere, ignoreExcludeLabel: options.ignoreExcludeLabel,
   }).world
