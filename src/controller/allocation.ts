@@ -256,12 +256,13 @@ function tell(
     return
   }
   if (before === text) return
-  memory.told.set(key, text)
+  const news = events.filter((event) => !(before ?? '').includes(line(event)))
+  // Until the status says what it shall, the watch shows again what was judged already.
+  const isPending = before !== undefined && memory.wishes.has(key)
+  if (isPending && news.length === 0) return
+  memory.told.set(key, isPending ? `${before}\n${text}` : text)
   if (verdict.kind === 'refused') options.metrics.countFailure()
-  for (const event of events) {
-    const isNew = !(before ?? '').includes(line(event))
-    if (isNew) options.recorder.record(subjectOf(live), event)
-  }
+  for (const event of news) options.recorder.record(subjectOf(live), event)
 }
 
 function line({ reason, message }: EventText): string {
