@@ -3,6 +3,7 @@ import { createPublicKey, X509Certificate } from 'node:crypto'
 import { test } from 'uvu'
 import * as assert from 'uvu/assert'
 import { isPair, makeCertificate, splitPem, vouches } from './certificate.ts'
+import { authority, signed } from './left-behind.ts'
 import { bits, integer, octets, oid, sequence, setOf, tagged, time, trueValue, utf8 } from './der.ts'
 
 const host = 'metallb-webhook-service.metallb-system.svc'
@@ -56,33 +57,6 @@ test('no two are alike', () => {
   assert.not.ok(vouches([b.certificate], a.certificate, host))
   assert.equal(splitPem(`${a.certificate}\nsomething\n${b.certificate}`), [a.certificate, b.certificate])
 })
-
-// Made by openssl for an authority and for a server of the name above, as MetalLB leaves them behind.
-const authority = `-----BEGIN CERTIFICATE-----
-MIIBqTCCAU+gAwIBAgIUFJFdL9xjrumoIq2gYKS1KvBZD9EwCgYIKoZIzj0EAwIw
-ITENMAsGA1UEAwwEY2VydDEQMA4GA1UECgwHbWV0YWxsYjAgFw0yNjExMjgwMzIz
-MTlaGA8yMTI2MTEwNDAzMjMxOVowITENMAsGA1UEAwwEY2VydDEQMA4GA1UECgwH
-bWV0YWxsYjBZMBMGByqGSM49AgEGCCqGSM49AwEHA0IABAzBk/d3eAfSw167hJZe
-cojb8ENmiSVfNo3TzgMnrVcua20q1anQn1D6IX0zBVZYdvHQxJ7OYwIi97EbJVV9
-g1SjYzBhMB0GA1UdDgQWBBTE9isp038i+oXKaD5hOnwkRs6sYzAfBgNVHSMEGDAW
-gBTE9isp038i+oXKaD5hOnwkRs6sYzAPBgNVHRMBAf8EBTADAQH/MA4GA1UdDwEB
-/wQEAwICBDAKBggqhkjOPQQDAgNIADBFAiBzgHE9Mw3Q2n6VpqWawZgqq2FQfrdp
-rtIhq+85EVpndQIhALs5VxvpEryo9Ys/i7TBufRJxZ+QivqpmzEkqt/yjx+Z
------END CERTIFICATE-----
-`
-const signed = `-----BEGIN CERTIFICATE-----
-MIIB0zCCAXmgAwIBAgIURqSjvs2YjyPY2i0ilrR5d1ro/2IwCgYIKoZIzj0EAwIw
-ITENMAsGA1UEAwwEY2VydDEQMA4GA1UECgwHbWV0YWxsYjAgFw0yNjExMjgwMzIz
-MTlaGA8yMTI2MTEwNDAzMjMxOVowNTEzMDEGA1UEAwwqbWV0YWxsYi13ZWJob29r
-LXNlcnZpY2UubWV0YWxsYi1zeXN0ZW0uc3ZjMFkwEwYHKoZIzj0CAQYIKoZIzj0D
-AQcDQgAESS1sjou3wZumELYxTBOdpIuvEZfSFSDe8Ph7hULAKFsplNlFKTpdAODc
-PpGys7OJdAU0GYXaSdk1+PAhL8hCZaN5MHcwNQYDVR0RBC4wLIIqbWV0YWxsYi13
-ZWJob29rLXNlcnZpY2UubWV0YWxsYi1zeXN0ZW0uc3ZjMB0GA1UdDgQWBBTQfgKt
-FJ3dda1dCo48X23oIwIHqjAfBgNVHSMEGDAWgBTE9isp038i+oXKaD5hOnwkRs6s
-YzAKBggqhkjOPQQDAgNIADBFAiEAwymKtmE3jhCB9tEZAmIHTiHvSEvlurEnOSNI
-HXLfBlACIHPdBXjVYkLUF7F+yPwvDwPy64fE+jdsGdYlbU2kwcCx
------END CERTIFICATE-----
-`
 
 test('one that an authority has signed is trusted with it, and with nothing else', () => {
   assert.ok(vouches([makeCertificate(plan).certificate, authority], signed, host))

@@ -103,6 +103,11 @@ export function vouches(trusted: readonly string[], certificate: string, host: s
   })
 }
 
+/** Whether it may sign others. */
+export function isAuthority(certificate: string): boolean {
+  return readCertificate(certificate)?.ca === true
+}
+
 /** Whether the key is the certificate's. */
 export function isPair({ certificate, key }: KeyPair): boolean {
   try {

@@ -2,6 +2,7 @@
 import { test } from 'uvu'
 import * as assert from 'uvu/assert'
 import { type KeyPair, lifetimeOf, splitPem, vouches } from './certificate.ts'
+import { authority, signed } from './left-behind.ts'
 import {
   isServable, type Known, makeWanted, nextStep, type Step, type Stored, type Told,
 } from './rotation.ts'
@@ -22,10 +23,15 @@ const other = make()
 const elsewhere = make({ host: 'hook.default.svc' })
 const expired = make({ nowMs: start - 200 * day })
 const late = start + 61 * day
+const hour = day / 24
+/** An authority of MetalLB's, beside a certificate of ours that has taken the place of its own. */
+const leftBehind: Partial<Known> = {
+  stored: store(old, old.certificate + authority), told: tell(old.certificate + authority),
+}
 
 /** What a step is, with names for certificates. */
 function describe(step: Step): string {
-  const pairs = Object.entries({ old, other, expired })
+  const pairs = Object.entries({ old, other, expired, authority: { certificate: authority } })
   const names = new Map(pairs.map(([name, { certificate }]) => [certificate, name]))
   const list = (bundle: string): string => splitPem(bundle).map((one) => names.get(one) ?? '?').join('+')
   if (step.kind === 'tell') return `tell ${step.webhooks.join()} ${list(step.bundle)}`
@@ -54,6 +60,15 @@ const rows: readonly { readonly it: string; readonly known: Partial<Known>; read
   { it: 'an expired one is trusted no more', want: 'tell w0 other', known: {
     stored: store(other, other.certificate + expired.certificate),
     told: tell(other.certificate + expired.certificate) } },
+  { it: 'what an authority has signed is replaced: replicas may still serve it',
+    want: 'tell w0 old+authority', known: {
+      stored: { certificate: signed, key: '', trusted: authority, version: '1' }, fresh: old,
+      told: tell(authority) } },
+  { it: 'an authority that has signed nothing of ours is trusted for an hour', known: leftBehind,
+    want: `rest ${1 / 24}` },
+  { it: 'then no more', known: { ...leftBehind, nowMs: start + hour }, want: 'tell w0 old' },
+  { it: 'and is forgotten with the next certificate', want: 'store other other+old', known: {
+    ...leftBehind, nowMs: late, fresh: other, told: tell(other.certificate + old.certificate) } },
   { it: 'a shorter life is wanted: what is there may stay', want: 'rest 80',
     known: { stored: store(old), validityMs: 30 * day } },
   { it: 'a longer life is wanted: it is replaced', known: { stored: store(old), validityMs: 900 * day },

@@ -1,6 +1,6 @@
 /** Decides what is to be done about the webhook's certificate: trust comes before use. */
 import {
-  isPair, type KeyPair, lifetimeOf, makeCertificate, splitPem, vouches,
+  isAuthority, isPair, type KeyPair, lifetimeOf, makeCertificate, splitPem, vouches,
 } from './certificate.ts'
 
 /** The Secret, as far as it concerns us; texts are PEM, '' = absent. */
@@ -45,29 +45,46 @@ export type Step =
 const backMs = 3_600_000
 /** Certificates that are trusted at a time: the present one, and those of replicas that are late. */
 const maxTrusted = 3
+/** So long an authority is trusted beside its successor: a replica may still serve what it has signed. */
+const lateMs = 3_600_000
 
 /**
  * A certificate is replaced when less than a third of the wanted time is left of it. Its successor
  * is trusted before it is stored, and the old one as long as it lasts; so whichever of them a
- * replica serves, and whatever fails in between, API servers can ask.
+ * replica serves, and whatever fails in between, API servers can ask. An authority that somebody
+ * else has left, which could sign for years, is trusted no more soon after its certificate has gone.
  */
 export function nextStep(known: Known): Step {
-  const { stored, fresh, told } = known
+  const { fresh, told } = known
   const isDue = dueInMs(known) <= 0
   if (isDue && fresh === undefined) return { kind: 'make' }
   const trusted = isDue && fresh !== undefined
-    ? [fresh.certificate, ...stillGood(stored, known.nowMs)].slice(0, maxTrusted)
-    : stillGood(stored, known.nowMs)
+    ? [fresh.certificate, ...stillGood(known)].slice(0, maxTrusted)
+    : stillGood(known)
   const bundle = trusted.join('')
   const others = (told?.bundles ?? []).filter((one) => one.bundle !== bundle)
   if (others.length > 0) return { kind: 'tell', bundle, webhooks: others.map(({ webhook }) => webhook) }
   if (isDue && fresh !== undefined) return { kind: 'store', pair: fresh, trusted: bundle }
-  return { kind: 'rest', forMs: dueInMs(known) }
+  const leftMs = trusted.some((one) => isLeftOver(one, known)) ? [leftOverMs(known)] : []
+  return { kind: 'rest', forMs: Math.min(dueInMs(known), ...leftMs) }
 }
 
-function stillGood(stored: Stored | undefined, nowMs: number): readonly string[] {
-  return splitPem(stored?.trusted ?? '')
-    .filter((one) => (lifetimeOf(one)?.untilMs ?? 0) > nowMs).slice(0, maxTrusted)
+function stillGood(known: Known): readonly string[] {
+  const isLate = leftOverMs(known) <= 0
+  return splitPem(known.stored?.trusted ?? '')
+    .filter((one) => (lifetimeOf(one)?.untilMs ?? 0) > known.nowMs)
+    .filter((one) => !(isLate && isLeftOver(one, known))).slice(0, maxTrusted)
+}
+
+/** An authority that has not signed what is stored. */
+function isLeftOver(one: string, { stored, host }: Known): boolean {
+  return stored !== undefined && isAuthority(one) && !vouches([one], stored.certificate, host)
+}
+
+/** How long such a one is still trusted, beside a certificate of ours. */
+function leftOverMs({ stored, nowMs }: Known): number {
+  const fromMs = lifetimeOf(stored?.certificate ?? '')?.fromMs ?? nowMs
+  return fromMs + backMs + lateMs - nowMs
 }
 
 /** Whether replicas can serve what is stored, now. */

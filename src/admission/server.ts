@@ -6,6 +6,8 @@ import type { KeyPair } from './certificate.ts'
 export interface ReviewServer extends AsyncDisposable {
   /** For connections from now on. */
   use(pair: KeyPair): void
+  /** Where it listens: another one than was asked for if that was 0. */
+  readonly port: number
 }
 
 export interface ReviewServerOptions {
@@ -13,6 +15,8 @@ export interface ReviewServerOptions {
   readonly pair: KeyPair
   /** The answer to a review, to be sent as JSON; a number is a status without one. */
   readonly answer: (review: unknown) => Promise<unknown>
+  /** Within which a request must have come in; default: what an API server waits for an answer, and less. */
+  readonly bodyMs?: number
 }
 
 /** An object has at most 1.5 MiB, and an update carries two. */
@@ -20,7 +24,12 @@ const maxBytes = 8 * 1024 * 1024
 /** Asked by API servers alone; anybody else must not cost much. */
 const maxConnections = 64
 const maxReviews = 16
+const bodyMs = 3_000
+/** Of Node.js itself, which looks every so often: who opens a connection and asks nothing. */
 const requestMs = 10_000
+const lookMs = 1_000
+/** Time for a last answer to leave. */
+const closeMs = 500
 
 /** Listens on every address, or throws an Error that names the port and the cause. */
 export async function openReviewServer(options: ReviewServerOptions): Promise<ReviewServer> {
@@ -30,6 +39,7 @@ export async function openReviewServer(options: ReviewServerOptions): Promise<Re
     {
       cert: pair.certificate, key: pair.key, minVersion: 'TLSv1.2',
       requestTimeout: requestMs, headersTimeout: requestMs, maxHeaderSize: 16_384,
+      handshakeTimeout: requestMs, connectionsCheckingInterval: lookMs,
     },
     (request, response) => {
       if (running >= maxReviews) return send(response, 429)
@@ -39,7 +49,9 @@ export async function openReviewServer(options: ReviewServerOptions): Promise<Re
   )
   server.maxConnections = maxConnections
   await listen(server, port)
+  const bound = server.address()
   return {
+    port: typeof bound === 'object' && bound !== null ? bound.port : port,
     use: ({ certificate, key }) => server.setSecureContext({ cert: certificate, key, minVersion: 'TLSv1.2' }),
     [Symbol.asyncDispose]: () => new Promise((resolve) => {
       server.close(() => resolve())
@@ -65,28 +77,45 @@ function listen(server: Server, port: number): Promise<void> {
 }
 
 async function serve(
-  request: IncomingMessage, response: ServerResponse, { answer }: ReviewServerOptions,
+  request: IncomingMessage, response: ServerResponse, options: ReviewServerOptions,
 ): Promise<void> {
-  if (request.method !== 'POST') return send(response, 405)
-  const text = await readBody(request)
-  if (text === undefined) return send(response, 413)
+  if (request.method !== 'POST') return refuse(response, 405)
+  const text = await readBody(request, options.bodyMs ?? bodyMs)
+  if (typeof text === 'number') return refuse(response, text)
   const value = parseJson(text)
   if (value === undefined) return send(response, 400)
-  const reply = await answer(value)
+  const reply = await options.answer(value)
   if (typeof reply === 'number') send(response, reply)
   else send(response, 200, JSON.stringify(reply))
 }
 
-async function readBody(request: IncomingMessage): Promise<string | undefined> {
-  const chunks: Buffer[] = []
-  let bytes = 0
-  for await (const chunk of request) {
-    const part: Buffer = chunk
-    bytes += part.length
-    if (bytes > maxBytes) return undefined
-    chunks.push(part)
-  }
-  return Buffer.concat(chunks).toString()
+/** The text, or the status for one that is too long, or takes too long. */
+function readBody(request: IncomingMessage, capMs: number): Promise<string | number> {
+  return new Promise((resolve, reject) => {
+    const chunks: Buffer[] = []
+    let bytes = 0
+    const timer = setTimeout(() => end(408), capMs)
+    const end = (what: string | number): void => {
+      clearTimeout(timer)
+      request.pause().removeAllListeners('data')
+      resolve(what)
+    }
+    request.on('data', (part: Buffer) => {
+      bytes += part.length
+      if (bytes > maxBytes) return end(413)
+      chunks.push(part)
+    })
+    request.on('end', () => end(Buffer.concat(chunks).toString()))
+    request.on('error', reject)
+    request.on('close', () => end(400))
+  })
+}
+
+/** Of a request that was not read to its end: the connection has no use any more. */
+function refuse(response: ServerResponse, status: number): void {
+  response.setHeader('connection', 'close')
+  send(response, status)
+  setTimeout(() => response.destroy(), closeMs).unref()
 }
 
 function parseJson(text: string): unknown {

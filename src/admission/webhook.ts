@@ -7,7 +7,7 @@ import { describeFailure, openReflector } from '../kube/reflector.ts'
 import type { Writer } from '../kube/writer.ts'
 import type { Log } from '../log.ts'
 import { judgeChange, type Judgement } from '../plan/admission.ts'
-import type { KeyPair } from './certificate.ts'
+import { type KeyPair, lifetimeOf } from './certificate.ts'
 import {
   configurationName, configurationResource, hostOf, secretResource, storeCall, tellCall,
 } from './resources.ts'
@@ -104,7 +104,7 @@ export function openWebhook(options: WebhookOptions): Webhook {
       memory.timer = setTimeout(onChange, memory.untilMs - known.nowMs)
     },
     get trouble() {
-      return memory.trouble
+      return memory.trouble ?? describeEnd(memory.served, options.wall())
     },
     [Symbol.asyncDispose]: async () => {
       clearTimeout(memory.timer)
@@ -114,6 +114,13 @@ export function openWebhook(options: WebhookOptions): Webhook {
       await memory.server?.[Symbol.asyncDispose]()
     },
   }
+}
+
+/** A certificate that has ended is replaced by who leads; without a leader API servers trust nobody here. */
+function describeEnd(served: string | undefined, now: Date): string | undefined {
+  const untilMs = lifetimeOf(served ?? '')?.untilMs ?? Infinity
+  if (now.getTime() < untilMs) return undefined
+  return `the certificate ended at ${new Date(untilMs).toISOString()}, and who leads has stored no other`
 }
 
 /** Opens the port, or goes on with another certificate. */

@@ -258,7 +258,8 @@ function tell(
   if (before === text) return
   const news = events.filter((event) => !(before ?? '').includes(line(event)))
   // Until the status says what it shall, the watch shows again what was judged already.
-  const isPending = before !== undefined && memory.wishes.has(key)
+  const isWritten = memory.spent.get(key) === live.version // and the watch has not shown it yet
+  const isPending = before !== undefined && (memory.wishes.has(key) || isWritten)
   if (isPending && news.length === 0) return
   memory.told.set(key, isPending ? `${before}\n${text}` : text)
   if (verdict.kind === 'refused') options.metrics.countFailure()
