@@ -73,6 +73,10 @@ const refused: readonly (readonly [values: unknown, line: RegExp])[] = [
   [{ ipAddressPools: { LAN: { spec: { addresses: ['192.0.2.1/32'] } } } }, /'LAN' does not match pattern/],
   [{ controller: { webhookMode: 'onlywebhook' } }, /webhookMode'?: value must be one of 'enabled'/],
   [{ crds: { validationFailurePolicy: 'Maybe' } }, /FailurePolicy'?: value must be one of 'Ignore'/],
+  [{ controller: { webhookMode: 'enabled', extraArgs: ['--webhook-port=9444'] } },
+    /controller\.extraArgs: --webhook-port=9444 contradicts the chart/],
+  [{ controller: { extraArgs: ['--webhook-mode=enabled'] } },
+    /controller\.extraArgs: --webhook-mode=enabled contradicts/],
   [{ controller: { readinessProbe: { port: 1 } } }, /livenessProbe.port and readinessProbe.port differ/],
 ]
 for (const { name, program } of helms) {
