@@ -215,7 +215,9 @@ const rows: readonly { readonly it: string; readonly body: unknown; readonly wan
   { it: 'an edit that takes an address from a Service', body: review(moving),
     want: /^200 false .*default\/web/ },
   { it: 'a deletion by who empties namespaces', want: /^200 true$/,
-    body: review({ operation: 'DELETE', object: null, oldObject: lan(['192.0.2.0/28']), userInfo: collector }) },
+    body: review({
+      operation: 'DELETE', object: null, oldObject: lan(['192.0.2.0/28']), userInfo: collector,
+    }) },
   { it: 'a ConfigMap of somebody else\'s', want: /^200 true$/,
     body: review({ kind: { group: '', version: 'v1', kind: 'ConfigMap' }, name: 'other', object: map }) },
 ]
