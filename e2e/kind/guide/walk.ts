@@ -4,13 +4,13 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { type Cluster, docker, kubectl, patienceMs } from '../cluster.ts'
 import { run } from '../../lab/command.ts'
+import { openInstalled, stepPatienceMs } from './altered.ts'
 import { installAddress } from './blocks.ts'
 import {
-  alter, type Block, judge, type Outcome, readBack, type Step, type Substitution, translate,
+  type Block, judge, type Outcome, readBack, type Step, type Substitution, translate,
 } from './model.ts'
 
 const manifestFolder = join(import.meta.dirname, '../../kube/guide')
-const installFile = join(import.meta.dirname, '../../../deploy/arpeggio.yaml')
 const address = '192.168.1.240'
 
 /** A step as it went: what it gave, in the guide's words, and what was wrong with that. */
@@ -27,23 +27,13 @@ export interface Walk extends AsyncDisposable {
   substitutions(): Promise<readonly Substitution[]>
 }
 
-/** What is installed: the manifest, altered by the rule in ARPEGGIO_GUIDE_ALTER if there is one. */
-function installed(folder: string): string {
-  const rule = process.env['ARPEGGIO_GUIDE_ALTER']
-  if (rule === undefined || rule === '') return installFile
-  const file = join(folder, 'altered.yaml')
-  writeFileSync(file, alter(readFileSync(installFile, 'utf8'), rule))
-  console.log(`altered in the manifest, so this suite must fail: ${rule}`)
-  return file
-}
-
 /** Disposing takes away all that the guide made, and its files. */
 export async function openWalk(cluster: Cluster): Promise<Walk> {
   const folder = mkdtempSync(join(tmpdir(), 'arpeggio-guide-'))
-  const manifest = installed(folder)
+  const installed = await openInstalled(folder)
   const lan = cluster.ipv4(0).replace(/\d+$/, '')
   const substitutions = async (): Promise<readonly Substitution[]> => [
-    [installAddress, manifest], ['192.168.1.', lan], ['node-1', await findLeader(cluster, lan)],
+    [installAddress, installed.manifest], ['192.168.1.', lan], ['node-1', await findLeader(cluster, lan)],
   ]
   return {
     substitutions,
@@ -61,7 +51,7 @@ export async function openWalk(cluster: Cluster): Promise<Walk> {
     },
     [Symbol.asyncDispose]: async () => {
       await clear()
-      if (manifest !== installFile) await kubectl(['apply', '-f', installFile])
+      await installed[Symbol.asyncDispose]()
       rmSync(folder, { recursive: true })
     },
   }
@@ -94,7 +84,7 @@ interface Setting {
 }
 
 async function passStep(setting: Setting, step: Step): Promise<Passage> {
-  const end = performance.now() + patienceMs
+  const end = performance.now() + stepPatienceMs
   for (;;) {
     const outcome = await perform(setting, step)
     const faults = judge(step, outcome)
