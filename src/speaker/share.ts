@@ -32,6 +32,7 @@ import { planWithdrawals } from '../plan/withdrawal.ts'
 import { legsOf, type Outlook, worldOf } from '../plan/world.ts'
 import { ownersByAddress } from '../ownership/view.ts'
 import type { Ring } from '../ring.ts'
+import { createHints, type HintsOf } from './hints.ts'
 import type { Spoken, Statuses } from './statuses.ts'
 
 export interface ShareParts {
@@ -83,6 +84,7 @@ interface Memory {
   failures: ReadonlySet<string>
   outside: ReadonlySet<string>
   announcements: readonly Announcement[]
+  readonly hintsOf: HintsOf
   /** As they were last, and what they hold under which configuration. */
   services: readonly Intent[]
   config: Config | undefined
@@ -103,7 +105,7 @@ export function createShare(parts: ShareParts): Share {
   const memory: Memory = {
     isSettled: false, isStopped: false, isDraining: false, isLeaving: false, barriers: new Map(),
     failures: new Set(), outside: new Set(), announcements: [], services: [], config: undefined,
-    outlook: undefined, reasons: undefined, gateways: undefined,
+    outlook: undefined, reasons: undefined, gateways: undefined, hintsOf: createHints(),
     held: { holdings: [], unheld: [] },
     plan: { placed: [], silent: [] },
   }
@@ -190,23 +192,12 @@ function setWorld(parts: ShareParts, memory: Memory, config: Config): void {
     endpoints: feed.endpoints(), holdings: memory.held.holdings, links: current, deaf,
     members: ring.members(), expected: [...feed.speakers()].toSorted(),
     restarted: feed.otherRevisions(options.nodeName), gateways: memory.gateways.found,
-    hints: hintsOf(parts, memory), isDraining: memory.isDraining, isLeaving: memory.isLeaving,
+    hints: memory.hintsOf(feed.l2Statuses.values(), memory.held.holdings),
+    isDraining: memory.isDraining, isLeaving: memory.isLeaving,
     announceEverywhere: options.announceEverywhere, ignoreExcludeLabel: options.ignoreExcludeLabel,
   }, memory.outlook)
   memory.outlook = outlook
   announcer.setWorld(outlook.world)
-}
-
-/** Who announced each address last, as the API server remembers. */
-function hintsOf({ feed }: ShareParts, { held }: Memory): ReadonlyMap<string, string> {
-  const nodes = new Map<string, string>()
-  for (const { service, node, isFilled } of feed.l2Statuses.values()) {
-    if (isFilled) nodes.set(service, node)
-  }
-  return new Map(held.holdings.flatMap(({ service, text }) => {
-    const node = nodes.get(service.key)
-    return node === undefined ? [] : [[text, node] as const]
-  }))
 }
 
 /** A node that was known already may announce now, or may not any more. */
