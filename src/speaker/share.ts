@@ -92,12 +92,19 @@ interface Memory {
   /** What was judged for the wire, and what reasons were found from: each turn goes on from these. */
   outlook: Outlook | undefined
   reasons: DemandPlan | undefined
-  plan: AnnouncementPlan
+  /** undefined = to be made from what there is now. */
+  plan: AnnouncementPlan | undefined
+  accounting: NodeJS.Timeout | undefined
+  accountedMs: number
   gateways: { readonly found: Gateways; readonly atMs: number } | undefined
 }
 
 /** What a hand-over of everything may take; after this the others notice by themselves. */
 const drainMs = 2_000
+const nothingPlanned: AnnouncementPlan = { placed: [], silent: [] }
+/** Reasons and status objects follow the wire after this, and not more often than that. */
+const accountAfterMs = 50
+const accountEveryMs = 1_000
 /** Routes are read again after this: their changes are not told. */
 const gatewaysMs = 1_000
 
@@ -107,7 +114,7 @@ export function createShare(parts: ShareParts): Share {
     failures: new Set(), outside: new Set(), announcements: [], services: [], config: undefined,
     outlook: undefined, reasons: undefined, gateways: undefined, hintsOf: createHints(),
     held: { holdings: [], unheld: [] },
-    plan: { placed: [], silent: [] },
+    plan: undefined, accounting: undefined, accountedMs: Number.NEGATIVE_INFINITY,
   }
   return {
     turn: () => {
@@ -123,7 +130,7 @@ export function createShare(parts: ShareParts): Share {
     },
     isSettled: () => memory.isSettled,
     view: () => ({
-      rows: heldRows(memory.held, memory.plan), announcements: memory.announcements,
+      rows: heldRows(memory.held, planOf(parts, memory)), announcements: memory.announcements,
       outside: [...memory.outside],
     }),
   }
@@ -145,6 +152,19 @@ function turn(parts: ShareParts, memory: Memory): void {
   tellNodes(parts, memory)
   hold(parts, memory, config)
   setWorld(parts, memory, config)
+  const announcements = voicesOf(announcer.rights(), memory.held.holdings, current)
+  memory.plan = undefined
+  publish(parts, memory, announcements)
+  memory.announcements = announcements
+  memory.isSettled = true
+  accountLater(parts, memory)
+}
+
+/** What is placed where and why else not: made when it is asked for, since many turns need none of it. */
+function planOf(parts: ShareParts, memory: Memory): AnnouncementPlan {
+  const { feed, intake, announcer, options } = parts
+  const { config } = intake
+  if (config === undefined || memory.plan !== undefined) return memory.plan ?? nothingPlanned
   const reasons = {
     config,
     nodes: feed.nodes(),
@@ -152,18 +172,36 @@ function turn(parts: ShareParts, memory: Memory): void {
     endpoints: feed.endpoints(),
     holdings: memory.held.holdings,
     owners: ownersByAddress(announcer.ownership),
-    placement: parts.options.placement,
-    everywhere: parts.options.announceEverywhere,
-    ignoreExcludeLabel: parts.options.ignoreExcludeLabel,
+    placement: options.placement,
+    everywhere: options.announceEverywhere,
+    ignoreExcludeLabel: options.ignoreExcludeLabel,
   }
   memory.reasons = prepare(reasons, memory.reasons)
   memory.plan = planAnnouncements(reasons, memory.reasons)
-  const announcements = voicesOf(announcer.rights(), memory.held.holdings, current)
-  const own = memory.plan.placed.filter(({ node }) => node === parts.options.nodeName)
-  publish(parts, memory, announcements)
-  tellOutside(parts, memory, own.filter(({ prefixed }) => !prefixed).map(({ text }) => text))
-  memory.announcements = announcements
-  memory.isSettled = true
+  return memory.plan
+}
+
+/** Once for all the turns of a while: a burst of changes is not explained step by step. */
+function accountLater(parts: ShareParts, memory: Memory): void {
+  if (memory.isDraining) return account(parts, memory)
+  if (memory.accounting !== undefined) return
+  const now = performance.now()
+  const waitMs = Math.max(accountAfterMs, memory.accountedMs + accountEveryMs - now)
+  memory.accounting = setTimeout(() => {
+    memory.accounting = undefined
+    if (!memory.isStopped) account(parts, memory)
+  }, waitMs).unref()
+}
+
+/** What others may read of this node's share, besides the log and the metrics. */
+function account(parts: ShareParts, memory: Memory): void {
+  const { nodeName } = parts.options
+  memory.accountedMs = performance.now()
+  const { placed } = planOf(parts, memory)
+  const outside = placed.filter(({ node, prefixed }) => node === nodeName && !prefixed)
+  tellOutside(parts, memory, outside.map(({ text }) => text))
+  tellFailures(parts, memory)
+  syncStatuses(parts, memory.announcements)
 }
 
 /** The same plan as long as no Service is another. */
@@ -196,8 +234,9 @@ function setWorld(parts: ShareParts, memory: Memory, config: Config): void {
     isDraining: memory.isDraining, isLeaving: memory.isLeaving,
     announceEverywhere: options.announceEverywhere, ignoreExcludeLabel: options.ignoreExcludeLabel,
   }, memory.outlook)
+  const isSame = memory.outlook?.world === outlook.world
   memory.outlook = outlook
-  announcer.setWorld(outlook.world)
+  if (!isSame) announcer.setWorld(outlook.world)
 }
 
 /** A node that was known already may announce now, or may not any more. */
@@ -243,9 +282,9 @@ function namedInterfaces(config: Config | undefined): ReadonlySet<string> {
   return new Set((config?.advertisements ?? []).flatMap(({ interfaces }) => interfaces))
 }
 
-/** Log, metrics, events and status objects: after the wire, never before. */
+/** Log, metrics and events: after the wire, never before. */
 function publish(parts: ShareParts, memory: Memory, announcements: readonly Announcement[]): void {
-  const { log, metrics, feed, statuses, options, links } = parts
+  const { log, metrics, options } = parts
   const changes = compareAnnouncements(memory.announcements, announcements)
   logChanges(log, explain(parts, memory, changes))
   if (changes.length > 0) {
@@ -259,7 +298,11 @@ function publish(parts: ShareParts, memory: Memory, announcements: readonly Anno
     const message = `announcing from node "${options.nodeName}" with protocol "layer2"`
     tell(parts, service, { type: 'Normal', reason: 'nodeAssigned', message })
   }
-  tellFailures(parts, memory)
+}
+
+function syncStatuses(
+  { feed, statuses, links }: ShareParts, announcements: readonly Announcement[],
+): void {
   const known = new Set(links.current().map(({ name }) => name))
   const spoken = new Map<string, Spoken>()
   for (const { services, interfaces } of announcements) {
@@ -276,7 +319,7 @@ function explain(parts: ShareParts, memory: Memory, changes: readonly Change[]):
   if (!changes.some(({ kind }) => kind === 'withdrawn')) return changes
   const { feed, options } = parts
   const why = planWithdrawals({
-    serviceOf: (key) => feed.services.get(key)?.intent, held: memory.held, plan: memory.plan,
+    serviceOf: (key) => feed.services.get(key)?.intent, held: memory.held, plan: planOf(parts, memory),
     node: options.nodeName,
   })
   return changes.flatMap((change): readonly Change[] => {
@@ -298,7 +341,7 @@ function tellOutside({ log }: ShareParts, memory: Memory, texts: readonly string
 /** An address that no node has the interface for: one of them says so, once. */
 function tellFailures(parts: ShareParts, memory: Memory): void {
   const { nodeName } = parts.options
-  const failures = planFailures(memory.plan, nodeName)
+  const failures = planFailures(planOf(parts, memory), nodeName)
   const keys = new Map(failures.map((failure) => [`${failure.service} ${failure.ip}`, failure]))
   for (const [key, { service, ip }] of keys) {
     if (memory.failures.has(key)) continue
