@@ -32,6 +32,7 @@ import { planWithdrawals } from '../plan/withdrawal.ts'
 import { legsOf, type Outlook, worldOf } from '../plan/world.ts'
 import { ownersByAddress } from '../ownership/view.ts'
 import type { Ring } from '../ring.ts'
+import type { Calm } from './calm.ts'
 import { createHints, type HintsOf } from './hints.ts'
 import type { Spoken, Statuses } from './statuses.ts'
 
@@ -43,6 +44,7 @@ export interface ShareParts {
   readonly feed: Feed
   readonly intake: Intake
   readonly writer: Writer
+  readonly calm: Calm
   readonly recorder: Recorder
   readonly announcer: Announcer
   readonly links: Links
@@ -205,12 +207,14 @@ function account(parts: ShareParts, memory: Memory): void {
 }
 
 /** The same plan as long as no Service is another. */
-function hold({ feed, options }: ShareParts, memory: Memory, config: Config): void {
+function hold({ feed, options, calm }: ShareParts, memory: Memory, config: Config): void {
   const services = [...feed.services.values()].map((live) => live.intent)
   if (memory.config === config && isSameList(memory.services, services)) return
   memory.services = services
   memory.config = config
+  const before = memory.held.holdings.length
   memory.held = planHeld(config, services.toSorted(compareKeys), options.loadBalancerClass)
+  calm.stir(Math.abs(memory.held.holdings.length - before))
 }
 
 /** Nothing is placed before the ring is there: who else lives is not known until then. */

@@ -29,6 +29,7 @@ import { raisePriority } from '../priority.ts'
 import { version } from '../version.ts'
 import { exportClaims } from '../ownership/ownership.ts'
 import { view as viewOwnership } from '../ownership/view.ts'
+import { createCalm } from './calm.ts'
 import { openSpeakerRing } from './membership.ts'
 import { createNews } from './news.ts'
 import { createShare, type ShareParts } from './share.ts'
@@ -64,7 +65,10 @@ export async function runSpeaker(
     connections, userAgent: `arpeggio-speaker/${version}`,
   }))
   const writer = closing.use(createWriter({ api, log, width, isPatient: true }))
-  const recorder = createRecorder({ writer, component, instance: node, rank: 2, wall: clock.wall })
+  const calm = closing.use(createCalm({ writer, now: clock.now, later: callLater }))
+  const recorder = createRecorder({
+    writer: calm.behind(2), component, instance: node, rank: 2, wall: clock.wall,
+  })
   const icmp6 = closing.use(await openIcmp6())
   // Deadlines count suspended time.
   const bootClock: Clock = { now: bootMs, wall: clock.wall }
@@ -85,7 +89,7 @@ export async function runSpeaker(
     onChange: () => loop.mark(), onObject: () => metrics.countUpdate(false),
   }))
   const parts: ShareParts = {
-    options, namespace, log, metrics, feed, intake, writer, recorder, announcer, links, wall: clock.wall,
+    options, namespace, log, metrics, feed, intake, writer, calm, recorder, announcer, links, wall: clock.wall,
     ring: undefined, owner: undefined, statuses: undefined,
   }
   const news = createNews({ log, metrics, node, recorder, services: () => feed.services })
@@ -109,7 +113,7 @@ export async function runSpeaker(
   // Announcing goes before writing: the Pod is only needed as an owner.
   parts.owner = await whenAnswered(log, stopped, () => readPod(api, namespace, options.podName))
   parts.statuses = createStatuses({
-    writer, namespace, node, owner: parts.owner, again: () => loop.mark(),
+    writer: calm.behind(1), namespace, node, owner: parts.owner, again: () => loop.mark(),
   })
   loop.mark()
   await openMembers(parts, { clock: bootClock, stopped, mark: () => loop.mark(), closing })
@@ -164,6 +168,11 @@ async function openMembers(
 function repeat(closing: AsyncDisposableStack, everyMs: number, work: () => void): void {
   const timer = setInterval(work, everyMs)
   closing.defer(() => clearInterval(timer))
+}
+
+function callLater(act: () => void, afterMs: number): Disposable {
+  const timer = setTimeout(act, afterMs)
+  return { [Symbol.dispose]: () => clearTimeout(timer) }
 }
 
 function notReady(parts: ShareParts, isSettled: boolean): string | undefined {
