@@ -72,6 +72,7 @@ export interface Share {
   stop(): void
   /** A whole turn has been performed. */
   isSettled(): boolean
+  announcements(): readonly Announcement[]
   view(): ShareView
 }
 
@@ -131,6 +132,7 @@ export function createShare(parts: ShareParts): Share {
       memory.announcements = []
     },
     isSettled: () => memory.isSettled,
+    announcements: () => memory.announcements,
     view: () => ({
       rows: heldRows(memory.held, planOf(parts, memory)), announcements: memory.announcements,
       outside: [...memory.outside],

@@ -32,7 +32,7 @@ import { view as viewOwnership } from '../ownership/view.ts'
 import { createCalm } from './calm.ts'
 import { openSpeakerRing } from './membership.ts'
 import { createNews } from './news.ts'
-import { createShare, type ShareParts } from './share.ts'
+import { createShare, type Share, type ShareParts } from './share.ts'
 import { createStatuses } from './statuses.ts'
 
 /** Of a turn's time: a burst of changes is taken together, a single one at once. */
@@ -46,8 +46,6 @@ const minuteMs = 60_000
 const addressLookMs = 50
 /** Between two looks at what a burst of changes has left of memory. */
 const releaseEveryMs = 20_000
-/** How old the claims may be that a member gets in an exchange of states. */
-const claimsEveryMs = 1_000
 
 /** Serves until `stopped` settles. Throws an Error that says what could not be opened. */
 export async function runSpeaker(
@@ -89,8 +87,8 @@ export async function runSpeaker(
     onChange: () => loop.mark(), onObject: () => metrics.countUpdate(false),
   }))
   const parts: ShareParts = {
-    options, namespace, log, metrics, feed, intake, writer, calm, recorder, announcer, links, wall: clock.wall,
-    ring: undefined, owner: undefined, statuses: undefined,
+    options, namespace, log, metrics, feed, intake, writer, calm, recorder, announcer, links,
+    wall: clock.wall, ring: undefined, owner: undefined, statuses: undefined,
   }
   const news = createNews({ log, metrics, node, recorder, services: () => feed.services })
   const share = createShare(parts)
@@ -106,10 +104,7 @@ export async function runSpeaker(
     status: () => statusOf(parts, share.view(), startedAt),
   }))
   log.info('speaker started', { node, version, namespace, priority: raisePriority() ? 'raised' : 'ordinary' })
-  repeat(closing, minuteMs, () => {
-    logOwned(log, node, share.view().announcements.map(({ text }) => text), countAlive(parts))
-  })
-  repeat(closing, releaseEveryMs, releaseMemory)
+  repeatChores(parts, closing, share.announcements)
   // Announcing goes before writing: the Pod is only needed as an owner.
   parts.owner = await whenAnswered(log, stopped, () => readPod(api, namespace, options.podName))
   parts.statuses = createStatuses({
@@ -122,6 +117,16 @@ export async function runSpeaker(
   share.stop()
   await parts.ring?.[Symbol.asyncDispose]()
   log.info('speaker stopped', { node })
+}
+
+function repeatChores(
+  parts: ShareParts, closing: AsyncDisposableStack, announcements: Share['announcements'],
+): void {
+  const { log, options } = parts
+  repeat(closing, minuteMs, () => {
+    logOwned(log, options.nodeName, announcements().map(({ text }) => text), countAlive(parts))
+  })
+  repeat(closing, releaseEveryMs, releaseMemory)
 }
 
 function countAlive({ ring }: ShareParts): number | undefined {
@@ -161,7 +166,7 @@ async function openMembers(
   closing.use(ring)
   parts.ring = ring
   parts.metrics.watchMembership(ring.membership)
-  repeat(closing, claimsEveryMs, () => ring.setClaims(exportClaims(announcer.ownership, clock.now())))
+  ring.setClaims(() => exportClaims(announcer.ownership, clock.now()))
   mark()
 }
 
