@@ -6,6 +6,7 @@ import {
   labelOfNode, nodeNameLabel, readMembers, stateNameOf, withOwnLinks,
 } from '../cluster/members.ts'
 import { type PodIdentity, syncState } from '../cluster/state.ts'
+import { isSameValue } from '../config/fields.ts'
 import type { Config, Intent } from '../config/model.ts'
 import type { SpeakerOptions } from '../config/role-options.ts'
 import { drain } from '../drain.ts'
@@ -30,6 +31,8 @@ import { type ServiceRow, heldRows } from '../plan/report.ts'
 import { voicesOf } from '../plan/voices.ts'
 import { planWithdrawals } from '../plan/withdrawal.ts'
 import { legsOf, type Outlook, worldOf } from '../plan/world.ts'
+import type { Address } from '../net/model.ts'
+import type { Leg } from '../ownership/model.ts'
 import { ownersByAddress } from '../ownership/view.ts'
 import type { Ring } from '../ring.ts'
 import type { Calm } from './calm.ts'
@@ -76,7 +79,14 @@ export interface Share {
   view(): ShareView
 }
 
+/** What the ring was told of this node, and whom to look for. */
+interface Told {
+  readonly legs: readonly Leg[]
+  readonly peers: readonly Address[]
+}
+
 interface Memory {
+  told: Told | undefined
   isSettled: boolean
   isStopped: boolean
   isDraining: boolean
@@ -117,7 +127,7 @@ export function createShare(parts: ShareParts): Share {
     failures: new Set(), outside: new Set(), announcements: [], services: [], config: undefined,
     outlook: undefined, reasons: undefined, gateways: undefined, hintsOf: createHints(),
     held: { holdings: [], unheld: [] },
-    plan: undefined, accounting: undefined, accountedMs: Number.NEGATIVE_INFINITY,
+    told: undefined, plan: undefined, accounting: undefined, accountedMs: Number.NEGATIVE_INFINITY,
   }
   return {
     turn: () => {
@@ -146,14 +156,13 @@ function turn(parts: ShareParts, memory: Memory): void {
   announcer.setLinks(current.filter((link) => isUsable(link) && link.hasCarrier))
   if (!feed.isSynced) return
   intake.take(feed.configObjects(), feed.lastGood())
-  tellState(parts)
   const { config } = intake
   if (config === undefined) {
     // Nothing good was ever read: there is nothing to apply, and status says why.
+    tellState(parts)
     memory.isSettled = true
     return
   }
-  tellNodes(parts, memory)
   hold(parts, memory, config)
   setWorld(parts, memory, config)
   const announcements = voicesOf(announcer.rights(), memory.held.holdings, current)
@@ -161,6 +170,8 @@ function turn(parts: ShareParts, memory: Memory): void {
   publish(parts, memory, announcements)
   memory.announcements = announcements
   memory.isSettled = true
+  tellState(parts)
+  tellNodes(parts, memory)
   accountLater(parts, memory)
 }
 
@@ -225,8 +236,9 @@ function setWorld(parts: ShareParts, memory: Memory, config: Config): void {
   if (ring === undefined) return
   const current = links.current()
   const deaf = new Set(announcer.failures().keys())
-  ring.setLegs(legsOf(current, deaf, namedInterfaces(config)))
-  ring.setPeers(feed.speakerAddresses())
+  tellRing(ring, memory, {
+    legs: legsOf(current, deaf, namedInterfaces(config)), peers: feed.speakerAddresses(),
+  })
   const now = performance.now()
   if (memory.gateways === undefined || now - memory.gateways.atMs > gatewaysMs) {
     memory.gateways = { found: readGateways(), atMs: now }
@@ -243,6 +255,13 @@ function setWorld(parts: ShareParts, memory: Memory, config: Config): void {
   const isSame = memory.outlook?.world === outlook.world
   memory.outlook = outlook
   if (!isSame) announcer.setWorld(outlook.world)
+}
+
+function tellRing(ring: Ring, memory: Memory, now: Told): void {
+  if (isSameValue(memory.told, now)) return
+  memory.told = now
+  ring.setLegs(now.legs)
+  ring.setPeers(now.peers)
 }
 
 /** A node that was known already may announce now, or may not any more. */

@@ -35,8 +35,9 @@ import { createNews } from './news.ts'
 import { createShare, type Share, type ShareParts } from './share.ts'
 import { createStatuses } from './statuses.ts'
 
-/** Of a turn's time: a burst of changes is taken together, a single one at once. */
-const rest = 3
+/** Of a turn's time: a burst of changes is taken together; a single one, some turns, at once. */
+const rest = 9
+const creditMs = 300
 const component = 'metallb-speaker'
 /** Writes in flight: what speakers say of themselves must not crowd out the controller's allocations. */
 const width = 1
@@ -95,7 +96,7 @@ export async function runSpeaker(
   const loop = createLoop(
     async () => share.turn(),
     (error) => log.error('turn failed', { error: describeError(error) }),
-    { rest },
+    { rest, creditMs },
   )
   links.onChange(() => loop.mark())
   closing.use(await openSite({
