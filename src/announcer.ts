@@ -80,6 +80,8 @@ interface State {
   /** When all sockets were last read to their end. */
   readAtMs: Millis
   timer: ReturnType<typeof setTimeout> | undefined
+  /** The instant that it was set to, until it has come. */
+  wakeAtMs: Millis | undefined
   isClosed: boolean
   isTurning: boolean
 }
@@ -96,7 +98,7 @@ export function openAnnouncer(options: AnnouncerOptions): Announcer {
   let told: readonly Right[] | undefined
   const state: State = {
     frames: [], messages: [], world: undefined, links: undefined, readAtMs: clock.now(),
-    timer: undefined, isClosed: false, isTurning: false,
+    timer: undefined, wakeAtMs: undefined, isClosed: false, isTurning: false,
   }
   const packets = options.openPackets(
     (ifindex, frame, ageMs) => void state.frames.push({
@@ -105,8 +107,12 @@ export function openAnnouncer(options: AnnouncerOptions): Announcer {
     () => turn(),
   )
   const perform = createPerformer({ ...options, log }, packets, (atMs) => {
+    // Most messages change nothing about it.
+    if (atMs === state.wakeAtMs) return
     clearTimeout(state.timer)
+    state.wakeAtMs = atMs
     state.timer = setTimeout(() => {
+      state.wakeAtMs = undefined
       // Late: sockets that became readable meanwhile are read before anything is decided.
       if (clock.now() - atMs > stallMs) setImmediate(turn)
       else turn()

@@ -14,11 +14,12 @@ export interface LoopOptions {
    * that the few marks that one change makes are each taken at once.
    */
   readonly rest?: number
+  /** The most rest, in ms, that a pause pays for. */
+  readonly creditMs?: number
 }
 
 /** A turn is never put off longer than this, in ms, however long the last one took. */
 const maxRestMs = 500
-/** The most rest, in ms, that a pause pays for. */
 export const maxCreditMs = 100
 
 /** What a loop has rested in advance, in ms. */
@@ -31,8 +32,9 @@ export interface Credit {
 /** A turn that took `turnMs` wants `rest` times as much; `pauseMs` went by before it with nothing due. */
 export function restAfter(
   { creditMs, pauseMs, turnMs }: { creditMs: number; pauseMs: number; turnMs: number }, rest: number,
+  mostMs = maxCreditMs,
 ): Credit {
-  const owedMs = turnMs * rest - Math.min(maxCreditMs, creditMs + pauseMs)
+  const owedMs = turnMs * rest - Math.min(mostMs, creditMs + pauseMs)
   return { creditMs: Math.max(0, -owedMs), restMs: Math.min(maxRestMs, Math.max(0, owedMs)) }
 }
 
@@ -40,10 +42,10 @@ export function restAfter(
 export function createLoop(
   turn: () => Promise<void>, onError: (error: unknown) => void, options: LoopOptions = {},
 ): Loop {
-  const { rest = 0 } = options
+  const { rest = 0, creditMs: mostMs = maxCreditMs } = options
   let isDirty = false
   let running: Promise<void> | undefined
-  let creditMs = maxCreditMs
+  let creditMs = mostMs
   let endedAtMs = performance.now()
   const run = async (): Promise<void> => {
     while (isDirty) {
@@ -55,7 +57,7 @@ export function createLoop(
         onError(error)
       }
       const turnMs = performance.now() - begunAtMs
-      const after = restAfter({ creditMs, pauseMs: begunAtMs - endedAtMs, turnMs }, rest)
+      const after = restAfter({ creditMs, pauseMs: begunAtMs - endedAtMs, turnMs }, rest, mostMs)
       creditMs = after.creditMs
       if (after.restMs > 0) await new Promise((resolve) => setTimeout(resolve, after.restMs))
       endedAtMs = performance.now()

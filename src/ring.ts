@@ -48,8 +48,8 @@ export interface Ring extends MemberPort, AsyncDisposable {
   sayGoodbye(): void
   /** Everybody who ought to be here. */
   setPeers(addresses: readonly Address[]): void
-  /** What exchanges of states carry from us. */
-  setClaims(bytes: Uint8Array): void
+  /** What exchanges of states carry from us: read for each of them. */
+  setClaims(read: () => Uint8Array): void
   /** To a member, whole or not at all: over TCP, at most 4 MiB. */
   deliver(to: string, bytes: Uint8Array): void
   /** For metrics. */
@@ -107,7 +107,7 @@ export async function openRing(options: RingOptions): Promise<Ring> {
       membership.setMeta(bytesOf(encodeMeta(legs, isLeaving)))
     },
     setPeers: (addresses) => membership.setPeers(addresses),
-    setClaims: (bytes) => membership.setUserState(bytesOf(bytes)),
+    setClaims: (read) => membership.setUserState(() => bytesOf(read())),
     deliver: (to, bytes) => membership.send(to, seal(name, bytes, false), 'stream'),
     tell: (to, ifindex, bytes) => {
       const payload = seal(name, bytes, false)

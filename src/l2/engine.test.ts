@@ -4,7 +4,9 @@ import * as assert from 'uvu/assert'
 import { address } from '../config/builders.ts'
 import { formatAddress } from '../net/address.ts'
 import { decodeArp } from './arp.ts'
-import { burstMs, createEngine, type Effect, type Engine, refreshMs, step } from './engine.ts'
+import {
+  burstMs, createEngine, type Effect, type Engine, refreshGridMs, refreshMs, step,
+} from './engine.ts'
 import type { Announcement, LinkState } from './model.ts'
 import type { AnswerTable } from './responder.ts'
 
@@ -159,6 +161,16 @@ test('refresh: every 30 s ± 20 % after the burst, never in step for all address
     assert.equal(outside, [])
     assert.ok(new Set(refreshes).size > 3, 'gaps differ')
   }
+})
+
+test('refresh: 300 addresses wake a host at most twice a second', () => {
+  const announcements = Array.from({ length: 300 }, (_, i) => announcement(`198.51.100.${i & 255}`))
+    .map((one, i) => i < 256 ? one : announcement(`203.0.113.${i - 256}`))
+  const { engine, effects } = started([link(2, 'eth0')], announcements)
+  const instants = run(engine, effects, 90_000).filter((line) => line.endsWith('reply'))
+    .map((line) => Number.parseInt(line)).filter((ms) => ms > 10_000)
+  assert.ok(instants.length > 500, `${instants.length} refreshes`)
+  assert.equal(instants.filter((ms) => ms % refreshGridMs !== 0), [])
 })
 
 test('refresh: at most 50 rounds a second on one interface, however many addresses', () => {

@@ -19,8 +19,14 @@ export const burstMs: readonly Millis[] = [
 export const refreshMs: Millis = 30_000
 export const refreshJitter = 0.2
 
-/** Shortest gap between two refresh rounds on one interface: at most 50 rounds a second. */
+/** Mean gap between two refresh rounds on one interface, at least: at most 50 rounds a second. */
 export const refreshGapMs: Millis = 20
+
+/**
+ * Refreshes leave at multiples of this, some together: one that leaves alone wakes every other host,
+ * and with 1,000 addresses that was much of what speakers did at rest.
+ */
+export const refreshGridMs: Millis = 500
 
 /**
  * Shortest mean gap between two rounds of bursts on one interface: 5,000 a second, so that 1,000
@@ -229,7 +235,7 @@ function reserveSlot(engine: Engine, { round, link }: Voice, now: Millis): Milli
   const earliestMs = isBurst ? now - burstCreditMs : now
   const slotMs = Math.max(earliestMs, slots.get(link.index) ?? earliestMs)
   slots.set(link.index, slotMs + (isBurst ? burstGapMs : refreshGapMs))
-  return slotMs
+  return isBurst ? slotMs : Math.floor(slotMs / refreshGridMs) * refreshGridMs
 }
 
 function sendRound({ announcement, link }: Voice, effects: Effect[]): void {
@@ -250,7 +256,8 @@ function nextRoundMs(voice: Voice, now: Millis): Millis {
   // A late loop does not send the rounds it missed back to back.
   if (offsetMs !== undefined) return Math.max(voice.startedAtMs + offsetMs, now + 10)
   const spread = spreadOf(voice.announcement.address.bits, voice.round)
-  return now + refreshMs * (1 + refreshJitter * spread)
+  const dueMs = now + refreshMs * (1 + refreshJitter * spread)
+  return Math.round(dueMs / refreshGridMs) * refreshGridMs
 }
 
 /** A value in -1..1 that differs by address and round: jitter without a random source. */

@@ -53,11 +53,9 @@ function take(ring: Ring, event: Event): void {
     case 'sendFailed': return sendFailed(ring, event.to)
     case 'peers': return setPeers(ring, event.peers)
     case 'meta': return setMeta(ring, event.meta)
-    case 'userState': {
-      if (event.userState.length > maxStreamBytes / 4) return drop(ring, 'tooLong')
+    case 'userState':
       ring.userState = event.userState
       return
-    }
     case 'send': return sendUser(ring, event.to, event.payload, event.isReliable)
     case 'broadcast': return broadcastUser(ring, event.key, event.payload)
     case 'leave': return leave(ring, event.timeoutMs)

@@ -6,7 +6,9 @@ import {
 import { areCompatible, merge } from './rules.ts'
 import { type Bytes, concatBytes } from './wire/bytes.ts'
 import type { ListedNode } from './wire/message.ts'
-import { decodeStream, encodeStream, type PushPull, type StreamMessage } from './wire/stream.ts'
+import {
+  decodeStream, encodeStream, maxStreamBytes, type PushPull, type StreamMessage,
+} from './wire/stream.ts'
 
 /** More streams than this at a time are refused, in either direction. */
 export const maxStreams = 64
@@ -166,7 +168,10 @@ function ownState(ring: Ring, isJoin: boolean): PushPull {
     const { name, state, incarnation, address, port, meta, versions } = node
     return { name, state, incarnation, address, port, meta, versions }
   })
-  return { kind: 'pushPull', isJoin, nodes, userState: ring.userState }
+  const userState = ring.userState()
+  const isLong = userState.length > maxStreamBytes / 4
+  if (isLong) drop(ring, 'tooLong')
+  return { kind: 'pushPull', isJoin, nodes, userState: isLong ? new Uint8Array() : userState }
 }
 
 /** The other side closed, or the stream broke, before its message was whole. */

@@ -48,7 +48,7 @@ export type Event =
   | { readonly kind: 'peers'; readonly peers: readonly Endpoint[] }
   | { readonly kind: 'meta'; readonly meta: Bytes }
   /** What our side of the next exchanges of states carries. */
-  | { readonly kind: 'userState'; readonly userState: Bytes }
+  | { readonly kind: 'userState'; readonly userState: () => Bytes }
   | { readonly kind: 'send'; readonly to: string; readonly payload: Bytes; readonly isReliable: boolean }
   /** Spreads by gossip; a newer one of the same key replaces it. */
   | { readonly kind: 'broadcast'; readonly key: string; readonly payload: Bytes }

@@ -108,7 +108,8 @@ export interface Ring {
   readonly relays: Map<number, Relay>
   readonly streams: Map<number, Stream>
   peers: readonly Peer[]
-  userState: Bytes
+  /** Read for each exchange: it is long, and tells of the time that has passed. */
+  userState: () => Bytes
   seqNo: number
   lastStream: number
   health: number
@@ -122,6 +123,8 @@ export interface Ring {
   effects: Effect[]
 }
 
+const nothing = new Uint8Array()
+
 export function createRing(options: RingOptions): Ring {
   const { settings, name, endpoint, meta, random, incarnation } = options
   const self: Node = {
@@ -131,7 +134,7 @@ export function createRing(options: RingOptions): Ring {
   return {
     options, settings, random, self, nodes: [self], byName: new Map([[name, self]]),
     queue: createQueue(), timers: createSchedule(), relays: new Map(), streams: new Map(), peers: [],
-    userState: new Uint8Array(), seqNo: 0, lastStream: 0, health: 0, probe: undefined, probeIndex: 0,
+    userState: () => nothing, seqNo: 0, lastStream: 0, health: 0, probe: undefined, probeIndex: 0,
     hasMissedProbe: false, gossipPhaseMs: 0, isGossipDue: false, leaving: 'no', nowMs: 0, effects: [],
   }
 }

@@ -200,8 +200,8 @@ test('messages go to one, reliably or not, and to everyone by gossip', () => {
 test('user state travels with each exchange, both ways', () => {
   const network = createNetwork({ settings: lanSettings, seed: 1 })
   const [a, b] = [addStation(network, 'a', 1), addStation(network, 'b', 2)]
-  give(network, a, { kind: 'userState', userState: fromByteString('of a') })
-  give(network, b, { kind: 'userState', userState: fromByteString('of b') })
+  give(network, a, { kind: 'userState', userState: () => fromByteString('of a') })
+  give(network, b, { kind: 'userState', userState: () => fromByteString('of b') })
   give(network, a, { kind: 'peers', peers: [b.endpoint] })
   runFor(network, 1_000)
   assert.equal([a.told.includes('state of b'), b.told.includes('state of a')], [true, true])

@@ -89,6 +89,18 @@ const cases: readonly Case[] = [
   { it: 'a node is excluded', same: [],
     given: { ...first, nodes: [{ name: 'b', labels: {}, networkUnavailable: false, excluded: true }] } },
   { it: 'no advertisement any more', given: { ...first, config: { ...lan, advertisements: [] } }, same: [] },
+  { it: 'this node drains', given: { ...first, isDraining: true }, same: ['192.0.2.1', '192.0.2.2'] },
+  { it: 'this node goes', given: { ...first, isLeaving: true }, same: ['192.0.2.1', '192.0.2.2'] },
+  { it: 'another router', given: { ...first, gateways: new Map([['eth0', [gossip]]]) },
+    same: ['192.0.2.1', '192.0.2.2'] },
+  { it: 'one more node ought to be there', given: { ...first, expected: ['c'] },
+    same: ['192.0.2.1', '192.0.2.2'] },
+  { it: 'a member was restarted', given: { ...first, restarted: new Set(['b']) },
+    same: ['192.0.2.1', '192.0.2.2'] },
+  { it: 'a member leaves', same: ['192.0.2.1', '192.0.2.2'],
+    given: { ...first, members: first.members.map((member) => ({ ...member, isDraining: true })) } },
+  { it: 'a Service is gone', same: ['192.0.2.1'],
+    given: { ...first, holdings: planHeld(lan, [one], '').holdings } },
   { it: 'announced everywhere', given: { ...first, announceEverywhere: true }, same: [] },
 ]
 
@@ -111,6 +123,7 @@ for (const { it, given, same } of cases) {
     assert.equal(after.world.wishes, worldOf(unseen(given)).world.wishes)
     const kept = after.world.wishes.filter((wish) => before.world.wishes.includes(wish))
     assert.equal(kept.map(({ key }) => key), same)
+    assert.is(after.world === before.world, it === 'nothing has changed')
   })
   test(`planAnnouncements, once more: ${it}`, () => {
     const before = reasonsOf(first)
@@ -120,5 +133,12 @@ for (const { it, given, same } of cases) {
     for (const key of same) assert.ok(kept.some(({ text }) => text === key), key)
   })
 }
+
+test('worldOf: another placement is another world', () => {
+  const before = worldOf(first)
+  const { world } = worldOf({ ...first, placement: 'hash' }, before)
+  assert.is(world.placement, 'hash')
+  assert.is(worldOf({ ...first }, before).world, before.world)
+})
 
 test.run()

@@ -1,10 +1,12 @@
 /** Joins what a speaker sees of the cluster and of the ring into the world that ownership decides on. */
+import { isSameValue } from '../config/fields.ts'
 import type { ClusterNode, Config, Endpoint } from '../config/model.ts'
 import type { DemandPlan, Holding } from '../l2/demand.ts'
 import { isUsable, isVirtual } from '../l2/eligible.ts'
 import type { LinkState, Member } from '../l2/model.ts'
 import type { Placement } from '../l2/placement.ts'
 import { prepare } from '../l2/plan.ts'
+import { isSameList } from '../l2/unit.ts'
 import type { Address } from '../net/model.ts'
 import { prefixContains } from '../net/range.ts'
 import type { Leg, Peer, World } from '../ownership/model.ts'
@@ -55,7 +57,10 @@ export interface Outlook {
   readonly demand: DemandPlan
 }
 
-/** The world as of now. With the last outlook, what has not changed is not judged again. */
+/**
+ * The world as of now. With the last outlook, what has not changed is not judged again, and a world
+ * that says the same is the same value.
+ */
 export function worldOf(input: WorldInput, before?: Outlook): Outlook {
   const { self, placement, members, expected, isDraining, config, nodes, endpoints, hints } = input
   const peers = peersOf(input)
@@ -70,9 +75,20 @@ export function worldOf(input: WorldInput, before?: Outlook): Outlook {
     self, placement, peers, expected, isDraining, isLeaving: input.isLeaving === true,
     wishes: wishesOf({ demand, holdings: input.holdings, hints, isMixed }),
     gateways: gatewaysOf(input),
-    moves: new Map(),
+    moves: noMoves,
   }
-  return { world, demand }
+  const isSame = before !== undefined && isSameWorld(before.world, world)
+  return { world: isSame ? before.world : world, demand }
+}
+
+const noMoves: World['moves'] = new Map()
+
+/** Wishes that are as they were are the same values; the rest is small. */
+function isSameWorld(a: World, b: World): boolean {
+  const { wishes, gateways, moves, ...rest } = a
+  const { wishes: otherWishes, gateways: otherGateways, moves: otherMoves, ...others } = b
+  return moves === otherMoves && isSameList(wishes, otherWishes) && isSameValue(rest, others) &&
+    isSameValue([...gateways], [...otherGateways])
 }
 
 /** This host and the others that live, as the judge of eligibility sees them. */

@@ -54,7 +54,6 @@ const delayMs = { from: 0.1, to: 1 }
 const port = 7946
 /** Encryption is the shell's: this is what it adds. */
 const sealBytes = 29
-const claimsMs = 1_000
 const leaveMs = 1_000
 
 export function createRings(clock: Clock, random: Random): Rings {
@@ -76,16 +75,7 @@ export function startRing(
   rings.stations.set(name, station)
   give(rings, station, { kind: 'start' })
   give(rings, station, { kind: 'peers', peers: names.filter((other) => other !== name).map(endpointOf) })
-  tellClaims(rings, station)
-}
-
-/** The shell hands over what it knows, again and again. */
-function tellClaims(rings: Rings, station: Station): void {
-  if (rings.stations.get(station.member.name) !== station) return
-  if (!station.member.isStill()) {
-    give(rings, station, { kind: 'userState', userState: copy(station.member.claims()) })
-  }
-  after(rings.clock, claimsMs, () => tellClaims(rings, station))
+  give(rings, station, { kind: 'userState', userState: () => copy(station.member.claims()) })
 }
 
 /** The process ends; with a farewell, if it can say one. */

@@ -6,6 +6,7 @@ import {
   labelOfNode, nodeNameLabel, readMembers, stateNameOf, withOwnLinks,
 } from '../cluster/members.ts'
 import { type PodIdentity, syncState } from '../cluster/state.ts'
+import { isSameValue } from '../config/fields.ts'
 import type { Config, Intent } from '../config/model.ts'
 import type { SpeakerOptions } from '../config/role-options.ts'
 import { drain } from '../drain.ts'
@@ -30,8 +31,12 @@ import { type ServiceRow, heldRows } from '../plan/report.ts'
 import { voicesOf } from '../plan/voices.ts'
 import { planWithdrawals } from '../plan/withdrawal.ts'
 import { legsOf, type Outlook, worldOf } from '../plan/world.ts'
+import type { Address } from '../net/model.ts'
+import type { Leg } from '../ownership/model.ts'
 import { ownersByAddress } from '../ownership/view.ts'
 import type { Ring } from '../ring.ts'
+import type { Calm } from './calm.ts'
+import { createHints, type HintsOf } from './hints.ts'
 import type { Spoken, Statuses } from './statuses.ts'
 
 export interface ShareParts {
@@ -42,6 +47,7 @@ export interface ShareParts {
   readonly feed: Feed
   readonly intake: Intake
   readonly writer: Writer
+  readonly calm: Calm
   readonly recorder: Recorder
   readonly announcer: Announcer
   readonly links: Links
@@ -69,10 +75,18 @@ export interface Share {
   stop(): void
   /** A whole turn has been performed. */
   isSettled(): boolean
+  announcements(): readonly Announcement[]
   view(): ShareView
 }
 
+/** What the ring was told of this node, and whom to look for. */
+interface Told {
+  readonly legs: readonly Leg[]
+  readonly peers: readonly Address[]
+}
+
 interface Memory {
+  told: Told | undefined
   isSettled: boolean
   isStopped: boolean
   isDraining: boolean
@@ -83,6 +97,7 @@ interface Memory {
   failures: ReadonlySet<string>
   outside: ReadonlySet<string>
   announcements: readonly Announcement[]
+  readonly hintsOf: HintsOf
   /** As they were last, and what they hold under which configuration. */
   services: readonly Intent[]
   config: Config | undefined
@@ -90,12 +105,19 @@ interface Memory {
   /** What was judged for the wire, and what reasons were found from: each turn goes on from these. */
   outlook: Outlook | undefined
   reasons: DemandPlan | undefined
-  plan: AnnouncementPlan
+  /** undefined = to be made from what there is now. */
+  plan: AnnouncementPlan | undefined
+  accounting: NodeJS.Timeout | undefined
+  accountedMs: number
   gateways: { readonly found: Gateways; readonly atMs: number } | undefined
 }
 
 /** What a hand-over of everything may take; after this the others notice by themselves. */
 const drainMs = 2_000
+const nothingPlanned: AnnouncementPlan = { placed: [], silent: [] }
+/** Reasons and status objects follow the wire after this, and not more often than that. */
+const accountAfterMs = 50
+const accountEveryMs = 1_000
 /** Routes are read again after this: their changes are not told. */
 const gatewaysMs = 1_000
 
@@ -103,9 +125,9 @@ export function createShare(parts: ShareParts): Share {
   const memory: Memory = {
     isSettled: false, isStopped: false, isDraining: false, isLeaving: false, barriers: new Map(),
     failures: new Set(), outside: new Set(), announcements: [], services: [], config: undefined,
-    outlook: undefined, reasons: undefined, gateways: undefined,
+    outlook: undefined, reasons: undefined, gateways: undefined, hintsOf: createHints(),
     held: { holdings: [], unheld: [] },
-    plan: { placed: [], silent: [] },
+    told: undefined, plan: undefined, accounting: undefined, accountedMs: Number.NEGATIVE_INFINITY,
   }
   return {
     turn: () => {
@@ -120,8 +142,9 @@ export function createShare(parts: ShareParts): Share {
       memory.announcements = []
     },
     isSettled: () => memory.isSettled,
+    announcements: () => memory.announcements,
     view: () => ({
-      rows: heldRows(memory.held, memory.plan), announcements: memory.announcements,
+      rows: heldRows(memory.held, planOf(parts, memory)), announcements: memory.announcements,
       outside: [...memory.outside],
     }),
   }
@@ -133,16 +156,30 @@ function turn(parts: ShareParts, memory: Memory): void {
   announcer.setLinks(current.filter((link) => isUsable(link) && link.hasCarrier))
   if (!feed.isSynced) return
   intake.take(feed.configObjects(), feed.lastGood())
-  tellState(parts)
   const { config } = intake
   if (config === undefined) {
     // Nothing good was ever read: there is nothing to apply, and status says why.
+    tellState(parts)
     memory.isSettled = true
     return
   }
-  tellNodes(parts, memory)
   hold(parts, memory, config)
   setWorld(parts, memory, config)
+  const announcements = voicesOf(announcer.rights(), memory.held.holdings, current)
+  memory.plan = undefined
+  publish(parts, memory, announcements)
+  memory.announcements = announcements
+  memory.isSettled = true
+  tellState(parts)
+  tellNodes(parts, memory)
+  accountLater(parts, memory)
+}
+
+/** What is placed where and why else not: made when it is asked for, since many turns need none of it. */
+function planOf(parts: ShareParts, memory: Memory): AnnouncementPlan {
+  const { feed, intake, announcer, options } = parts
+  const { config } = intake
+  if (config === undefined || memory.plan !== undefined) return memory.plan ?? nothingPlanned
   const reasons = {
     config,
     nodes: feed.nodes(),
@@ -150,27 +187,47 @@ function turn(parts: ShareParts, memory: Memory): void {
     endpoints: feed.endpoints(),
     holdings: memory.held.holdings,
     owners: ownersByAddress(announcer.ownership),
-    placement: parts.options.placement,
-    everywhere: parts.options.announceEverywhere,
-    ignoreExcludeLabel: parts.options.ignoreExcludeLabel,
+    placement: options.placement,
+    everywhere: options.announceEverywhere,
+    ignoreExcludeLabel: options.ignoreExcludeLabel,
   }
   memory.reasons = prepare(reasons, memory.reasons)
   memory.plan = planAnnouncements(reasons, memory.reasons)
-  const announcements = voicesOf(announcer.rights(), memory.held.holdings, current)
-  const own = memory.plan.placed.filter(({ node }) => node === parts.options.nodeName)
-  publish(parts, memory, announcements)
-  tellOutside(parts, memory, own.filter(({ prefixed }) => !prefixed).map(({ text }) => text))
-  memory.announcements = announcements
-  memory.isSettled = true
+  return memory.plan
+}
+
+/** Once for all the turns of a while: a burst of changes is not explained step by step. */
+function accountLater(parts: ShareParts, memory: Memory): void {
+  if (memory.isDraining) return account(parts, memory)
+  if (memory.accounting !== undefined) return
+  const now = performance.now()
+  const waitMs = Math.max(accountAfterMs, memory.accountedMs + accountEveryMs - now)
+  memory.accounting = setTimeout(() => {
+    memory.accounting = undefined
+    if (!memory.isStopped) account(parts, memory)
+  }, waitMs).unref()
+}
+
+/** What others may read of this node's share, besides the log and the metrics. */
+function account(parts: ShareParts, memory: Memory): void {
+  const { nodeName } = parts.options
+  memory.accountedMs = performance.now()
+  const { placed } = planOf(parts, memory)
+  const outside = placed.filter(({ node, prefixed }) => node === nodeName && !prefixed)
+  tellOutside(parts, memory, outside.map(({ text }) => text))
+  tellFailures(parts, memory)
+  syncStatuses(parts, memory.announcements)
 }
 
 /** The same plan as long as no Service is another. */
-function hold({ feed, options }: ShareParts, memory: Memory, config: Config): void {
+function hold({ feed, options, calm }: ShareParts, memory: Memory, config: Config): void {
   const services = [...feed.services.values()].map((live) => live.intent)
   if (memory.config === config && isSameList(memory.services, services)) return
   memory.services = services
   memory.config = config
+  const before = memory.held.holdings.length
   memory.held = planHeld(config, services.toSorted(compareKeys), options.loadBalancerClass)
+  calm.stir(Math.abs(memory.held.holdings.length - before))
 }
 
 /** Nothing is placed before the ring is there: who else lives is not known until then. */
@@ -179,8 +236,9 @@ function setWorld(parts: ShareParts, memory: Memory, config: Config): void {
   if (ring === undefined) return
   const current = links.current()
   const deaf = new Set(announcer.failures().keys())
-  ring.setLegs(legsOf(current, deaf, namedInterfaces(config)))
-  ring.setPeers(feed.speakerAddresses())
+  tellRing(ring, memory, {
+    legs: legsOf(current, deaf, namedInterfaces(config)), peers: feed.speakerAddresses(),
+  })
   const now = performance.now()
   if (memory.gateways === undefined || now - memory.gateways.atMs > gatewaysMs) {
     memory.gateways = { found: readGateways(), atMs: now }
@@ -190,23 +248,20 @@ function setWorld(parts: ShareParts, memory: Memory, config: Config): void {
     endpoints: feed.endpoints(), holdings: memory.held.holdings, links: current, deaf,
     members: ring.members(), expected: [...feed.speakers()].toSorted(),
     restarted: feed.otherRevisions(options.nodeName), gateways: memory.gateways.found,
-    hints: hintsOf(parts, memory), isDraining: memory.isDraining, isLeaving: memory.isLeaving,
+    hints: memory.hintsOf(feed.l2Statuses.values(), memory.held.holdings),
+    isDraining: memory.isDraining, isLeaving: memory.isLeaving,
     announceEverywhere: options.announceEverywhere, ignoreExcludeLabel: options.ignoreExcludeLabel,
   }, memory.outlook)
+  const isSame = memory.outlook?.world === outlook.world
   memory.outlook = outlook
-  announcer.setWorld(outlook.world)
+  if (!isSame) announcer.setWorld(outlook.world)
 }
 
-/** Who announced each address last, as the API server remembers. */
-function hintsOf({ feed }: ShareParts, { held }: Memory): ReadonlyMap<string, string> {
-  const nodes = new Map<string, string>()
-  for (const { service, node, isFilled } of feed.l2Statuses.values()) {
-    if (isFilled) nodes.set(service, node)
-  }
-  return new Map(held.holdings.flatMap(({ service, text }) => {
-    const node = nodes.get(service.key)
-    return node === undefined ? [] : [[text, node] as const]
-  }))
+function tellRing(ring: Ring, memory: Memory, now: Told): void {
+  if (isSameValue(memory.told, now)) return
+  memory.told = now
+  ring.setLegs(now.legs)
+  ring.setPeers(now.peers)
 }
 
 /** A node that was known already may announce now, or may not any more. */
@@ -252,9 +307,9 @@ function namedInterfaces(config: Config | undefined): ReadonlySet<string> {
   return new Set((config?.advertisements ?? []).flatMap(({ interfaces }) => interfaces))
 }
 
-/** Log, metrics, events and status objects: after the wire, never before. */
+/** Log, metrics and events: after the wire, never before. */
 function publish(parts: ShareParts, memory: Memory, announcements: readonly Announcement[]): void {
-  const { log, metrics, feed, statuses, options, links } = parts
+  const { log, metrics, options } = parts
   const changes = compareAnnouncements(memory.announcements, announcements)
   logChanges(log, explain(parts, memory, changes))
   if (changes.length > 0) {
@@ -268,7 +323,11 @@ function publish(parts: ShareParts, memory: Memory, announcements: readonly Anno
     const message = `announcing from node "${options.nodeName}" with protocol "layer2"`
     tell(parts, service, { type: 'Normal', reason: 'nodeAssigned', message })
   }
-  tellFailures(parts, memory)
+}
+
+function syncStatuses(
+  { feed, statuses, links }: ShareParts, announcements: readonly Announcement[],
+): void {
   const known = new Set(links.current().map(({ name }) => name))
   const spoken = new Map<string, Spoken>()
   for (const { services, interfaces } of announcements) {
@@ -285,7 +344,7 @@ function explain(parts: ShareParts, memory: Memory, changes: readonly Change[]):
   if (!changes.some(({ kind }) => kind === 'withdrawn')) return changes
   const { feed, options } = parts
   const why = planWithdrawals({
-    serviceOf: (key) => feed.services.get(key)?.intent, held: memory.held, plan: memory.plan,
+    serviceOf: (key) => feed.services.get(key)?.intent, held: memory.held, plan: planOf(parts, memory),
     node: options.nodeName,
   })
   return changes.flatMap((change): readonly Change[] => {
@@ -307,7 +366,7 @@ function tellOutside({ log }: ShareParts, memory: Memory, texts: readonly string
 /** An address that no node has the interface for: one of them says so, once. */
 function tellFailures(parts: ShareParts, memory: Memory): void {
   const { nodeName } = parts.options
-  const failures = planFailures(memory.plan, nodeName)
+  const failures = planFailures(planOf(parts, memory), nodeName)
   const keys = new Map(failures.map((failure) => [`${failure.service} ${failure.ip}`, failure]))
   for (const [key, { service, ip }] of keys) {
     if (memory.failures.has(key)) continue

@@ -29,13 +29,15 @@ import { raisePriority } from '../priority.ts'
 import { version } from '../version.ts'
 import { exportClaims } from '../ownership/ownership.ts'
 import { view as viewOwnership } from '../ownership/view.ts'
+import { createCalm } from './calm.ts'
 import { openSpeakerRing } from './membership.ts'
 import { createNews } from './news.ts'
-import { createShare, type ShareParts } from './share.ts'
+import { createShare, type Share, type ShareParts } from './share.ts'
 import { createStatuses } from './statuses.ts'
 
-/** Of a turn's time: a burst of changes is taken together, a single one at once. */
-const rest = 3
+/** Of a turn's time: a burst of changes is taken together; a single one, some turns, at once. */
+const rest = 9
+const creditMs = 300
 const component = 'metallb-speaker'
 /** Writes in flight: what speakers say of themselves must not crowd out the controller's allocations. */
 const width = 1
@@ -45,8 +47,6 @@ const minuteMs = 60_000
 const addressLookMs = 50
 /** Between two looks at what a burst of changes has left of memory. */
 const releaseEveryMs = 20_000
-/** How old the claims may be that a member gets in an exchange of states. */
-const claimsEveryMs = 1_000
 
 /** Serves until `stopped` settles. Throws an Error that says what could not be opened. */
 export async function runSpeaker(
@@ -64,7 +64,10 @@ export async function runSpeaker(
     connections, userAgent: `arpeggio-speaker/${version}`,
   }))
   const writer = closing.use(createWriter({ api, log, width, isPatient: true }))
-  const recorder = createRecorder({ writer, component, instance: node, rank: 2, wall: clock.wall })
+  const calm = closing.use(createCalm({ writer, now: clock.now, later: callLater }))
+  const recorder = createRecorder({
+    writer: calm.behind(2), component, instance: node, rank: 2, wall: clock.wall,
+  })
   const icmp6 = closing.use(await openIcmp6())
   // Deadlines count suspended time.
   const bootClock: Clock = { now: bootMs, wall: clock.wall }
@@ -85,15 +88,15 @@ export async function runSpeaker(
     onChange: () => loop.mark(), onObject: () => metrics.countUpdate(false),
   }))
   const parts: ShareParts = {
-    options, namespace, log, metrics, feed, intake, writer, recorder, announcer, links, wall: clock.wall,
-    ring: undefined, owner: undefined, statuses: undefined,
+    options, namespace, log, metrics, feed, intake, writer, calm, recorder, announcer, links,
+    wall: clock.wall, ring: undefined, owner: undefined, statuses: undefined,
   }
   const news = createNews({ log, metrics, node, recorder, services: () => feed.services })
   const share = createShare(parts)
   const loop = createLoop(
     async () => share.turn(),
     (error) => log.error('turn failed', { error: describeError(error) }),
-    { rest },
+    { rest, creditMs },
   )
   links.onChange(() => loop.mark())
   closing.use(await openSite({
@@ -102,14 +105,11 @@ export async function runSpeaker(
     status: () => statusOf(parts, share.view(), startedAt),
   }))
   log.info('speaker started', { node, version, namespace, priority: raisePriority() ? 'raised' : 'ordinary' })
-  repeat(closing, minuteMs, () => {
-    logOwned(log, node, share.view().announcements.map(({ text }) => text), countAlive(parts))
-  })
-  repeat(closing, releaseEveryMs, releaseMemory)
+  repeatChores(parts, closing, share.announcements)
   // Announcing goes before writing: the Pod is only needed as an owner.
   parts.owner = await whenAnswered(log, stopped, () => readPod(api, namespace, options.podName))
   parts.statuses = createStatuses({
-    writer, namespace, node, owner: parts.owner, again: () => loop.mark(),
+    writer: calm.behind(1), namespace, node, owner: parts.owner, again: () => loop.mark(),
   })
   loop.mark()
   await openMembers(parts, { clock: bootClock, stopped, mark: () => loop.mark(), closing })
@@ -118,6 +118,16 @@ export async function runSpeaker(
   share.stop()
   await parts.ring?.[Symbol.asyncDispose]()
   log.info('speaker stopped', { node })
+}
+
+function repeatChores(
+  parts: ShareParts, closing: AsyncDisposableStack, announcements: Share['announcements'],
+): void {
+  const { log, options } = parts
+  repeat(closing, minuteMs, () => {
+    logOwned(log, options.nodeName, announcements().map(({ text }) => text), countAlive(parts))
+  })
+  repeat(closing, releaseEveryMs, releaseMemory)
 }
 
 function countAlive({ ring }: ShareParts): number | undefined {
@@ -157,13 +167,18 @@ async function openMembers(
   closing.use(ring)
   parts.ring = ring
   parts.metrics.watchMembership(ring.membership)
-  repeat(closing, claimsEveryMs, () => ring.setClaims(exportClaims(announcer.ownership, clock.now())))
+  ring.setClaims(() => exportClaims(announcer.ownership, clock.now()))
   mark()
 }
 
 function repeat(closing: AsyncDisposableStack, everyMs: number, work: () => void): void {
   const timer = setInterval(work, everyMs)
   closing.defer(() => clearInterval(timer))
+}
+
+function callLater(act: () => void, afterMs: number): Disposable {
+  const timer = setTimeout(act, afterMs)
+  return { [Symbol.dispose]: () => clearTimeout(timer) }
 }
 
 function notReady(parts: ShareParts, isSettled: boolean): string | undefined {

@@ -41,8 +41,8 @@ export interface Together {
   leave(): Promise<void>
 }
 
-/** How old the claims may be that a host gets in an exchange of states. */
-const claimsEveryMs = 1_000
+/** How old the memory of who owned what may be, after a crash. */
+const rememberEveryMs = 1_000
 /** Connections that still arrive here after the last hand-over are forwarded for so long. */
 const afterMs = 2_000
 
@@ -94,10 +94,8 @@ export async function openTogether(
   metrics.watchMembership(opened.membership)
   host = createMemberHost({ ...parts, announcer, group, ring: opened, own, owners: stored.owners })
   const work = host
-  const timer = setInterval(() => {
-    opened.setClaims(exportClaims(announcer.ownership, wire.clock.now()))
-    work.remember()
-  }, claimsEveryMs)
+  opened.setClaims(() => exportClaims(announcer.ownership, wire.clock.now()))
+  const timer = setInterval(() => work.remember(), rememberEveryMs)
   closing.defer(() => clearInterval(timer))
   const met: Met = { announcer, group, ring: opened }
   return {

@@ -62,8 +62,8 @@ export interface Membership extends AsyncDisposable {
   setPeers(addresses: readonly Address[]): void
   /** At most 512 bytes; spreads at once. */
   setMeta(meta: Bytes): void
-  /** What exchanges of states carry from us. */
-  setUserState(userState: Bytes): void
+  /** What exchanges of states carry from us: read for each of them. */
+  setUserState(userState: () => Bytes): void
   /** A message to a member: as a datagram that may be lost, or over TCP. */
   send(name: string, payload: Bytes, by: 'datagram' | 'stream'): void
   /** Gossips a message to everyone; a newer one of the same key replaces it. */

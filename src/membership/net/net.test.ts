@@ -145,7 +145,7 @@ const views = ({ membership }: Seen): string =>
 for (const [it, secret] of [['encrypted', key], ['plain', noKey]] as const) {
   test(`two members, ${it}: they meet, talk every way, and part`, async () => {
     const [a, b] = [await open('a', secret), await open('b', secret)]
-    a.membership.setUserState(fromByteString('state of a'))
+    a.membership.setUserState(() => fromByteString('state of a'))
     a.membership.setPeers([need(b.host)])
     const both = 'a alive of a,b alive of b'
     await until('both see both', () => views(a) === both && views(b) === both)

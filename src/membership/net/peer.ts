@@ -50,7 +50,7 @@ const membership = await openMembership({
   key: deriveKey(fromByteString(values.secret)), meta: fromByteString(values.meta),
   incarnation: Number(values.incarnation), seed: process.pid, now: () => performance.now(), onEvent: tell,
 })
-membership.setUserState(fromByteString(`state of ${values.meta}`))
+membership.setUserState(() => fromByteString(`state of ${values.meta}`))
 membership.setPeers(values.join.split(',').filter((text) => text !== '').map(need))
 say({ event: 'ready', name: values.name })
 

@@ -1,0 +1,106 @@
+/** What waits while many addresses come and go, in which order it goes, and until when it waits. */
+import { test } from 'uvu'
+import * as assert from 'uvu/assert'
+import type { Job, Rank, Writer } from '../kube/writer.ts'
+import { type Calm, createCalm, still, stirred } from './calm.ts'
+
+interface World {
+  readonly calm: Calm
+  /** Keys that reached the writer. */
+  readonly sent: string[]
+  put(key: string, rank: Rank): void
+  /** Lets time go by, in steps of 100 ms. */
+  pass(ms: number): void
+}
+
+function open(): World {
+  let nowMs = 1_000
+  const due: { atMs: number; act: () => void }[] = []
+  const sent: string[] = []
+  const writer: Writer = {
+    put: ({ key }) => void sent.push(key),
+    clear: () => undefined, pending: 0, idle: async () => undefined, trouble: undefined,
+    [Symbol.asyncDispose]: async () => undefined,
+  }
+  const calm = createCalm({
+    writer, now: () => nowMs,
+    later: (act, afterMs) => {
+      const entry = { atMs: nowMs + afterMs, act }
+      due.push(entry)
+      return { [Symbol.dispose]: () => void due.splice(due.indexOf(entry), 1) }
+    },
+  })
+  const patient = calm.behind(1)
+  const job = (key: string, rank: Rank): Job => ({ key, rank, make: () => undefined })
+  return {
+    calm, sent,
+    put: (key, rank) => patient.put(job(key, rank)),
+    pass: (ms) => {
+      for (const endMs = nowMs + ms; nowMs < endMs; nowMs += 100) {
+        for (const entry of due.filter(({ atMs }) => atMs <= nowMs)) {
+          due.splice(due.indexOf(entry), 1)
+          entry.act()
+        }
+      }
+    },
+  }
+}
+
+const rows = [
+  { it: 'a few at once', changes: [20], isBurst: false },
+  { it: 'a few every second', changes: [8, 8, 8, 8, 8, 8, 8, 8], isBurst: false },
+  { it: 'many at once', changes: [31], isBurst: true },
+  { it: 'many, one after the other', changes: [25, 25], isBurst: true },
+]
+for (const { it, changes, isBurst } of rows) {
+  test(`stirred: ${it}`, () => {
+    let nowMs = 0
+    const end = changes.reduce((stir, count) => stirred(stir, count, nowMs += 1_000), still)
+    assert.is(nowMs < end.untilMs, isBurst)
+  })
+}
+
+test('a single change holds nothing up', () => {
+  const { calm, sent, put } = open()
+  calm.stir(1)
+  put('create/a', 1)
+  assert.equal(sent, ['create/a'])
+})
+
+test('in a burst only what was begun is finished; when it is over, all goes, in order', () => {
+  const { calm, sent, put, pass } = open()
+  calm.stir(1_000)
+  for (const key of ['a', 'b', 'c', 'd', 'e', 'f', 'g', 'h']) put(key, 1)
+  put('fill', 0)
+  assert.equal(sent, ['fill'])
+  pass(1_900)
+  assert.equal(sent, ['fill', 'a', 'b', 'c', 'd'])
+  pass(600)
+  assert.equal(sent, ['fill', 'a', 'b', 'c', 'd', 'e', 'f', 'g', 'h'])
+})
+
+test('in a burst the most urgent goes first, and a newer wish keeps its place', () => {
+  const { calm, sent, put, pass } = open()
+  calm.stir(1_000)
+  put('event', 2)
+  put('a', 1)
+  put('b', 1)
+  put('a', 1)
+  pass(900)
+  assert.equal(sent, ['a', 'b'])
+})
+
+test('a burst without an end: nothing waits longer than ten seconds', () => {
+  const { calm, sent, put, pass } = open()
+  calm.stir(1_000)
+  for (let i = 0; i < 100; i++) put(`create/${i}`, 1)
+  for (let i = 0; i < 95; i++) {
+    calm.stir(30)
+    pass(100)
+  }
+  assert.ok(sent.length < 30, String(sent.length))
+  pass(1_000)
+  assert.is(sent.length, 100)
+})
+
+test.run()
