@@ -203,7 +203,10 @@ if (typeof choice === 'string') {
   for (const { name, about } of [...faults, ...crowds]) {
     if (rows.some(([row]) => row === name)) console.log(`${name}: ${about}`)
   }
-  console.log(`\nDone in ${((performance.now() - begun) / 1_000).toFixed(0)} s`)
+  const missed = rows.filter((row) => row[verdictColumn] !== held)
+    .map((row) => `, not ${row[0]}: ${row[verdictColumn]}`)
+  console.log(`\nheld ${rows.length - missed.length} of ${rows.length}${missed.join('')}`)
+  console.log(`Done in ${((performance.now() - begun) / 1_000).toFixed(0)} s`)
   if (failure !== '') console.log(`ENDED EARLY: ${failure}`)
-  if (failure !== '' || rows.some((row) => row[verdictColumn] !== held)) process.exitCode = 1
+  if (failure !== '' || missed.length > 0) process.exitCode = 1
 }
