@@ -93,7 +93,9 @@ export async function openCrowd(stage: Stage): Promise<Crowd> {
       const { addresses, together, called } = fault
       const turns = Array.from({ length: Math.ceil(addresses.length / together) }, (_, i) =>
         addresses.slice(i * together, (i + 1) * together))
-      const instruments = await openInstruments({ lab: rig.lab, turns, called, askEveryMs: 1 })
+      const instruments = await openInstruments({
+        lab: rig.lab, turns, called, askEveryMs: 1, capture: stage.instruments,
+      })
       return {
         strike: async (watch) => {
           await gather(stage, fault)
@@ -135,8 +137,23 @@ async function gather(stage: Stage, { addresses }: Mass): Promise<void> {
   await until('the victim owns all it shall', () => isGathered().catch(() => false), makingCapMs)
     .catch(() => { throw new Error(`The victim owns ${mine} of ${addresses.length}`) })
   await rig.apply(advertise('few', nodes), advertise('six', hasSix ? nodes : others))
-  await lasting(2 * restMs)
-  console.log(`gathered in ${secondsSince(sinceMs)} s`)
+  const gatheredS = secondsSince(sinceMs)
+  await calm(stage)
+  console.log(`gathered in ${gatheredS} s, calm after ${secondsSince(sinceMs)} s`)
+}
+
+const calmMs = 5_000
+const unrest = /became leader|gave up address|not answered for the time being|withdrawing/
+
+/** Settles when no speaker has started or stopped announcing anything for a while. */
+async function calm({ speakers }: Stage): Promise<void> {
+  const isRestless = (from: ReadonlyMap<string, number>): boolean => [...speakers].some(([name, { child }]) =>
+    child.lines.slice(from.get(name)).some((line) => unrest.test(line)))
+  await until('nothing moves any more', async () => {
+    const from = new Map([...speakers].map(([name, { child }]) => [name, child.lines.length]))
+    await lasting(calmMs)
+    return !isRestless(from)
+  }, makingCapMs)
 }
 
 interface Trial {

@@ -1,6 +1,6 @@
 /** A fault as a value: what is done, what must hold of it, and how a trial of it is judged. */
 import { type Watch } from '../bench/trial.ts'
-import { askerAddress, askerAddress6, darkOf, type Instruments, wallMs } from './instruments.ts'
+import { askerAddress, askerAddress6, darkOf, wallMs } from './instruments.ts'
 import type { Frame } from './pcap.ts'
 import { lasting, nodes, type Stage, vip, vip6 } from './stage.ts'
 import { judge, type Verdict, voicesOf } from './voices.ts'
@@ -47,8 +47,8 @@ export interface Struck {
   readonly judgeFromMs?: number
   /** And to here; the end of the strike, unless said. */
   readonly judgeToMs?: number
-  /** Addresses, where they are not the usual ones: a new one was silent before. */
-  readonly newborn?: { readonly address: string; readonly instruments: Instruments }
+  /** An address that is judged in place of the usual ones: it was silent before. */
+  readonly newborn?: string
   readonly broken?: readonly string[]
 }
 
@@ -113,10 +113,9 @@ interface Window {
 
 function measure(fault: Fault, stage: Stage, { fromMs, toMs, struck }: Window): Outcome {
   const { judgeFromMs = fromMs, newborn } = struck
-  const instruments = newborn?.instruments ?? stage.instruments
-  const frames = instruments.frames(fromMs, toMs)
+  const frames = stage.instruments.frames(fromMs, toMs)
   const muteFromMs = newborn === undefined ? fromMs : judgeFromMs
-  const [first, second] = (newborn === undefined ? [vip, vip6] : [newborn.address])
+  const [first, second] = (newborn === undefined ? [vip, vip6] : [newborn])
     .map((address) => judgeAddress(stage, frames, { address, muteFromMs, judgeFromMs, toMs }))
   if (first === undefined) throw new Error('Cannot judge: no address was asked for')
   const calls = stage.instruments.calls(fromMs, toMs)

@@ -16,9 +16,12 @@ export interface Call {
   readonly tookMs: number
 }
 
-export interface Instruments extends AsyncDisposable {
+export interface Capture extends AsyncDisposable {
   /** Frames between two instants of wall time; all that were on the wire before the call. */
   frames(fromMs: number, toMs: number): readonly Frame[]
+}
+
+export interface Instruments extends Capture {
   calls(fromMs: number, toMs: number): readonly Call[]
 }
 
@@ -33,24 +36,18 @@ export interface Measured {
   readonly turns: readonly (readonly string[])[]
   /** Between two turns. */
   readonly askEveryMs?: number
+  /** What captures already; one capture more costs what is measured. */
+  readonly capture?: Capture
   /** Connections go to their ports 80, in turn; none = no connections. */
   readonly called?: readonly string[]
 }
-
-let captures = 0
 
 /** Starts all three; they measure when the promise fulfils. Hosts `asker` and `caller` must exist. */
 export async function openInstruments(measured: Measured): Promise<Instruments> {
   const { lab, turns, called = [], askEveryMs = pace } = measured
   const program = (name: string): readonly string[] =>
     [process.execPath, join(import.meta.dirname, `${name}.ts`)]
-  captures += 1
-  const file = join(lab.folder, `capture-${captures}.pcap`)
-  const wire = lab.spawn([
-    'tcpdump', '-i', 'lan', '-n', '-U', '--immediate-mode', '--time-stamp-precision=nano',
-    '-s', String(frameBytes), '-B', '8192', '-Z', 'root', '-w', file, neighbourFrames,
-  ])
-  await wire.line(/listening on/)
+  const own = measured.capture === undefined ? await openCapture(lab) : undefined
   const asker = lab.host('asker').spawn([
     ...program('asker'), askerAddress, askerAddress6, String(askEveryMs),
     ...turns.map((turn) => turn.join(',')),
@@ -63,15 +60,10 @@ export async function openInstruments(measured: Measured): Promise<Instruments> 
     if (!child.isRunning()) throw new Error(`An instrument ended early: ${child.lines.join('\n')}`)
     return child.lines.includes('ready')
   }, readyCapMs)))
-  const reader = openReader(file)
-  const seen = createSeries<Frame>()
   const calls = createSeries<Call>()
   let told = 0
   return {
-    frames: (fromMs, toMs) => {
-      seen.add(reader.read())
-      return seen.between(fromMs, toMs)
-    },
+    frames: (fromMs, toMs) => (own ?? measured.capture)?.frames(fromMs, toMs) ?? [],
     calls: (fromMs, toMs) => {
       if (caller === undefined) return []
       calls.add(caller.lines.slice(told).flatMap(parseCall))
@@ -79,8 +71,31 @@ export async function openInstruments(measured: Measured): Promise<Instruments> 
       return calls.between(fromMs, toMs)
     },
     [Symbol.asyncDispose]: async () => {
-      await Promise.all([wire, ...children].map((child) => child.stop('SIGINT')))
+      await Promise.all(children.map((child) => child.stop('SIGINT')))
+      await own?.[Symbol.asyncDispose]()
     },
+  }
+}
+
+let captures = 0
+
+/** Reads what tcpdump writes; what it has written can be read when it has ended. */
+async function openCapture(lab: Lab): Promise<Capture> {
+  captures += 1
+  const file = join(lab.folder, `capture-${captures}.pcap`)
+  const wire = lab.spawn([
+    'tcpdump', '-i', 'lan', '-n', '-U', '--immediate-mode', '--time-stamp-precision=nano',
+    '-s', String(frameBytes), '-B', '8192', '-Z', 'root', '-w', file, neighbourFrames,
+  ])
+  await wire.line(/listening on/)
+  const reader = openReader(file)
+  const seen = createSeries<Frame>()
+  return {
+    frames: (fromMs, toMs) => {
+      seen.add(reader.read())
+      return seen.between(fromMs, toMs)
+    },
+    [Symbol.asyncDispose]: async () => void await wire.stop('SIGINT'),
   }
 }
 

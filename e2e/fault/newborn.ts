@@ -21,10 +21,10 @@ export const newborn: Fault = {
     advertisement('fresh', { ipAddressPools: ['fresh'] }),
   ),
   strike: async (stage) => {
-    // What was captured can be read when it has ended.
-    await using instruments = await openInstruments({ lab: stage.rig.lab, turns: [[address]], askEveryMs })
+    const { rig: { lab }, instruments: capture } = stage
+    await using _ = await openInstruments({ lab, turns: [[address]], askEveryMs, capture })
     const judgeFromMs = await bear(stage)
-    return { judgeFromMs, judgeToMs: judgeFromMs + watchedMs, newborn: { address, instruments } }
+    return { judgeFromMs, judgeToMs: judgeFromMs + watchedMs, newborn: address }
   },
 }
 
