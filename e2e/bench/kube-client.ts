@@ -13,12 +13,20 @@ export interface Access {
 export type Task =
   /** Makes Services `s<from>` and on, each with a slice of one endpoint. */
   | { readonly kind: 'create'; readonly from: number; readonly count: number }
+  /** Makes the objects that a file holds as JSON: `[{ path, body }]`. */
+  | { readonly kind: 'make'; readonly file: string }
   /** Patches the status of each of these Services: an address, then none; prints ms of each half. */
   | { readonly kind: 'patch'; readonly count: number }
   /** Prints `ready`, then wall time at which so many Services have an address and an event each. */
   | { readonly kind: 'await'; readonly count: number }
   /** Makes a Service for each address, one after the other, and deletes it; prints both instants. */
   | { readonly kind: 'trials'; readonly addresses: readonly string[] }
+
+export interface Made {
+  /** Of the collection. */
+  readonly path: string
+  readonly body: unknown
+}
 
 export interface Born {
   readonly address: string
@@ -193,6 +201,11 @@ async function perform(): Promise<unknown> {
     case 'create':
       await inParallel(task.count, (i) => createService(`s${task.from + i}`))
       return {}
+    case 'make': {
+      const objects: readonly Made[] = JSON.parse(readFileSync(task.file, 'utf8'))
+      await inParallel(objects.length, async (i) => call('POST', objects[i]?.path ?? '', objects[i]?.body))
+      return {}
+    }
     case 'patch':
       return patchAll(task.count)
     case 'await':

@@ -1,8 +1,13 @@
 /** Opens a new TCP connection every few milliseconds, and prints each: when, and how long it took. */
 import { connect } from 'node:net'
 
-/** Arguments: address, port, ms between two. A line is `OPENED TOOK`, in ms; TOOK is -1 for a failure. */
-const [host = '', port = '', everyMs = ''] = process.argv.slice(2)
+/**
+ * Arguments: addresses with commas between them, port, ms between two connections; each goes to the
+ * next address. A line is `OPENED TOOK`, in ms; TOOK is -1 for a failure.
+ */
+const [addresses = '', port = '', everyMs = ''] = process.argv.slice(2)
+const hosts = addresses.split(',')
+let turn = 0
 
 /** Before the kernel repeats the first packet, after a second: repeats would hide what was lost. */
 const patienceMs = 900
@@ -10,6 +15,7 @@ const patienceMs = 900
 function open(): void {
   const opened = performance.timeOrigin + performance.now()
   const begun = performance.now()
+  const host = hosts[turn++ % hosts.length] ?? ''
   const socket = connect({ host, port: Number(port) })
   let isTold = false
   const tell = (took: number): void => {

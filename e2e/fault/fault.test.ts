@@ -53,6 +53,8 @@ async function strike(fault: Fault, overlapMs = 0): Promise<Seen> {
   const who = outcome.owners.join(' > ')
   assert.ok(outcome.overlapMs <= overlapMs, `two voices for ${outcome.overlapMs} ms: ${who}`)
   assert.ok(outcome.muteMs < capMs, `no voice for ${outcome.muteMs} ms`)
+  const { mute6Ms = Infinity } = outcome
+  assert.ok(mute6Ms < capMs, `no voice of IPv6 for ${mute6Ms} ms`)
   await stage.steady() // all see all, and name one owner, who says so too
   return { outcome, told }
 }

@@ -1,8 +1,9 @@
 /** A fault as a value: what is done, what must hold of it, and how a trial of it is judged. */
 import { type Watch } from '../bench/trial.ts'
-import { askerAddress, darkOf, wallMs } from './instruments.ts'
-import { lasting, nodes, type Stage, vip } from './stage.ts'
-import { judge, voicesOf } from './voices.ts'
+import { askerAddress, askerAddress6, darkOf, wallMs } from './instruments.ts'
+import type { Frame } from './pcap.ts'
+import { lasting, nodes, type Stage, vip, vip6 } from './stage.ts'
+import { judge, type Verdict, voicesOf } from './voices.ts'
 
 /** What a trial has seen. */
 export interface Outcome {
@@ -10,11 +11,12 @@ export interface Outcome {
   readonly darkMs: number
   /** New TCP connections that were not open within 900 ms. */
   readonly failures: number
-  /** Longest time without any voice. */
+  /** Longest time without any voice of ARP, and of neighbour discovery; undefined = nobody asked. */
   readonly muteMs: number
+  readonly mute6Ms: number | undefined
   readonly overlapMs: number
   readonly moves: number
-  /** ARP frames of nodes that answer nobody who measures. */
+  /** Frames of nodes, ARP and neighbour discovery, that answer nobody who measures. */
   readonly frames: number
   /** Who spoke, in order, by name. */
   readonly owners: readonly string[]
@@ -22,6 +24,12 @@ export interface Outcome {
   readonly gapsMs: readonly number[]
   /** Sentences about what does not hold; empty = all does. */
   readonly broken: readonly string[]
+}
+
+/** What must hold of valid trials together: the longest of dark and mute of each. */
+export interface Promised {
+  readonly medianMs: number
+  readonly mostMs: number
 }
 
 /** What must hold of a trial, whatever the machine is like. */
@@ -37,8 +45,10 @@ export interface Bounds {
 export interface Struck {
   /** Overlap and moves count from here: two segments were one before, or there was no owner. */
   readonly judgeFromMs?: number
-  /** Address, where it is not the usual one. */
-  readonly address?: string
+  /** And to here; the end of the strike, unless said. */
+  readonly judgeToMs?: number
+  /** An address that is judged in place of the usual ones: it was silent before. */
+  readonly newborn?: string
   readonly broken?: readonly string[]
 }
 
@@ -49,6 +59,7 @@ export interface Fault {
   /** What MetalLB did on such a rig; '' = not measured. */
   readonly peer: string
   readonly bounds: Bounds
+  readonly promised?: Promised
   /** Gossip goes over the LAN, unless said. */
   readonly gossip?: 'control'
   /** Before a trial: who owns now is the argument. The result is who is to be hurt. */
@@ -77,7 +88,7 @@ export async function strikeOnce(fault: Fault, stage: Stage, watch: Watch): Prom
     const fromMs = wallMs()
     await lasting(beforeMs)
     const struck = await fault.strike(stage, owner) ?? {}
-    const toMs = wallMs()
+    const toMs = struck.judgeToMs ?? wallMs()
     watch.end()
     await lasting(afterMs)
     return measure(fault, stage, { fromMs, toMs, struck })
@@ -101,22 +112,52 @@ interface Window {
 }
 
 function measure(fault: Fault, stage: Stage, { fromMs, toMs, struck }: Window): Outcome {
-  const { instruments, nodeOf } = stage
-  const { judgeFromMs = fromMs, address = vip } = struck
-  const frames = instruments.frames(fromMs, toMs)
-  const voices = voicesOf(frames, address).map(({ atMs, mac }) => ({ atMs, mac: nodeOf(mac) }))
-  const own = voices.filter(({ mac }) => nodes.some((node) => node === mac))
-  const all = judge(voices, fromMs, toMs)
-  const { moves, owners, gapsMs } = judge(own, judgeFromMs, toMs)
-  const { overlapMs } = judge(voices, judgeFromMs, toMs)
-  const calls = instruments.calls(fromMs, toMs)
+  const { judgeFromMs = fromMs, newborn } = struck
+  const frames = stage.instruments.frames(fromMs, toMs)
+  const muteFromMs = newborn === undefined ? fromMs : judgeFromMs
+  const [first, second] = (newborn === undefined ? [vip, vip6] : [newborn])
+    .map((address) => judgeAddress(stage, frames, { address, muteFromMs, judgeFromMs, toMs }))
+  if (first === undefined) throw new Error('Cannot judge: no address was asked for')
+  const calls = stage.instruments.calls(fromMs, toMs)
   const seen = {
     darkMs: darkOf(calls, toMs), failures: calls.filter(({ tookMs }) => tookMs < 0).length,
-    muteMs: all.muteMs, overlapMs, moves, owners, gapsMs,
-    frames: frames.filter(({ source, isReply, target }) =>
-      nodes.some((node) => node === nodeOf(source)) && !(isReply && target === askerAddress)).length,
+    muteMs: first.muteMs, mute6Ms: second?.muteMs,
+    overlapMs: Math.max(first.overlapMs, second?.overlapMs ?? 0),
+    moves: Math.max(first.moves, second?.moves ?? 0),
+    owners: first.owners, gapsMs: first.gapsMs,
+    frames: countFrames(frames, (name) => nodes.some((node) => node === name), stage),
   }
-  return { ...seen, broken: [...judgeBounds(fault.bounds, seen), ...struck.broken ?? []] }
+  const apart = second !== undefined && second.owners.at(-1) !== first.owners.at(-1)
+    ? [`the families ended apart: ${first.owners.join(' > ')}, ${second.owners.join(' > ')}`]
+    : []
+  return { ...seen, broken: [...judgeBounds(fault.bounds, seen), ...apart, ...struck.broken ?? []] }
+}
+
+interface Asked {
+  readonly address: string
+  readonly muteFromMs: number
+  readonly judgeFromMs: number
+  readonly toMs: number
+}
+
+/** Moves are those of nodes; overlap is that of anybody. */
+function judgeAddress(stage: Stage, frames: readonly Frame[], asked: Asked): Verdict {
+  const { address, muteFromMs, judgeFromMs, toMs } = asked
+  const voices = voicesOf(frames, address).map(({ atMs, mac }) => ({ atMs, mac: stage.nodeOf(mac) }))
+  const own = voices.filter(({ mac }) => nodes.some((node) => node === mac))
+  return {
+    ...judge(own, judgeFromMs, toMs),
+    overlapMs: judge(voices, judgeFromMs, toMs).overlapMs,
+    muteMs: judge(voices, muteFromMs, toMs).muteMs,
+  }
+}
+
+/** Frames of hosts with such names; what answers the asker is no frame of theirs. */
+export function countFrames(
+  frames: readonly Frame[], isOfThem: (name: string) => boolean, { nodeOf }: Stage,
+): number {
+  return frames.filter(({ source, isReply, target }) =>
+    isOfThem(nodeOf(source)) && !(isReply && (target === askerAddress || target === askerAddress6))).length
 }
 
 function judgeBounds(

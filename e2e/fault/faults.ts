@@ -1,56 +1,24 @@
 /** The faults by name: what is done to a stage, and what must hold (design §5). */
 import { writeFileSync } from 'node:fs'
 import { join } from 'node:path'
-import type { Bounds, Fault, Struck } from './fault.ts'
+import type { Fault, Struck } from './fault.ts'
 import {
-  blockGossip, clockFile, clockLack, cutLinks, freeze, type Hurt, loseFrames, loseUplink, split, starve,
-  steppedClock,
+  blockGossip, clockFile, clockLack, cutLinks, freeze, loseFrames, loseUplink, split, starve, steppedClock,
 } from './hurt.ts'
-import { advertisement, pool, service, slice } from '../kube/objects.ts'
-import { until } from '../lab/command.ts'
 import { wallMs } from './instruments.ts'
+import { newborn } from './newborn.ts'
+import { planned } from './planned.ts'
 import { lasting, nodes, type Stage, vip } from './stage.ts'
-import { voicesOf } from './voices.ts'
-
-const stays: Bounds = { moves: [0, 0], overlapMs: 0, isSeamless: true }
-const movesOnce: Bounds = { moves: [1, 1], overlapMs: 0 }
-/** A planned hand-over; counted from a heal. */
-const handedMs = 50
-const healedMs = 250
-const lossyMs = 300
-
-/** An address that a Service gets while the lab looks on. */
-const fresh = '192.168.1.198'
-const freshCapMs = 10_000
-
-/** How long the wire is watched when what was waited for has come. */
-const restMs = 1_500
-
-/** Hurts, waits for a successor, and watches a little longer. */
-async function succeed(stage: Stage, owner: string, hurt: () => Promise<unknown>): Promise<void> {
-  const struckMs = wallMs()
-  await hurt()
-  await stage.successor(owner, struckMs)
-  await lasting(restMs)
-}
-
-/** Hurts for some time, heals, and watches a little longer. */
-async function endure(hurting: Promise<Hurt>, ms: number, afterMs = restMs): Promise<Struck> {
-  let judgeFromMs: number
-  {
-    await using _ = await hurting
-    await lasting(ms)
-    judgeFromMs = wallMs()
-  }
-  await lasting(afterMs)
-  return { judgeFromMs }
-}
+import {
+  endure, handedMs, healedMs, lossyMs, movesOnce, restMs, soon, stays, succeed, witnessed,
+} from './strikes.ts'
 
 const frozenMs = [200, 600, 2_000, 10_000]
 
 const losses: readonly Fault[] = [
   {
     name: 'link-cut', about: 'all cables of the owner are pulled', peer: 'dark 5.2-5.9 s', bounds: movesOnce,
+    promised: soon,
     strike: (stage, owner) => succeed(stage, owner, () => cutLinks(stage, owner, [0, 1])),
     heal: async (stage, owner) => {
       for (const port of [0, 1]) await stage.wire(['ip', 'link', 'set', `${owner}.${port}`, 'up'])
@@ -58,33 +26,34 @@ const losses: readonly Fault[] = [
   },
   {
     name: 'kill', about: 'SIGKILL of the owner', peer: 'dark 5.2-5.9 s', bounds: movesOnce,
+    promised: soon,
     strike: (stage, owner) => succeed(stage, owner, () => stage.stop(owner, 'SIGKILL')),
   },
   ...frozenMs.map((ms): Fault => ({
     name: `freeze-${ms}`, about: `SIGSTOP of the owner, SIGCONT after ${ms} ms`,
     peer: ms >= 10_000 ? 'dark 4.8-5.2 s, then 2 answerers' : '',
     // Woken before anybody could claim, it goes on; later, somebody else has taken over.
-    bounds: { moves: [ms > 600 ? 1 : 0, ms > 200 ? 1 : 0], overlapMs: 0 },
+    bounds: { moves: [ms > 600 ? 1 : 0, ms > 200 ? 1 : 0], overlapMs: 0 }, promised: soon,
     strike: async (stage, owner) => {
       await endure(freeze(stage, owner), ms, 2 * restMs)
     },
   })),
   {
     name: 'carrier', about: 'the owner\'s LAN cable is pulled, gossip goes over another', peer: '',
-    gossip: 'control', bounds: movesOnce,
+    gossip: 'control', bounds: movesOnce, promised: soon,
     strike: (stage, owner) => succeed(stage, owner, () => cutLinks(stage, owner, [0])),
     heal: (stage, owner) => stage.wire(['ip', 'link', 'set', `${owner}.0`, 'up']),
   },
   {
     name: 'uplink', about: 'every frame of the owner is lost for 5 s, its carrier stays', peer: '',
-    bounds: movesOnce,
+    bounds: movesOnce, promised: witnessed,
     strike: async (stage, owner) => {
       await endure(loseUplink(stage, owner), 5_000, 2 * restMs)
     },
   },
   {
     name: 'uplink-gossip', about: 'the same while gossip goes over another NIC', peer: '', gossip: 'control',
-    bounds: movesOnce,
+    bounds: movesOnce, promised: witnessed,
     strike: async (stage, owner) => {
       await endure(loseUplink(stage, owner), 5_000, 2 * restMs)
     },
@@ -117,34 +86,7 @@ const quiet: readonly Fault[] = [
       await lasting(2 * restMs)
     },
   },
-  {
-    name: 'cordon', about: 'kubectl cordon of the owner\'s node, 5 s', peer: '', bounds: stays,
-    strike: async (stage, owner) => {
-      await stage.rig.server.kubectlOk(['cordon', owner])
-      await lasting(5_000)
-    },
-    heal: (stage, owner) => stage.rig.server.kubectlOk(['uncordon', owner]).then(() => undefined),
-  },
-  {
-    name: 'fresh', peer: '',
-    about: 'a new Service, made by kubectl 300 ms after the trial began: mute = until it is announced',
-    bounds: { moves: [0, 0], overlapMs: 0 },
-    prepare: (stage) => stage.rig.apply(
-      pool('fresh', [`${fresh}/32`], { autoAssign: false }),
-      advertisement('fresh', { ipAddressPools: ['fresh'] }),
-    ),
-    strike: async (stage) => {
-      const madeMs = wallMs()
-      await stage.rig.apply(service('fresh', {}, { 'metallb.io/address-pool': 'fresh' }),
-        slice('fresh', nodes.map((node) => ({ node }))))
-      const isSpoken = (): boolean =>
-        voicesOf(stage.instruments.frames(madeMs, wallMs()), fresh).length > 0
-      await until('it is announced', isSpoken, freshCapMs)
-      return { judgeFromMs: madeMs, address: fresh }
-    },
-    heal: (stage) => stage.rig.server.kubectlOk(['delete', 'service', 'fresh']).then(() => undefined),
-  },
-  blockFor(15_000),
+  blockFor(10_000),
   {
     name: 'api-down', about: 'the API server is gone for 8 s', peer: '', bounds: stays,
     strike: async (stage) => {
@@ -155,7 +97,7 @@ const quiet: readonly Fault[] = [
   },
   {
     name: 'api-down-kill', about: 'SIGKILL of the owner while the API server is gone', peer: '',
-    bounds: movesOnce,
+    bounds: movesOnce, promised: soon,
     prepare: async (stage) => {
       await stage.rig.server.stopApi('SIGKILL')
       await lasting(restMs)
@@ -181,25 +123,6 @@ const quiet: readonly Fault[] = [
     },
     heal: async (stage, owner) => stage.stop(owner),
   })),
-]
-
-const planned: readonly Fault[] = [
-  {
-    name: 'stop', about: 'graceful stop of the owner (SIGTERM)', peer: '',
-    bounds: { moves: [1, 1], overlapMs: handedMs, isSeamless: true },
-    strike: (stage, owner) => succeed(stage, owner, () => stage.stop(owner)),
-  },
-  {
-    name: 'rolling', about: 'all speakers are restarted one after the other', peer: '',
-    bounds: { moves: [1, 2], overlapMs: handedMs, isSeamless: true },
-    strike: async (stage) => {
-      for (const node of nodes) {
-        await stage.stop(node)
-        await stage.steady()
-      }
-      await lasting(restMs)
-    },
-  },
 ]
 
 /** The last defence is long enough ago for another (RFC 5227, DEFEND_INTERVAL). */
@@ -288,4 +211,6 @@ const starts: readonly Fault[] = [
   },
 ]
 
-export const faults: readonly Fault[] = [...losses, ...planned, ...quiet, ...shared, ...starts]
+export const faults: readonly Fault[] = [
+  ...losses, ...planned, newborn, ...quiet, ...shared, ...starts,
+]

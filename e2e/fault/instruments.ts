@@ -1,9 +1,8 @@
 /** What measures: a capture on the bridge, a host that asks for addresses, one that opens connections. */
 import { join } from 'node:path'
-import type { Child } from '../lab/command.ts'
 import { until } from '../lab/command.ts'
 import type { Lab } from '../lab/lab.ts'
-import { type ArpFrame, openReader } from './pcap.ts'
+import { type Frame, frameBytes, neighbourFrames, openReader } from './pcap.ts'
 import { longestGap } from './voices.ts'
 
 /** Of every question: the third host of design §5, "Words". */
@@ -17,9 +16,12 @@ export interface Call {
   readonly tookMs: number
 }
 
-export interface Instruments extends AsyncDisposable {
+export interface Capture extends AsyncDisposable {
   /** Frames between two instants of wall time; all that were on the wire before the call. */
-  frames(fromMs: number, toMs: number): readonly ArpFrame[]
+  frames(fromMs: number, toMs: number): readonly Frame[]
+}
+
+export interface Instruments extends Capture {
   calls(fromMs: number, toMs: number): readonly Call[]
 }
 
@@ -30,59 +32,116 @@ export function wallMs(): number {
 
 export interface Measured {
   readonly lab: Lab
-  /** Asked for in turn, one at a time. */
-  readonly addresses: readonly string[]
-  /** Between two questions, of whatever address. */
+  /** Asked for in turn; those of one turn together. */
+  readonly turns: readonly (readonly string[])[]
+  /** Between two turns. */
   readonly askEveryMs?: number
-  /** Connections go to its port 80. */
-  readonly called: string
+  /** What captures already; one capture more costs what is measured. */
+  readonly capture?: Capture
+  /** Connections go to their ports 80, in turn; none = no connections. */
+  readonly called?: readonly string[]
 }
-
-let captures = 0
 
 /** Starts all three; they measure when the promise fulfils. Hosts `asker` and `caller` must exist. */
 export async function openInstruments(measured: Measured): Promise<Instruments> {
-  const { lab, addresses, called, askEveryMs = pace } = measured
+  const { lab, turns, called = [], askEveryMs = pace } = measured
   const program = (name: string): readonly string[] =>
     [process.execPath, join(import.meta.dirname, `${name}.ts`)]
-  captures += 1
-  const file = join(lab.folder, `capture-${captures}.pcap`)
-  const wire = lab.spawn([
-    'tcpdump', '-i', 'lan', '-n', '-U', '--immediate-mode', '--time-stamp-precision=nano', '-s', '64',
-    '-B', '8192', '-Z', 'root', '-w', file, 'arp',
-  ])
-  await wire.line(/listening on/)
+  const own = measured.capture === undefined ? await openCapture(lab) : undefined
   const asker = lab.host('asker').spawn([
-    ...program('asker'), askerAddress, String(askEveryMs), ...addresses,
+    ...program('asker'), askerAddress, askerAddress6, String(askEveryMs),
+    ...turns.map((turn) => turn.join(',')),
   ])
-  const caller = lab.host('caller').spawn([...program('caller'), called, '80', String(callEveryMs)])
-  await Promise.all([asker, caller].map((child) => until('an instrument is ready', () => {
+  const caller = called.length === 0
+    ? undefined
+    : lab.host('caller').spawn([...program('caller'), called.join(','), '80', String(callEveryMs)])
+  const children = [asker, caller].filter((child) => child !== undefined)
+  await Promise.all(children.map((child) => until('an instrument is ready', () => {
     if (!child.isRunning()) throw new Error(`An instrument ended early: ${child.lines.join('\n')}`)
     return child.lines.includes('ready')
   }, readyCapMs)))
-  const reader = openReader(file)
-  const frames: ArpFrame[] = []
+  const calls = createSeries<Call>()
+  let told = 0
   return {
-    frames: (fromMs, toMs) => {
-      for (const frame of reader.read()) frames.push(frame)
-      return frames.filter(({ atMs }) => atMs >= fromMs && atMs <= toMs)
+    frames: (fromMs, toMs) => (own ?? measured.capture)?.frames(fromMs, toMs) ?? [],
+    calls: (fromMs, toMs) => {
+      if (caller === undefined) return []
+      calls.add(caller.lines.slice(told).flatMap(parseCall))
+      told = caller.lines.length
+      return calls.between(fromMs, toMs)
     },
-    calls: (fromMs, toMs) => callsOf(caller, fromMs, toMs),
     [Symbol.asyncDispose]: async () => {
-      await Promise.all([wire, asker, caller].map((child) => child.stop('SIGINT')))
+      await Promise.all(children.map((child) => child.stop('SIGINT')))
+      await own?.[Symbol.asyncDispose]()
     },
   }
 }
 
-export const askerAddress = '192.168.1.40'
-const readyCapMs = 30_000
+let captures = 0
 
-function callsOf({ lines }: Child, fromMs: number, toMs: number): readonly Call[] {
-  const calls = lines.flatMap((line): readonly Call[] => {
-    const [atMs, tookMs] = line.split(' ').map(Number)
-    return atMs === undefined || tookMs === undefined ? [] : [{ atMs, tookMs }]
-  })
-  return calls.filter(({ atMs }) => atMs >= fromMs && atMs <= toMs).toSorted((a, b) => a.atMs - b.atMs)
+/** Reads what tcpdump writes; what it has written can be read when it has ended. */
+async function openCapture(lab: Lab): Promise<Capture> {
+  captures += 1
+  const file = join(lab.folder, `capture-${captures}.pcap`)
+  const wire = lab.spawn([
+    'tcpdump', '-i', 'lan', '-n', '-U', '--immediate-mode', '--time-stamp-precision=nano',
+    '-s', String(frameBytes), '-B', '8192', '-Z', 'root', '-w', file, neighbourFrames,
+  ])
+  await wire.line(/listening on/)
+  const reader = openReader(file)
+  const seen = createSeries<Frame>()
+  return {
+    frames: (fromMs, toMs) => {
+      seen.add(reader.read())
+      return seen.between(fromMs, toMs)
+    },
+    [Symbol.asyncDispose]: async () => void await wire.stop('SIGINT'),
+  }
+}
+
+export const askerAddress = '192.168.1.40'
+export const askerAddress6 = '2001:db8:1::40'
+const readyCapMs = 30_000
+/** More than any trial has: what is older is let go. */
+const keptRows = 200_000
+
+interface Series<T> {
+  add(rows: readonly T[]): void
+  between(fromMs: number, toMs: number): readonly T[]
+}
+
+/** Rows by time: looked at often while they grow by a thousand a second. */
+function createSeries<T extends { readonly atMs: number }>(): Series<T> {
+  const rows: T[] = []
+  return {
+    add: (more) => {
+      let isSorted = true
+      for (const row of more) {
+        isSorted &&= row.atMs >= (rows.at(-1)?.atMs ?? 0)
+        rows.push(row)
+      }
+      if (!isSorted) rows.sort((a, b) => a.atMs - b.atMs)
+      if (rows.length > 2 * keptRows) rows.splice(0, rows.length - keptRows)
+    },
+    between: (fromMs, toMs) =>
+      rows.slice(firstFrom(rows, fromMs)).filter(({ atMs }) => atMs <= toMs),
+  }
+}
+
+/** Index of the first row at or after an instant. */
+function firstFrom(rows: readonly { readonly atMs: number }[], fromMs: number): number {
+  let [low, high] = [0, rows.length]
+  while (low < high) {
+    const middle = (low + high) >> 1
+    if ((rows[middle]?.atMs ?? fromMs) < fromMs) low = middle + 1
+    else high = middle
+  }
+  return low
+}
+
+function parseCall(line: string): readonly Call[] {
+  const [atMs = Number.NaN, tookMs = Number.NaN] = line.split(' ').map(Number)
+  return Number.isNaN(atMs + tookMs) ? [] : [{ atMs, tookMs }]
 }
 
 /** Last good to first good new connection, in ms: what is between two is the pace of the caller. */

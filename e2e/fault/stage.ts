@@ -8,10 +8,11 @@ import { type Instruments, openInstruments, wallMs } from './instruments.ts'
 import { voicesOf } from './voices.ts'
 
 export const nodes = ['a', 'b', 'c'] as const
-/** The address that all single faults are about. */
+/** The addresses that all single faults are about: one Service, so one unit. */
 export const vip = '192.168.1.240'
-/** An address of no Service, for the instrument's own check. */
-export const spare = '192.168.1.199'
+export const vip6 = '2001:db8:1::240'
+/** Addresses of no Service, for the instrument's own check. */
+export const spares = ['192.168.1.199', '2001:db8:1::199'] as const
 
 /** Of a machine that others load: waits here are for order. */
 const steadyCapMs = 90_000
@@ -68,10 +69,11 @@ export async function openStage(assets: string): Promise<Stage> {
   const controller = closing.use(await rig.startController())
   if (!controller.child.isRunning()) throw new Error('The controller ended early')
   await rig.apply(
-    pool('lan', [`${vip}/32`]), advertisement('lan', { ipAddressPools: ['lan'] }),
-    service('web'), slice('web', nodes.map((node) => ({ node }))),
+    pool('lan', [`${vip}/32`, `${vip6}/128`]), advertisement('lan', { ipAddressPools: ['lan'] }),
+    service('web', { ipFamilyPolicy: 'RequireDualStack' }), slice('web', nodes.map((node) => ({ node }))),
   )
-  const instruments = closing.use(await openInstruments({ lab: rig.lab, addresses: [vip], called: vip }))
+  const measured = { lab: rig.lab, turns: [[vip, vip6]], called: [vip] }
+  const instruments = closing.use(await openInstruments(measured))
   const stage = describeStage(rig, instruments)
   await stage.gossipOn('lan')
   await stage.steady()
@@ -88,7 +90,7 @@ async function openPage(host: Host): Promise<void> {
     table ip page {
       chain before {
         type nat hook prerouting priority dstnat;
-        ip daddr 192.168.1.100-192.168.1.250 tcp dport 80 redirect to :8080
+        ip daddr 192.168.1.60-192.168.1.250 tcp dport 80 redirect to :8080
       }
     }
 ` })

@@ -1,7 +1,7 @@
 /** How a capture is judged: overlap, silence and moves of rows that are easy to draw. */
 import { test } from 'uvu'
 import * as assert from 'uvu/assert'
-import type { ArpFrame } from './pcap.ts'
+import { decodeFrame, type Frame } from './pcap.ts'
 import { judge, type Voice, voicesOf } from './voices.ts'
 
 /** A voice of `mac` every 5 ms, both ends included. */
@@ -57,11 +57,59 @@ test('how long the old owner had been silent is told of each change', () => {
 test('a reply and a request for the own address assert it; a question and a probe do not', () => {
   const [sender, target] = ['192.0.2.1', '192.0.2.9']
   const frame = { atMs: 1, source: 'm', senderMac: 'm', isReply: false, sender, target }
-  const frames: readonly ArpFrame[] = [
+  const frames: readonly Frame[] = [
     { ...frame, isReply: true }, { ...frame, target: sender }, frame,
     { ...frame, sender: '0.0.0.0', target: sender }, { ...frame, isReply: true, sender: target },
   ]
   assert.is(voicesOf(frames, sender).length, 2)
 })
+
+/** Golden frames, written by hand from RFC 826 and RFC 4861. */
+const golden: readonly {
+  readonly it: string
+  readonly hex: string
+  readonly want: Partial<Frame> | undefined
+}[] = [
+  { it: 'an ARP reply',
+    hex: '020000000001' + '020000000002' + '0806' + '0001080006040002' + '020000000002c0000209' +
+      '020000000001c0000201',
+    want: { source: '02:00:00:00:00:02', isReply: true, senderMac: '02:00:00:00:00:02',
+      sender: '192.0.2.9', target: '192.0.2.1' } },
+  { it: 'an ARP request',
+    hex: 'ffffffffffff' + '020000000001' + '0806' + '0001080006040001' + '020000000001c0000201' +
+      '000000000000c0000209',
+    want: { isReply: false, sender: '192.0.2.1', target: '192.0.2.9' } },
+  { it: 'an advertisement whose option names another MAC than its source',
+    hex: '333300000001' + '020000000002' + '86dd' + '6000000000203aff' +
+      '20010db8000000000000000000000009' + 'ff020000000000000000000000000001' +
+      '8800000020000000' + '20010db8000000000000000000000009' + '0201020000000003',
+    want: { source: '02:00:00:00:00:02', isReply: true, senderMac: '02:00:00:00:00:03',
+      sender: '2001:db8::9', target: 'ff02::1' } },
+  { it: 'an advertisement without option is about its source',
+    hex: '333300000001' + '020000000002' + '86dd' + '6000000000183aff' +
+      '20010db8000000000000000000000009' + 'ff020000000000000000000000000001' +
+      '8800000020000000' + '20010db8000000000000000000000009',
+    want: { isReply: true, senderMac: '02:00:00:00:00:02', sender: '2001:db8::9' } },
+  { it: 'a solicitation of a host asks, and asserts nothing that it asks for',
+    hex: '3333ff000009' + '020000000001' + '86dd' + '6000000000203aff' +
+      '20010db8000000000000000000000001' + 'ff0200000000000000000001ff000009' +
+      '8700000000000000' + '20010db8000000000000000000000009' + '0101020000000001',
+    want: { isReply: false, senderMac: '02:00:00:00:00:01', sender: '2001:db8::1', target: '2001:db8::9' } },
+  { it: 'a ping is none of it',
+    hex: '3333ff000009' + '020000000001' + '86dd' + '6000000000203aff' +
+      '20010db8000000000000000000000001' + 'ff0200000000000000000001ff000009' +
+      '8000000000000000' + '20010db8000000000000000000000009' + '0101020000000001',
+    want: undefined },
+  { it: 'a frame that was cut', hex: '020000000001020000000002', want: undefined },
+]
+
+for (const { it, hex, want } of golden) {
+  test(it, () => {
+    const frame = decodeFrame(new Uint8Array(Buffer.from(hex, 'hex')), 1)
+    assert.equal(frame, want === undefined || frame === undefined ? want : { ...frame, ...want })
+    const sender = want?.sender ?? ''
+    assert.is(voicesOf(frame === undefined ? [] : [frame], sender).length, want?.isReply === true ? 1 : 0)
+  })
+}
 
 test.run()

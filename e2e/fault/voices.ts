@@ -1,5 +1,5 @@
 /** What a capture says of one address: who spoke for it when, together, and not at all (design §5). */
-import type { ArpFrame } from './pcap.ts'
+import type { Frame } from './pcap.ts'
 
 /** One frame that asserts address → MAC. */
 export interface Voice {
@@ -36,11 +36,29 @@ const pauseMs = 200
 /** Two voices that cross at one instant are two voices. */
 const leastMs = 0.1
 
-/** Assertions of an address: replies, and requests that ask for the sender itself. */
-export function voicesOf(frames: readonly ArpFrame[], address: string): readonly Voice[] {
-  return frames
-    .filter(({ sender, target, isReply }) => sender === address && (isReply || target === address))
-    .map(({ atMs, senderMac }) => ({ atMs, mac: senderMac }))
+/** Replies, advertisements, and requests that ask for the sender itself: they assert its address. */
+export function isVoice({ sender, target, isReply }: Frame): boolean {
+  return isReply || target === sender
+}
+
+/** Assertions of an address. */
+export function voicesOf(frames: readonly Frame[], address: string): readonly Voice[] {
+  return frames.filter((frame) => frame.sender === address && isVoice(frame)).map(toVoice)
+}
+
+/** The same of all addresses. */
+export function voicesByAddress(frames: readonly Frame[]): ReadonlyMap<string, readonly Voice[]> {
+  const voices = new Map<string, Voice[]>()
+  for (const frame of frames.filter(isVoice)) {
+    const others = voices.get(frame.sender)
+    if (others === undefined) voices.set(frame.sender, [toVoice(frame)])
+    else others.push(toVoice(frame))
+  }
+  return voices
+}
+
+function toVoice({ atMs, senderMac }: Frame): Voice {
+  return { atMs, mac: senderMac }
 }
 
 /** In the order of their starts. */

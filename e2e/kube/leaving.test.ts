@@ -74,7 +74,7 @@ async function openStage(closing: AsyncDisposableStack, segment: 'lan' | 'contro
     }))
   }
   const instruments = closing.use(await openInstruments({
-    lab: rig.lab, addresses, called: addresses[0] ?? '',
+    lab: rig.lab, turns: addresses.map((address) => [address]), called: addresses.slice(0, 1),
   }))
   return { rig, instruments, former, keys }
 }
