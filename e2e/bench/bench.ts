@@ -1,6 +1,6 @@
 /** The benchmarks: arguments choose parts, each prints one table a question, references beside. */
 import { arch, cpus, release } from 'node:os'
-import { benchKube } from './kube.ts'
+import { benchKube, stages } from './kube.ts'
 import { benchMemory } from './memory.ts'
 import { benchPlan } from './plan.ts'
 import { benchWire } from './wire.ts'
@@ -9,12 +9,16 @@ const parts: Readonly<Record<string, () => void | Promise<void>>> = {
   plan: benchPlan,
   wire: benchWire,
   memory: benchMemory,
-  kube: benchKube,
+  kube: () => benchKube(),
   'kube-10000': () => benchKube(10_000),
+  ...Object.fromEntries(stages.flatMap((stage) => [
+    [`kube-${stage}`, () => benchKube(1_000, [stage])],
+    [`kube-10000-${stage}`, () => benchKube(10_000, [stage])],
+  ])),
 }
 
-/** Parts that take minutes. */
-const onRequest = new Set(['kube-10000'])
+/** Parts that take minutes, and parts of parts. */
+const onRequest = new Set(Object.keys(parts).filter((name) => name.startsWith('kube-')))
 
 const chosen = process.argv.slice(2)
 const unknown = chosen.filter((name) => !Object.hasOwn(parts, name))

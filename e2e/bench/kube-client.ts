@@ -19,7 +19,10 @@ export type Task =
   | { readonly kind: 'patch'; readonly count: number }
   /** Prints `ready`, then wall time at which so many Services have an address and an event each. */
   | { readonly kind: 'await'; readonly count: number }
-  /** Makes a Service for each address, one after the other, and deletes it; prints both instants. */
+  /**
+   * Makes a Service for each address, one after the other, and deletes it; prints both instants, and
+   * after each what the API server alone takes.
+   */
   | { readonly kind: 'trials'; readonly addresses: readonly string[] }
 
 export interface Made {
@@ -33,6 +36,12 @@ export interface Born {
   /** Wall time in ms, with fractions. */
   readonly createdAtMs: number
   readonly assignedAtMs: number
+}
+
+export interface Trials {
+  readonly born: readonly Born[]
+  /** A Service of nobody's is created; the watch shows it; a bare status patch; the watch shows that. */
+  readonly floorsMs: readonly number[]
 }
 
 const connections = 8
@@ -119,7 +128,7 @@ async function createService(name: string, address?: string): Promise<void> {
   if (address === undefined) await post(name, undefined)
 }
 
-function post(name: string, address: string | undefined): Promise<string> {
+function post(name: string, address: string | undefined, isOurs = true): Promise<string> {
   return call('POST', services, {
     apiVersion: 'v1', kind: 'Service',
     metadata: {
@@ -127,6 +136,7 @@ function post(name: string, address: string | undefined): Promise<string> {
     },
     spec: {
       type: 'LoadBalancer', allocateLoadBalancerNodePorts: false, ports: [{ port: 80 }],
+      ...(isOurs ? {} : { loadBalancerClass: 'example.com/nobody' }),
     },
   })
 }
@@ -165,31 +175,50 @@ function awaitAll(count: number): Promise<{ assignedAtMs: number; eventsAtMs: nu
   })
 }
 
-async function trials(addresses: readonly string[]): Promise<readonly Born[]> {
+async function trials(addresses: readonly string[]): Promise<Trials> {
   const born: Born[] = []
-  const seen = new Map<string, number>()
-  let notify = (): void => {}
-  using _ = watch(services, (type, object) => {
-    const address = type === 'DELETED' ? undefined : addressOf(object)
-    if (address === undefined || seen.has(address)) return
-    seen.set(address, wallMs())
-    notify()
-  })
+  const floorsMs: number[] = []
+  let notify: (type: string, object: Watched) => void = () => {}
+  using _ = watch(services, (type, object) => notify(type, object))
+  /** Wall time at which the watch shows a Service as asked for, from now on. */
+  const shown = (name: string, isGood: (object: Watched) => boolean): Promise<number> =>
+    Promise.race([sleep(trialCapMs).then(() => Number.NaN), new Promise<number>((resolve) => {
+      notify = (type, object) => {
+        if (type !== 'DELETED' && object.metadata.name === name && isGood(object)) resolve(wallMs())
+      }
+    })])
   for (const [i, address] of addresses.entries()) {
     const name = `trial-${i}`
     await createService(name, address)
     await sleep(settleMs)
+    const assigned = shown(name, (object) => addressOf(object) === address)
     const createdAtMs = wallMs()
-    const isAssigned = new Promise<void>((resolve) => void (notify = resolve))
     await post(name, address)
-    if (!seen.has(address)) await Promise.race([isAssigned, sleep(trialCapMs)])
-    born.push({ address, createdAtMs, assignedAtMs: seen.get(address) ?? Number.NaN })
+    born.push({ address, createdAtMs, assignedAtMs: await assigned })
     await sleep(settleMs)
     await call('DELETE', `${services}/${name}`)
     // The API server's own controller may be faster.
     await call('DELETE', `${slices}/${name}-x`).catch(() => '')
+    await sleep(settleMs)
+    floorsMs.push(await floor(`floor-${i}`, shown))
   }
-  return born
+  return { born, floorsMs }
+}
+
+async function floor(
+  name: string, shown: (name: string, isGood: (object: Watched) => boolean) => Promise<number>,
+): Promise<number> {
+  const created = shown(name, () => true)
+  const begunAtMs = wallMs()
+  const posted = post(name, undefined, false)
+  await created
+  const patched = shown(name, (object) => addressOf(object) !== undefined)
+  const status = { loadBalancer: { ingress: [{ ip: '203.0.113.1' }] } }
+  await call('PATCH', `${services}/${name}/status`, { status })
+  const tookMs = await patched - begunAtMs
+  await posted
+  await call('DELETE', `${services}/${name}`)
+  return tookMs
 }
 
 function sleep(ms: number): Promise<void> {

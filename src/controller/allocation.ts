@@ -11,7 +11,7 @@ import { poolUsage } from '../ipam/usage.ts'
 import type { Verdict } from '../ipam/model.ts'
 import type { Config, ClusterNode, Endpoint, World } from '../config/model.ts'
 import { compareRows } from '../plan/change.ts'
-import { type Decision, decide } from '../plan/decision.ts'
+import { decideAddresses, decideVoices, type Voices } from '../plan/decision.ts'
 import { reportRows, type ServiceRow } from '../plan/report.ts'
 import type { Placement } from '../l2/placement.ts'
 import { type Held, keepShown, recall } from './held.ts'
@@ -45,11 +45,17 @@ export interface AllocationOptions {
   readonly hasIPMode: () => boolean
 }
 
+/** Who gets which address, and the world in which that was decided. */
+export interface Judged {
+  readonly world: World
+  readonly verdicts: readonly Verdict[]
+}
+
 export interface Allocation {
-  /** Plans everything, and queues what differs from what the cluster says. */
-  turn(snapshot: Snapshot): Decision
-  /** Tells log and metrics of it, and keeps it as rows: what no write waits for. */
-  report(config: Config, decision: Decision): void
+  /** Plans addresses, and queues what differs from what the cluster says. */
+  turn(snapshot: Snapshot): Judged
+  /** Plans who announces them; tells log and metrics, and keeps rows: what no address waits for. */
+  report(snapshot: Snapshot, judged: Judged): void
   /** Leading ended: what was only planned is nobody's. */
   forget(): void
   readonly rows: readonly ServiceRow[]
@@ -60,6 +66,7 @@ interface Memory {
   /** What the last term left; looked at once. */
   seen: ReadonlyMap<string, Held>
   rows: readonly ServiceRow[]
+  voices: Voices | undefined
   /** Events told, by Service: the same are not told again. */
   told: Map<string, string>
   /** What the status of a Service shall say; a write takes the newest. */
@@ -70,11 +77,12 @@ interface Memory {
 
 export function createAllocation(options: AllocationOptions): Allocation {
   const memory: Memory = {
-    held: new Map(), seen: new Map(), rows: [], told: new Map(), wishes: new Map(), spent: new Map(),
+    held: new Map(), seen: new Map(), rows: [], voices: undefined,
+    told: new Map(), wishes: new Map(), spent: new Map(),
   }
   return {
     turn: (snapshot) => turn(options, memory, snapshot),
-    report: (config, decision) => report(options, memory, config, decision),
+    report: (snapshot, judged) => report(options, memory, snapshot, judged),
     forget: () => {
       // Told that leading ended, and again that it began: nothing is held the second time.
       if (memory.held.size > 0) memory.seen = keepShown(memory.held, options.services())
@@ -91,21 +99,17 @@ export function createAllocation(options: AllocationOptions): Allocation {
   }
 }
 
-function turn(options: AllocationOptions, memory: Memory, snapshot: Snapshot): Decision {
+function turn(options: AllocationOptions, memory: Memory, snapshot: Snapshot): Judged {
   const { services } = snapshot
-  const decision = decide({
-    world: worldOf(snapshot),
+  const world = worldOf(snapshot)
+  const verdicts = decideAddresses({
+    world,
     ledger: new Map([...recall(memory.seen, services), ...ledgerOf(memory, services)]),
-    members: readMembers(snapshot.speakers, snapshot.states),
-    owners: ownersOf(snapshot),
     loadBalancerClass: options.loadBalancerClass,
-    placement: options.placement,
-    announceEverywhere: options.announceEverywhere,
-    ignoreExcludeLabel: options.ignoreExcludeLabel,
   })
   const held = new Map<string, Held>()
   const judged = new Set<string>()
-  for (const verdict of decision.verdicts) {
+  for (const verdict of verdicts) {
     const live = services.get(verdict.service)
     judged.add(verdict.service)
     if (live === undefined) continue
@@ -125,19 +129,25 @@ function turn(options: AllocationOptions, memory: Memory, snapshot: Snapshot): D
   }
   memory.held = held
   memory.seen = new Map()
-  return decision
+  return { world, verdicts }
 }
 
 function report(
-  { log, metrics }: AllocationOptions, memory: Memory, config: Config, decision: Decision,
+  options: AllocationOptions, memory: Memory, snapshot: Snapshot, { world, verdicts }: Judged,
 ): void {
-  metrics.setPools(poolUsage(config, decision.verdicts).map(({ pool, capacity, used }) => ({
+  const { log, metrics, placement, announceEverywhere, ignoreExcludeLabel } = options
+  const voices = decideVoices({
+    world, members: readMembers(snapshot.speakers, snapshot.states),
+    owners: ownersOf(snapshot), placement, announceEverywhere, ignoreExcludeLabel,
+  }, verdicts, memory.voices)
+  metrics.setPools(poolUsage(snapshot.config, verdicts).map(({ pool, capacity, used }) => ({
     pool, ipv4Total: capacity.ipv4, ipv6Total: capacity.ipv6, ipv4Used: used.ipv4, ipv6Used: used.ipv6,
   })))
-  const rows = reportRows(decision, true)
+  const rows = reportRows({ verdicts, announcements: voices.announcements }, true)
   // Who announces is told when it has happened: see the conditions.
   logChanges(log, compareRows(memory.rows, rows).filter(({ kind }) => kind !== 'silent'))
   memory.rows = rows
+  memory.voices = voices
 }
 
 function leftOver(service: string): Verdict {

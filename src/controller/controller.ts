@@ -13,7 +13,7 @@ import { type Api, openApi } from '../kube/api.ts'
 import { createRecorder } from '../kube/events.ts'
 import { identityOf, type Leader, openLeader } from '../kube/leader.ts'
 import { whenAnswered } from '../kube/patience.ts'
-import { createWriter, type Writer } from '../kube/writer.ts'
+import { type CountedWriter, createWriter } from '../kube/writer.ts'
 import { readVersion } from '../kube/server.ts'
 import type { Log } from '../log.ts'
 import { createLoop } from '../loop.ts'
@@ -35,9 +35,14 @@ const rest = 3
 const component = 'metallb-controller'
 /** Writes in flight; more only make the API server's queue longer. */
 const width = 16
-/** With more writes than this still to be made, changes are looked at together, so often. */
+/** With more writes than this still to be made, changes are looked at together: so often while these */
 const crowd = 4 * width
+/** are statuses, */
 const crowdedMs = 250
+/** so often where addresses are given and only told of; */
+const tellingMs = 25
+/** and what follows from them, which nothing in the crowd waits for, is told as seldom as this. */
+const crowdedTellMs = 1_000
 /** A ConfigMap holds at most 1 MiB. */
 const maxGoodBytes = 1_000_000
 
@@ -48,7 +53,7 @@ interface Parts {
   readonly metrics: Metrics
   readonly feed: Feed
   readonly intake: Intake
-  readonly writer: Writer
+  readonly writer: CountedWriter
   readonly leader: Leader
   readonly allocation: Allocation
   readonly conditions: Conditions
@@ -61,7 +66,7 @@ interface Parts {
 
 type Opened = Pick<Parts, 'options' | 'namespace' | 'log' | 'metrics' | 'feed' | 'writer' | 'leader'> & {
   readonly identity: string
-  readonly ownWriter: Writer
+  readonly ownWriter: CountedWriter
   readonly wall: () => Date
 }
 
@@ -98,6 +103,8 @@ interface Memory {
   timer: ReturnType<typeof setTimeout> | undefined
   crowded: ReturnType<typeof setTimeout> | undefined
   savedGood: string | undefined
+  /** When rows and conditions were last made. */
+  toldAtMs: number
 }
 
 /** Serves until `stopped` settles. Throws an Error that says what could not be opened. */
@@ -116,6 +123,7 @@ export async function runController(
   const identity = identityOf(options.podName)
   const memory: Memory = {
     isFresh: false, term: 0, timer: undefined, crowded: undefined, savedGood: undefined,
+    toldAtMs: Number.NEGATIVE_INFINITY,
   }
   closing.defer(() => [memory.timer, memory.crowded].forEach((timer) => clearTimeout(timer)))
 
@@ -127,7 +135,7 @@ export async function runController(
   }))
   const feed = closing.use(openFeed({
     api, log, namespace, role: 'controller', servicesAfter: leader.asked,
-    onChange: () => markSoon(memory, writer.pending, () => loop.mark()),
+    onChange: () => markSoon(memory, writer, () => loop.mark()),
     onObject: () => metrics.countUpdate(false),
   }))
   const writer = closing.use(createWriter({ api, log, width, mayWrite: leader.isLeading }))
@@ -182,12 +190,13 @@ async function beginTerm(
 }
 
 /** At once, unless so many writes wait that another look would only make work. */
-function markSoon(memory: Memory, pending: number, mark: () => void): void {
-  if (pending <= crowd) return mark()
+function markSoon(memory: Memory, writer: CountedWriter, mark: () => void): void {
+  if (writer.pending <= crowd) return mark()
+  // A newcomer's status goes before all that is told: only other statuses keep it waiting.
   memory.crowded ??= setTimeout(() => {
     memory.crowded = undefined
     mark()
-  }, crowdedMs)
+  }, writer.urgent > crowd ? crowdedMs : tellingMs)
 }
 
 /** Leading began or ended: what was only planned, or waits to be written, is nobody's. */
@@ -227,13 +236,18 @@ async function turn(parts: Parts, memory: Memory, again: () => void): Promise<vo
     config, services: feed.services, nodes: feed.nodes(), endpoints: feed.endpoints(),
     speakers: feed.speakers(), states: feed.states, statuses: feed.l2Statuses.values(),
   }
-  const decision = allocation.turn(snapshot)
+  const judged = allocation.turn(snapshot)
   const { term } = memory
   // What has been queued leaves first: the rest can wait for it.
   await new Promise((resolve) => setImmediate(resolve))
   if (term !== memory.term) return
-  allocation.report(config, decision)
-  syncPools(writer, feed.pools, poolUsage(config, decision.verdicts), namespace)
+  const now = performance.now()
+  if (writer.pending > crowd && now - memory.toldAtMs < crowdedTellMs) {
+    return markSoon(memory, writer, again)
+  }
+  memory.toldAtMs = now
+  allocation.report(snapshot, judged)
+  syncPools(writer, feed.pools, poolUsage(config, judged.verdicts), namespace)
   tellConditions(parts, memory, allocation.rows, again)
 }
 

@@ -3,7 +3,7 @@ import { isFields } from '../config/fields.ts'
 import type { Log } from '../log.ts'
 import type { Millis } from '../net/model.ts'
 import { type Api, type Call, describeReply, type Reply } from './api.ts'
-import { type Backoff, backoffMs } from './backoff.ts'
+import { type Backoff, backoffMs, type Patience, patientRest } from './backoff.ts'
 import { describeFailure } from './reflector.ts'
 
 /** Smaller goes first. */
@@ -31,6 +31,12 @@ export interface Writer extends AsyncDisposable {
   readonly trouble: string | undefined
 }
 
+/** One that tells what its crowd consists of. */
+export interface CountedWriter extends Writer {
+  /** Jobs of the first rank that wait. */
+  readonly urgent: number
+}
+
 export interface WriterOptions {
   readonly api: Api
   readonly log: Log
@@ -38,7 +44,7 @@ export interface WriterOptions {
   readonly width: number
   /** Asked immediately before each write: false = do not write now, and forget the job. */
   readonly mayWrite?: () => boolean
-  /** One of many that write: rests after each write as long as it took, which is longer on a busy server. */
+  /** One of many that write: rests after each write, see `patientRest`. */
   readonly isPatient?: true
 }
 
@@ -55,8 +61,6 @@ const refusedRetry = { firstMs: 2_000, maxMs: 60_000 }
 const timeoutMs: Millis = 4_000
 /** Every so many writes the oldest job goes first, whatever its rank: none is starved. */
 const fairEvery = 8
-/** Of one that is patient. */
-const maxRestMs: Millis = 250
 /** Of the last rank so many are in flight: what is least urgent keeps the server from nobody. */
 const lastWidth = 2
 const lastRank: Rank = 2
@@ -74,13 +78,14 @@ interface Queue {
 }
 
 /** Starts with nothing to do. */
-export function createWriter(options: WriterOptions): Writer {
+export function createWriter(options: WriterOptions): CountedWriter {
   const queue: Queue = {
     ranks: [new Map(), new Map(), new Map()], resting: new Map(), flying: new Map(),
     lastFlying: 0, arrived: 0, taken: 0,
   }
   let troubles = 0
   let trouble: string | undefined
+  let patience: Patience = { restMs: 0, leastMs: Number.POSITIVE_INFINITY }
   let pause: ReturnType<typeof setTimeout> | undefined
   let isClosed = false
   let whenIdle: (() => void)[] = []
@@ -111,8 +116,8 @@ export function createWriter(options: WriterOptions): Writer {
     } else if (outcome.kind !== 'none') {
       troubles = 0
       trouble = undefined
-      const tookMs = performance.now() - sentAtMs
-      if (options.isPatient === true && pause === undefined) rest(Math.min(maxRestMs, tookMs))
+      patience = patientRest(performance.now() - sentAtMs, patience.leastMs)
+      if (options.isPatient === true && pause === undefined) rest(patience.restMs)
     }
     land(queue, entry, outcome, pump)
     pump()
@@ -128,12 +133,13 @@ export function createWriter(options: WriterOptions): Writer {
     get pending() {
       return countPending(queue)
     },
+    get urgent() {
+      return queue.ranks[0].size
+    },
     get trouble() {
       return trouble
     },
-    idle: () => countPending(queue) === 0
-      ? Promise.resolve()
-      : new Promise((resolve) => void whenIdle.push(resolve)),
+    idle: () => new Promise((resolve) => (whenIdle.push(resolve), pump())),
     [Symbol.asyncDispose]: async () => {
       isClosed = true
       clearTimeout(pause)

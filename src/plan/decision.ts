@@ -3,11 +3,11 @@ import type { ClusterNode, Intent, World } from '../config/model.ts'
 import type { Verdict } from '../ipam/model.ts'
 import { compareAge, planAllocation } from '../ipam/plan.ts'
 import { createPoolIndex, poolOf } from '../ipam/pools.ts'
-import type { Holding } from '../l2/demand.ts'
+import type { DemandPlan, Holding } from '../l2/demand.ts'
 import type { Member } from '../l2/model.ts'
 import type { Placement } from '../l2/placement.ts'
-import { type AnnouncementPlan, planAnnouncements } from '../l2/plan.ts'
-import { formatAddress } from '../net/address.ts'
+import { type AnnouncementPlan, planAnnouncements, prepare } from '../l2/plan.ts'
+import { formatAddress, sameAddress } from '../net/address.ts'
 import type { Address } from '../net/model.ts'
 
 export interface DecisionInput {
@@ -32,25 +32,44 @@ export interface Decision {
 
 /** Plans the whole world at once; pure, so that a dry run and the real thing cannot differ. */
 export function decide(input: DecisionInput): Decision {
-  const { world } = input
-  const verdicts = planAllocation({
+  const verdicts = decideAddresses(input)
+  return { verdicts, announcements: decideVoices(input, verdicts).announcements }
+}
+
+/** The first half: who gets which address. */
+export function decideAddresses(
+  { world, ledger, loadBalancerClass }: Pick<DecisionInput, 'world' | 'ledger' | 'loadBalancerClass'>,
+): readonly Verdict[] {
+  return planAllocation({
     config: world.config,
     services: world.services,
-    loadBalancerClass: input.loadBalancerClass,
-    ...(input.ledger === undefined ? {} : { ledger: input.ledger }),
+    loadBalancerClass,
+    ...(ledger === undefined ? {} : { ledger }),
   })
+}
+
+/** Who announces, and what the next plan of it may be made from. */
+export interface Voices {
+  readonly announcements: AnnouncementPlan
+  readonly demand: DemandPlan
+}
+
+/** The second half. With what the last one left, what has not changed is not judged again. */
+export function decideVoices(
+  input: Omit<DecisionInput, 'ledger' | 'loadBalancerClass'>, verdicts: readonly Verdict[],
+  before?: Voices,
+): Voices {
+  const { world, members, placement, owners, ignoreExcludeLabel, announceEverywhere: everywhere } = input
+  const { config, nodes, endpoints } = world
+  const demand = prepare(
+    { config, nodes, members, endpoints, everywhere, ignoreExcludeLabel }, before?.demand,
+  )
   const announcements = planAnnouncements({
-    config: world.config,
-    nodes: world.nodes,
-    members: input.members,
-    endpoints: world.endpoints,
+    config, nodes, members, endpoints, placement, everywhere, ignoreExcludeLabel,
     holdings: holdingsOf(world, verdicts),
-    placement: input.placement,
-    everywhere: input.announceEverywhere,
-    ignoreExcludeLabel: input.ignoreExcludeLabel,
-    ...(input.owners === undefined ? {} : { owners: input.owners }),
-  })
-  return { verdicts, announcements }
+    ...(owners === undefined ? {} : { owners }),
+  }, demand)
+  return { announcements, demand }
 }
 
 /** Every Node document as a live member with every interface up (what `plan` assumes). */
@@ -72,12 +91,20 @@ export function holdingsOf(world: World, verdicts: readonly Verdict[]): readonly
   return rows
     .toSorted((a, b) => compareAge(a.service, b.service))
     .flatMap(({ service, addresses, pool }) =>
-      addresses.map((address) => ({
-        service,
-        address,
-        text: formatAddress(address),
-        // Another than the verdict's where an edit has split a pair.
-        pool: poolOf(index, address)?.name ?? pool,
-      }))
+      addresses.map((address) =>
+        // Another pool than the verdict's where an edit has split a pair.
+        holdingOf(service, address, poolOf(index, address)?.name ?? pool))
     )
+}
+
+/** What was made of a Service last: the same holding of it is the same value, by which plans know it. */
+const made = new WeakMap<Intent, readonly Holding[]>()
+
+function holdingOf(service: Intent, address: Address, pool: string): Holding {
+  const known = made.get(service) ?? []
+  const before = known.find((holding) => sameAddress(holding.address, address))
+  if (before?.pool === pool) return before
+  const holding = { service, address, text: formatAddress(address), pool }
+  made.set(service, [...known.filter((other) => other !== before), holding])
+  return holding
 }

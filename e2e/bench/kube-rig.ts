@@ -1,0 +1,126 @@
+/** The cluster that benchmarks measure in: an API server, nodes on a segment, the roles as in the image. */
+import { existsSync, readFileSync, writeFileSync } from 'node:fs'
+import { join } from 'node:path'
+import { findAssets } from '../kube/assets.ts'
+import { type KubeServer, openServer, serverPrograms } from '../kube/server.ts'
+import { type Child, runOk, until } from '../lab/command.ts'
+import { type Lab, openLab } from '../lab/lab.ts'
+import type { Access, Task } from './kube-client.ts'
+
+const root = join(import.meta.dirname, '../..')
+export const nodes = ['a', 'b', 'c']
+/** How the image starts the program. */
+export const node = [
+  'env', 'MALLOC_ARENA_MAX=1', 'MALLOC_TRIM_THRESHOLD_=131072', 'MALLOC_MMAP_THRESHOLD_=131072',
+  process.execPath, '--optimize-for-size', '--max-semi-space-size=1', '--v8-pool-size=0',
+]
+const apiAddress = '198.51.100.1'
+const capMs = 600_000
+
+const config = `
+apiVersion: metallb.io/v1beta1
+kind: IPAddressPool
+metadata: { name: lan, namespace: metallb-system }
+spec: { addresses: [10.240.0.0-10.240.127.255] }
+---
+apiVersion: metallb.io/v1beta1
+kind: L2Advertisement
+metadata: { name: lan, namespace: metallb-system }
+`
+
+export interface Rig {
+  readonly lab: Lab
+  readonly server: KubeServer
+  readonly bundle: string
+}
+
+/** Builds it for the time that `use` takes; says so where its programs are missing. */
+export async function withRig(use: (rig: Rig) => Promise<void>): Promise<void> {
+  const assets = await findAssets(serverPrograms)
+  if ('lack' in assets) return void console.log(`\nThe cluster is not measured: ${assets.lack}`)
+  await runOk([join(root, 'hack/bundle')], { capMs })
+  await using lab = await openLab({
+    hosts: {
+      api: { mgmt: [`${apiAddress}/24`] },
+      client: { lan: ['10.240.200.1/16'] },
+      ...Object.fromEntries(nodes.map((name, i) => [name, {
+        lan: [`10.240.201.${i + 1}/16`], mgmt: [`198.51.100.${i + 11}/24`],
+      }])),
+    },
+  })
+  const within = ['ip', 'netns', 'exec', lab.host('api').namespace]
+  await using server = await openServer({ assets: assets.folder, address: apiAddress, within })
+  const rig = { lab, server, bundle: join(root, 'build/arpeggio.js') }
+  await install(rig)
+  await use(rig)
+}
+
+async function install({ server, lab }: Rig): Promise<void> {
+  const crds = join(root, 'deploy/base/crds.yaml')
+  const apply = (text: string): Promise<string> =>
+    server.kubectlOk(['apply', '--server-side', '-f', '-'], { stdin: text })
+  await server.kubectlOk(['create', 'namespace', 'metallb-system'])
+  if (existsSync(crds)) await apply(readFileSync(crds, 'utf8'))
+  await until('the pools are known', async () => (await server.kubectl(
+    ['apply', '-f', '-'], { stdin: config },
+  )).code === 0, 30_000)
+  for (const [i, name] of nodes.entries()) {
+    await apply(JSON.stringify({ apiVersion: 'v1', kind: 'Node', metadata: { name } }))
+    await apply(JSON.stringify({
+      apiVersion: 'v1', kind: 'Pod',
+      metadata: {
+        name: `speaker-${name}`, namespace: 'metallb-system',
+        labels: { app: 'metallb', component: 'speaker' },
+      },
+      spec: { nodeName: name, containers: [{ name: 'speaker', image: 'none' }] },
+    }))
+    const address = `198.51.100.${i + 11}`
+    const status = { phase: 'Running', podIP: address, podIPs: [{ ip: address }],
+      conditions: [{ type: 'Ready', status: 'True' }] }
+    await server.kubectlOk(['patch', 'pod', `speaker-${name}`, '-n', 'metallb-system',
+      '--subresource=status', '--type=merge', '-p', JSON.stringify({ status })])
+  }
+  for (const [name, text] of Object.entries({ 'ca.crt': server.ca, token: server.tokenOf('admin') })) {
+    writeFileSync(join(lab.folder, name), text)
+  }
+}
+
+/** As in a Pod: with the service account's files in the lab's folder. */
+export function start({ lab, server, bundle }: Rig, host: string, args: readonly string[]): Child {
+  const { hostname, port } = new URL(server.url)
+  return lab.host(host).spawn([
+    'env', `KUBERNETES_SERVICE_HOST=${hostname}`, `KUBERNETES_SERVICE_PORT=${port}`,
+    `ARPEGGIO_SERVICE_ACCOUNT=${lab.folder}`,
+    ...node, bundle, ...args, '--namespace', 'metallb-system', '--http-port', '7472',
+  ])
+}
+
+export function startController(rig: Rig): Child {
+  return start(rig, 'api', ['controller', '--pod-name', 'controller-x'])
+}
+
+/** Runs one task in a process of its own beside the API server. */
+export function spawnLoad({ lab, server }: Rig, task: Task): Child {
+  const access: Access = {
+    url: server.url, ca: join(lab.folder, 'ca.crt'), token: server.tokenOf('admin'),
+  }
+  return lab.host('api').spawn([
+    process.execPath, join(import.meta.dirname, 'kube-client.ts'), JSON.stringify({ access, task }),
+  ])
+}
+
+export async function load<T>(rig: Rig, task: Task): Promise<T> {
+  return resultOf(spawnLoad(rig, task))
+}
+
+export async function resultOf<T>(child: Child): Promise<T> {
+  const code = await child.exited
+  const last = child.lines.at(-1) ?? ''
+  if (code !== 0) throw new Error(`The load ended with ${code}: ${child.lines.slice(-5).join('\n')}`)
+  return JSON.parse(last)
+}
+
+export function wallMs(): number {
+  return performance.timeOrigin + performance.now()
+}
+
