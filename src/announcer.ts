@@ -106,18 +106,8 @@ export function openAnnouncer(options: AnnouncerOptions): Announcer {
     }),
     () => turn(),
   )
-  const perform = createPerformer({ ...options, log }, packets, (atMs) => {
-    // Most messages change nothing about it.
-    if (atMs === state.wakeAtMs) return
-    clearTimeout(state.timer)
-    state.wakeAtMs = atMs
-    state.timer = setTimeout(() => {
-      state.wakeAtMs = undefined
-      // Late: sockets that became readable meanwhile are read before anything is decided.
-      if (clock.now() - atMs > stallMs) setImmediate(turn)
-      else turn()
-    }, Math.max(0, Math.ceil(atMs - clock.now())))
-  })
+  const perform = createPerformer({ ...options, log }, packets, (atMs) =>
+    wakeAt(state, atMs, clock, () => turn()))
   const turn = (): void => {
     if (state.isClosed || state.isTurning) return
     state.isTurning = true
@@ -160,6 +150,20 @@ export function openAnnouncer(options: AnnouncerOptions): Announcer {
       await packets[Symbol.asyncDispose]()
     },
   }
+}
+
+/** Has `turn` called at that instant, and at no other that was asked for before. */
+function wakeAt(state: State, atMs: Millis, clock: Clock, turn: () => void): void {
+  // Most messages change nothing about it.
+  if (atMs === state.wakeAtMs) return
+  clearTimeout(state.timer)
+  state.wakeAtMs = atMs
+  state.timer = setTimeout(() => {
+    state.wakeAtMs = undefined
+    // Late: sockets that became readable meanwhile are read before anything is decided.
+    if (clock.now() - atMs > stallMs) setImmediate(turn)
+    else turn()
+  }, Math.max(0, Math.ceil(atMs - clock.now())))
 }
 
 interface Hands {
