@@ -5,7 +5,7 @@ import {
   advertisement, type Fields, ingressOf, listAt, node, pool, service, slice,
 } from '../kube/objects.ts'
 import { until } from '../lab/command.ts'
-import { countFrames, type Fault, type Outcome } from './fault.ts'
+import { countFrames, failuresOf, type Fault, type Outcome } from './fault.ts'
 import { darkOf, type Instruments, openInstruments, wallMs } from './instruments.ts'
 import { makeAll } from './load.ts'
 import type { Frame } from './pcap.ts'
@@ -226,13 +226,13 @@ function judgeAll(
   const muteOf = (isSix: boolean): number => Math.max(0, ...verdicts
     .filter(({ address }) => address.includes(':') === isSix).map(({ muteMs }) => muteMs))
   const calls = instruments.calls(fromMs, toMs)
-  const failures = calls.filter(({ tookMs }) => tookMs < 0).length
+  const { failures, failed } = failuresOf(calls, fromMs)
   const overlapMs = Math.max(...verdicts.map((verdict) => verdict.overlapMs))
   const moves = verdicts.map((verdict) => verdict.moves)
   const astray = verdicts.filter((verdict) => verdict.moves !== 1)
   const { bounds: { isSeamless = false, overlapMs: boundMs }, withinMs, addresses } = fault
   return {
-    darkMs: darkOf(calls, toMs), failures,
+    darkMs: darkOf(calls, toMs), failures, failed,
     muteMs: fault.signal === 'SIGKILL' ? lastMs : muteOf(false),
     mute6Ms: addresses.length > few.length ? muteOf(true) : undefined,
     overlapMs, moves: Math.max(...moves),
@@ -244,7 +244,7 @@ function judgeAll(
       ...astray.length === 0 ? [] : [`${astray.length} not moved once, as ${astray[0]?.address}: ` +
         `${astray[0]?.owners.map((mac) => stage.nodeOf(mac)).join(' > ')}`],
       ...overlapMs > boundMs ? [`overlap ${overlapMs.toFixed(1)} ms`] : [],
-      ...isSeamless && failures > 0 ? [`${failures} connections failed`] : [],
+      ...isSeamless && failures > 0 ? [`${failures} connections failed, first after ${failed[0]}`] : [],
     ],
   }
 }
