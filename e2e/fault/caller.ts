@@ -3,7 +3,7 @@ import { connect } from 'node:net'
 
 /**
  * Arguments: addresses with commas between them, port, ms between two connections; each goes to the
- * next address. A line is `OPENED TOOK`, in ms; TOOK is -1 for a failure.
+ * next address. A line is `OPENED TOOK`, in ms; of a failure `OPENED -1 WHY`.
  */
 const [addresses = '', port = '', everyMs = ''] = process.argv.slice(2)
 const hosts = addresses.split(',')
@@ -18,17 +18,17 @@ function open(): void {
   const host = hosts[turn++ % hosts.length] ?? ''
   const socket = connect({ host, port: Number(port) })
   let isTold = false
-  const tell = (took: number): void => {
-    if (!isTold) console.log(`${opened.toFixed(1)} ${took.toFixed(1)}`)
+  const tell = (took: number, why = ''): void => {
+    if (!isTold) console.log(`${opened.toFixed(1)} ${took.toFixed(1)} ${why}`.trimEnd())
     isTold = true
     clearTimeout(timer)
     // Without waiting states: there are a hundred a second.
     socket.resetAndDestroy()
   }
   // Late by itself, this program first takes what has come meanwhile.
-  const timer = setTimeout(() => setImmediate(tell, -1), patienceMs)
+  const timer = setTimeout(() => setImmediate(tell, -1, 'unanswered'), patienceMs)
   socket.on('connect', () => tell(performance.now() - begun))
-  socket.on('error', () => tell(-1))
+  socket.on('error', (error: NodeJS.ErrnoException) => tell(-1, error.code))
 }
 
 setInterval(open, Number(everyMs))

@@ -1,6 +1,7 @@
 /** Six faults, three times each, on the real program: who speaks when, how often it moves, and why. */
 import { test } from 'uvu'
 import * as assert from 'uvu/assert'
+import { runTrial } from '../bench/trial.ts'
 import { findAssets, testUnless } from '../kube/assets.ts'
 import type { Fields } from '../kube/objects.ts'
 import { serverPrograms } from '../kube/server.ts'
@@ -29,12 +30,12 @@ if ('folder' in assets) {
   test.after(async () => void await stage[Symbol.asyncDispose]())
 }
 
-const watch = { begin: () => {}, end: () => {} }
-
 interface Seen {
   readonly outcome: Outcome
   /** What the nodes logged since just before the strike: `NODE EVENT REASON`. */
   readonly told: readonly string[]
+  /** The machine was elsewhere: what times out then, says nothing. */
+  readonly isVoid: boolean
 }
 
 function faultOf(name: string): Fault {
@@ -47,7 +48,7 @@ function faultOf(name: string): Fault {
 async function strike(fault: Fault, overlapMs = 0): Promise<Seen> {
   await stage.steady()
   const sinceMs = wallMs()
-  const outcome = await strikeOnce(fault, stage, watch)
+  const { result: outcome, isVoid } = await runTrial((watch) => strikeOnce(fault, stage, watch), 0)
   // Log lines have seconds.
   const told = nodes.flatMap((node) => stage.log(node, sinceMs - 1_000).map((line) => tellOf(node, line)))
   const who = outcome.owners.join(' > ')
@@ -56,7 +57,7 @@ async function strike(fault: Fault, overlapMs = 0): Promise<Seen> {
   const { mute6Ms = Infinity } = outcome
   assert.ok(mute6Ms < capMs, `no voice of IPv6 for ${mute6Ms} ms`)
   await stage.steady() // all see all, and name one owner, who says so too
-  return { outcome, told }
+  return { outcome, told, isVoid }
 }
 
 function tellOf(node: string, line: Fields): string {
@@ -76,6 +77,12 @@ function assertMoved({ outcome, told }: Seen, reasons: readonly string[]): void 
   assert.equal(uncalledFor(outcome, 1), [])
   const wanted = reasons.map((reason) => `${next} claimed ${reason}`)
   assert.ok(wanted.some((line) => told.includes(line)), `${next} says why: ${told.join('; ')}`)
+}
+
+/** Asserts that no new connection failed. */
+function assertOpen({ outcome, isVoid }: Seen): void {
+  if (isVoid) console.log(`void: the machine was elsewhere, ${outcome.failures} connections failed`)
+  else assert.equal(outcome.failed, [])
 }
 
 /** Asserts that nothing moved, but where the machine kept the owner itself from answering. */
@@ -104,7 +111,7 @@ check('stop: the successor speaks before the owner is gone, and no new connectio
   for (let n = 0; n < trials; n += 1) {
     const seen = await strike(faultOf('stop'), handedMs)
     assertMoved(seen, ['handOver'])
-    assert.is(seen.outcome.failures, 0)
+    assertOpen(seen)
   }
 })
 
@@ -112,7 +119,7 @@ check('return: the node of the last owner comes back, and nothing moves', async 
   for (let n = 0; n < trials; n += 1) {
     const seen = await strike(faultOf('return'))
     assertStayed(seen)
-    assert.is(seen.outcome.failures, 0)
+    assertOpen(seen)
   }
 })
 
@@ -120,7 +127,7 @@ check('gossip-block: the ring is blind, the segment is whole, and nothing moves'
   for (let n = 0; n < trials; n += 1) {
     const seen = await strike(blockFor(4_000))
     assertStayed(seen)
-    assert.is(seen.outcome.failures, 0)
+    assertOpen(seen)
   }
 })
 

@@ -1,6 +1,6 @@
 /** A fault as a value: what is done, what must hold of it, and how a trial of it is judged. */
 import { type Watch } from '../bench/trial.ts'
-import { askerAddress, askerAddress6, darkOf, wallMs } from './instruments.ts'
+import { askerAddress, askerAddress6, type Call, darkOf, wallMs } from './instruments.ts'
 import type { Frame } from './pcap.ts'
 import { lasting, nodes, type Stage, vip, vip6 } from './stage.ts'
 import { judge, type Verdict, voicesOf } from './voices.ts'
@@ -11,6 +11,8 @@ export interface Outcome {
   readonly darkMs: number
   /** New TCP connections that were not open within 900 ms. */
   readonly failures: number
+  /** Of each of them: when, and why: `312 ms: unanswered`. */
+  readonly failed: readonly string[]
   /** Longest time without any voice of ARP, and of neighbour discovery; undefined = nobody asked. */
   readonly muteMs: number
   readonly mute6Ms: number | undefined
@@ -120,7 +122,7 @@ function measure(fault: Fault, stage: Stage, { fromMs, toMs, struck }: Window): 
   if (first === undefined) throw new Error('Cannot judge: no address was asked for')
   const calls = stage.instruments.calls(fromMs, toMs)
   const seen = {
-    darkMs: darkOf(calls, toMs), failures: calls.filter(({ tookMs }) => tookMs < 0).length,
+    darkMs: darkOf(calls, toMs), ...failuresOf(calls, fromMs),
     muteMs: first.muteMs, mute6Ms: second?.muteMs,
     overlapMs: Math.max(first.overlapMs, second?.overlapMs ?? 0),
     moves: Math.max(first.moves, second?.moves ?? 0),
@@ -131,6 +133,15 @@ function measure(fault: Fault, stage: Stage, { fromMs, toMs, struck }: Window): 
     ? [`the families ended apart: ${first.owners.join(' > ')}, ${second.owners.join(' > ')}`]
     : []
   return { ...seen, broken: [...judgeBounds(fault.bounds, seen), ...apart, ...struck.broken ?? []] }
+}
+
+/** Calls that failed: how many, and each with its time since `fromMs`. */
+export function failuresOf(
+  calls: readonly Call[], fromMs: number,
+): Pick<Outcome, 'failures' | 'failed'> {
+  const failed = calls.filter(({ tookMs }) => tookMs < 0)
+    .map(({ atMs, why }) => `${(atMs - fromMs).toFixed(0)} ms: ${why}`)
+  return { failures: failed.length, failed }
 }
 
 interface Asked {
@@ -162,11 +173,13 @@ export function countFrames(
 
 function judgeBounds(
   { moves: [least, most], overlapMs, isSeamless = false }: Bounds,
-  seen: Pick<Outcome, 'moves' | 'overlapMs' | 'failures' | 'owners'>,
+  seen: Pick<Outcome, 'moves' | 'overlapMs' | 'failures' | 'failed' | 'owners'>,
 ): readonly string[] {
   const broken: string[] = []
   if (seen.overlapMs > overlapMs) broken.push(`overlap ${seen.overlapMs.toFixed(1)} ms`)
   if (seen.moves < least || seen.moves > most) broken.push(`${seen.moves} moves: ${seen.owners.join(' > ')}`)
-  if (isSeamless && seen.failures > 0) broken.push(`${seen.failures} connections failed`)
+  if (isSeamless && seen.failures > 0) {
+    broken.push(`${seen.failures} connections failed, first after ${seen.failed[0] ?? ''}`)
+  }
   return broken
 }

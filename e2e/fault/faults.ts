@@ -159,11 +159,12 @@ const shared: readonly Fault[] = [
   },
   {
     name: 'foreign', about: 'a foreign host takes the address for 4 s', peer: '',
-    // Until its first frame, and one defence in 10 s (RFC 5227 section 2.4).
+    // From its first frame that all hear: its answers go to who asked. One defence in 10 s (RFC 5227 §2.4).
     bounds: { moves: [0, 0], overlapMs: handedMs },
     prepare: undisputed,
     strike: async (stage) => {
       const stranger = stage.host('stranger')
+      const struckMs = wallMs()
       await stranger.execOk(['ip', 'address', 'add', `${vip}/32`, 'dev', 'eth0'])
       await stranger.exec(['arping', '-U', '-c', '1', '-w', '1', '-I', 'eth0', vip])
       await lasting(4_000)
@@ -171,6 +172,9 @@ const shared: readonly Fault[] = [
       const goneMs = wallMs()
       await stage.successor('stranger', goneMs)
       await lasting(restMs)
+      const judgeFromMs = stage.instruments.frames(struckMs, goneMs).find(({ sender, target, source }) =>
+        sender === vip && target === vip && stage.nodeOf(source) === 'stranger')?.atMs
+      return judgeFromMs === undefined ? { broken: ['the stranger said nothing to all'] } : { judgeFromMs }
     },
   },
   {

@@ -14,6 +14,8 @@ export interface Call {
   readonly atMs: number
   /** Until it was open; -1 = it was not, before the first packet would have been repeated. */
   readonly tookMs: number
+  /** Of a failure: `unanswered`, or what the kernel said. */
+  readonly why: string
 }
 
 export interface Capture extends AsyncDisposable {
@@ -140,8 +142,9 @@ function firstFrom(rows: readonly { readonly atMs: number }[], fromMs: number): 
 }
 
 function parseCall(line: string): readonly Call[] {
-  const [atMs = Number.NaN, tookMs = Number.NaN] = line.split(' ').map(Number)
-  return Number.isNaN(atMs + tookMs) ? [] : [{ atMs, tookMs }]
+  const [at = '', took = '', why = ''] = line.split(' ')
+  const [atMs, tookMs] = [Number(at), Number(took)]
+  return took === '' || Number.isNaN(atMs + tookMs) ? [] : [{ atMs, tookMs, why }]
 }
 
 /** Last good to first good new connection, in ms: what is between two is the pace of the caller. */

@@ -54,6 +54,17 @@ test('how long the old owner had been silent is told of each change', () => {
   assert.equal(judge(voices, 0, 2_000).gapsMs, [300, 0])
 })
 
+test('who is asked less often has not stopped: its last word after another began is an overlap', () => {
+  const voices = [
+    { mac: 'a', atMs: 0 }, { mac: 'a', atMs: 300 }, { mac: 'b', atMs: 590 }, { mac: 'a', atMs: 600 },
+    { mac: 'b', atMs: 900 },
+  ]
+  const { overlapMs, owners } = judge(voices, 0, 1_000, 400)
+  assert.is(overlapMs, 10)
+  assert.equal(owners, ['a', 'b'])
+  assert.equal(judge(voices, 0, 1_000).owners, ['a', 'b', 'a', 'b'])
+})
+
 test('a reply and a request for the own address assert it; a question and a probe do not', () => {
   const [sender, target] = ['192.0.2.1', '192.0.2.9']
   const frame = { atMs: 1, source: 'm', senderMac: 'm', isReply: false, sender, target }

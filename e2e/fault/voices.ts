@@ -62,13 +62,13 @@ function toVoice({ atMs, senderMac }: Frame): Voice {
 }
 
 /** In the order of their starts. */
-export function spellsOf(voices: readonly Voice[]): readonly Spell[] {
+export function spellsOf(voices: readonly Voice[], leastPauseMs = pauseMs): readonly Spell[] {
   const spells: Spell[] = []
   const last = new Map<string, number>()
   for (const { mac, atMs } of voices) {
     const at = last.get(mac)
     const spell = at === undefined ? undefined : spells[at]
-    if (at !== undefined && spell !== undefined && atMs - spell.endMs <= pauseMs) {
+    if (at !== undefined && spell !== undefined && atMs - spell.endMs <= leastPauseMs) {
       spells[at] = { ...spell, endMs: atMs, count: spell.count + 1 }
     } else {
       last.set(mac, spells.length)
@@ -78,10 +78,15 @@ export function spellsOf(voices: readonly Voice[]): readonly Spell[] {
   return spells
 }
 
-/** Judges the voices between two instants of wall time. */
-export function judge(voices: readonly Voice[], fromMs: number, toMs: number): Verdict {
+/**
+ * Judges the voices between two instants of wall time. Who is asked less often than every few
+ * milliseconds may pause for longer.
+ */
+export function judge(
+  voices: readonly Voice[], fromMs: number, toMs: number, leastPauseMs = pauseMs,
+): Verdict {
   const within = voices.filter(({ atMs }) => atMs >= fromMs && atMs <= toMs)
-  const spells = spellsOf(within)
+  const spells = spellsOf(within, leastPauseMs)
   const firsts = spells.filter(({ mac }, i) => mac !== spells[i - 1]?.mac)
   const owners = firsts.map(({ mac }) => mac)
   return {

@@ -6,7 +6,7 @@ import { decodeNeighbour } from '../l2/ndp.ts'
 import { decodeMessage, encodeMessage, entryOf, messageOf } from './codec.ts'
 import { defendMs } from './limits.ts'
 import { step } from './ownership.ts'
-import { broadcast, type Captured, emit, type Rig, runUntil } from './rig.ts'
+import { broadcast, type Captured, emit, type Rig, runUntil, setWorld } from './rig.ts'
 import {
   addressOf, give, lanOf, nodeOf, notesOf, ownersOf, settled, watch, wishOf,
 } from './stage.ts'
@@ -118,6 +118,23 @@ test('a fabric goes on answering in the name of a dead owner: arpSuppression', (
   runUntil(rig, rig.nowMs + 2_500)
   assert.is(ownersOf(rig, vip).length, 1)
   assert.ok(notesOf(rig, 'claimed').some((text) => text.endsWith('arpSuppression')))
+})
+
+test('a drained owner leaves to a member that it hears if it was offered to that one before', () => {
+  const { rig, owner } = placed(3)
+  setWorld(rig, owner, { ...owner.world, isDraining: true })
+  const own = owner.ownership.units.get(vip)?.own
+  const first = nodeOf(rig, own?.offer?.to)
+  const third = [...rig.nodes.values()].find((node) => node !== owner && node !== first)
+  const mac = first.legs[0]?.mac
+  assert.ok(own?.offer && third && mac)
+  own.refused.set(first.name, rig.nowMs + 1_000)
+  own.offer = { ...own.offer, to: third.name, nextMs: rig.nowMs + 20 }
+  const [frame] = announceArp(addressOf(vip), mac)
+  emit(rig, first, 2, frame)
+  runUntil(rig, rig.nowMs + 10)
+  assert.equal(notesOf(rig, 'silenced'), [])
+  assert.equal(notesOf(rig, 'released'), [`${owner.name} handOver`])
 })
 
 test('the kernel of a member answers for what it does not own: strictARP', () => {

@@ -17,6 +17,7 @@ import { startRound } from './round.ts'
 import {
   hearingOf, isAliveNode, lookAt, note, type Ownership, setOwner, setTerm, type Unit,
 } from './state.ts'
+import { isDraining } from './units.ts'
 import { answerFrame, controlFrame } from './wire.ts'
 
 export interface Voice {
@@ -126,6 +127,10 @@ function memberVoice(
   }
   if (own.offer?.to === node) {
     return release(o, unit, { cause: own.offer.cause, to: node }, now)
+  }
+  // Offered to it and then to another, since it was late: it has taken it all the same.
+  if (own.refused.has(node) && isDraining(o, o.self)) {
+    return release(o, unit, { cause: 'handOver', to: node }, now)
   }
   if (now < own.graceUntilMs && own.hush === undefined) return shout(o, unit, now)
   if (own.hush === undefined) return contest(o, unit, node, now)

@@ -213,7 +213,9 @@ export function onOffer(
       mail(o, from, 'claims', entryOf(key, { term: unit.term + 1, node: o.self }))
       continue
     }
-    const isSame = unit?.wish !== undefined && unit.digest === value
+    // Offered before, and taken by another meanwhile: its claim was faster than this offer.
+    const isTaken = unit !== undefined && unit.term > term && unit.owner !== undefined && unit.owner !== from
+    const isSame = !isTaken && unit?.wish !== undefined && unit.digest === value
     const hears = isSame && ((flags & isOptional) === 0
       ? [...unit.legs].some((ifindex) => o.hearing.get(ifindex)?.isDeaf !== true)
       : [...unit.legs].every((ifindex) => !isCutOff(o, ifindex, now)))

@@ -1,6 +1,8 @@
 /** Where units go: first placement, hand-over, preferences, hash, total restart, many at once. */
 import { test } from 'uvu'
 import * as assert from 'uvu/assert'
+import { entryOf, messageOf } from './codec.ts'
+import { onOffer } from './handover.ts'
 import { hashRank } from './units.ts'
 import { runUntil, type Rig, setWorld } from './rig.ts'
 import {
@@ -177,6 +179,22 @@ test('the successor dies during the hand-over: nothing is lost', () => {
   assert.is(darkMs, 0)
   assert.ok(overlapMs <= 50)
   assert.is(owner.ownership.owned.size, 0)
+})
+
+test('an offer that comes when another has taken over already is refused', () => {
+  const rig = lanOf(3)
+  give(rig, [wishOf(vip, [...rig.nodes.keys()])])
+  const owner = settled(rig, vip)
+  const { term, digest } = owner.ownership.units.get(vip) ?? { term: 0, digest: 0 }
+  setWorld(rig, owner, { ...owner.world, isDraining: true })
+  const next = watch(rig, vip, 1_000).owners.at(-1)
+  const late = [...rig.nodes.values()].find(({ name }) => name !== owner.name && name !== next)
+  const offer = messageOf('offer', { entries: [entryOf(vip, { term, value: digest })] })
+  if (late !== undefined) onOffer(late.ownership, owner.name, offer, { atMs: rig.nowMs, now: rig.nowMs })
+  assert.is(late?.ownership.units.get(vip)?.owner, next)
+  const { owners, overlapMs } = watch(rig, vip, 1_000)
+  assert.equal(owners, [next])
+  assert.is(overlapMs, 0)
 })
 
 test('a node with a higher score gets the unit once, after 30 s', () => {
