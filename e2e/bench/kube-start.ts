@@ -10,7 +10,7 @@ const readyCapMs = 30_000
 const maxKinds = 12
 
 /** Starts a controller before `count` Services without address; fulfils when all have one, and an event. */
-export async function startBefore(
+async function startBefore(
   rig: Rig, count: number,
 ): Promise<{ controller: Child; assignedMs: number; eventsMs: number }> {
   const waiting = spawnLoad(rig, { kind: 'await', count })

@@ -2,7 +2,7 @@
 import type { Child } from '../lab/command.ts'
 import { measureTrials, printTrials } from './kube-latency.ts'
 import { load, node, nodes, type Rig, start, startController, withRig } from './kube-rig.ts'
-import { measureStart, startBefore } from './kube-start.ts'
+import { measureStart } from './kube-start.ts'
 import { readCpuSeconds, readUse } from './memory.ts'
 import { formatNumber, formatRatio, printTable } from './table.ts'
 
@@ -33,9 +33,8 @@ async function measure(rig: Rig, most: number, wanted: ReadonlySet<Stage>): Prom
   if (wanted.has('latency')) latencies.push(await measureTrials(rig, 'idle', 100))
   await controller.stop()
   await load(rig, { kind: 'create', from: 1, count: most - 1 })
-  controller = wanted.has('start')
-    ? await measureStart(rig, most, speakers)
-    : (await startBefore(rig, most)).controller
+  // The other stages need it too.
+  controller = await measureStart(rig, most, speakers)
   if (wanted.has('latency')) latencies.push(await measureTrials(rig, `${most} present, just then`, 101))
   if (wanted.has('rest')) uses.push(...await measureUse(`${most} Services`, idle, controller, speakers))
   else if (wanted.has('latency')) await wait(settleMs)
