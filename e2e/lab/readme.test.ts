@@ -59,7 +59,7 @@ test('check, plan and standalone, then arping and curl from another host', async
     await linesOf('node_modules/.bin/node src/main.ts check', host)
   assert.equal(others, [])
   const typed = (line: string): readonly string[] => ['env', '-C', clone, 'bash', '-c', line]
-  assert.match(await host.execOk(typed(check)), /lan: .*192\.0\.2\.240-192\.0\.2\.250/)
+  assert.match(await host.execOk(typed(check)), /^lan +11 +192\.0\.2\.240-192\.0\.2\.250$/m)
   assert.match(await host.execOk(typed(plan)), /192\.0\.2\.240/)
   await using program = host.spawn(typed(`exec ${standalone}`))
   const visitor = lab.host('visitor')
