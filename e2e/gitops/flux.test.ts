@@ -11,7 +11,7 @@ import { auditPolicy, fluxWrites, startFlux } from './flux.ts'
 import { findTools } from './tools.ts'
 
 const assets = await findAssets(serverPrograms)
-const tools = await findTools(['kustomize-controller'])
+const tools = await findTools(['kustomize-controller', 'definitions'])
 const lack = 'lack' in assets ? assets.lack : 'lack' in tools ? tools.lack : undefined
 const check = testUnless(lack, test)
 
@@ -34,7 +34,9 @@ check(`${plan.rounds} rounds change nothing after the first apply, and revert no
     assets: 'folder' in assets ? assets.folder : '', nodes: ['a'], idle: ['daemonset-controller'],
     auditPolicy,
   })
-  await startFlux(rig, 'folder' in tools ? tools.folder : '', plan.interval)
+  const folders = 'folder' in tools && 'folder' in assets
+    ? { tools: tools.folder, assets: assets.folder } : { tools: '', assets: '' }
+  await startFlux(rig, { ...folders, interval: plan.interval })
   await using controller = await rig.startController()
   await using speaker = await rig.startSpeaker('a')
   await rig.apply(slice('web', [{ node: 'a' }]))

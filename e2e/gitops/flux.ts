@@ -2,14 +2,14 @@
 import { createHash } from 'node:crypto'
 import { cp, mkdir, readFile } from 'node:fs/promises'
 import { join } from 'node:path'
-import { at, type Fields, textAt } from '../kube/objects.ts'
+import { at, textAt } from '../kube/objects.ts'
+import { blockOf, runBlocks } from '../kube/readme.ts'
 import type { Rig } from '../kube/rig.ts'
 import { freePort } from '../kube/server.ts'
 import { runOk } from '../lab/command.ts'
 import { writeOverlay } from './stage.ts'
 
 const deploy = join(import.meta.dirname, '../../deploy')
-const example = join(deploy, 'gitops/flux/kustomization.yaml')
 
 /** Writes of everybody, without what they say: enough to tell who changed which object. */
 export const auditPolicy = JSON.stringify({
@@ -17,45 +17,41 @@ export const auditPolicy = JSON.stringify({
   rules: [{ level: 'Metadata', verbs: ['create', 'update', 'patch', 'delete', 'deletecollection'] }],
 })
 
-/** A kind of Flux's source-controller, which nobody runs here: its fields are not checked. */
-function sourceKind(kind: string, plural: string): Fields {
-  const schema = { openAPIV3Schema: { type: 'object', 'x-kubernetes-preserve-unknown-fields': true } }
-  return {
-    apiVersion: 'apiextensions.k8s.io/v1', kind: 'CustomResourceDefinition',
-    metadata: { name: `${plural}.source.toolkit.fluxcd.io` },
-    spec: {
-      group: 'source.toolkit.fluxcd.io', scope: 'Namespaced',
-      names: { kind, listKind: `${kind}List`, plural, singular: kind.toLowerCase() },
-      versions: [{ name: 'v1', served: true, storage: true, schema, subresources: { status: {} } }],
-    },
-  }
+export interface FluxPlan {
+  /** The folder of kustomize-controller. */
+  readonly tools: string
+  /** The folder of kubectl. */
+  readonly assets: string
+  readonly interval: string
 }
 
-/** Starts it; it applies deploy/overlays/lan and a Service every `interval`. `tools`: its folder. */
-export async function startFlux(rig: Rig, tools: string, interval: string): Promise<void> {
+/**
+ * Starts it, and applies the example as README has it; then of the example the interval, the path (which has
+ * a Service beside deploy/overlays/lan) and the waiting are others: Pods never become ready without kubelets.
+ */
+export async function startFlux(rig: Rig, { tools, assets, interval }: FluxPlan): Promise<void> {
   const { server, lab } = rig
   await rig.kubectl('create', 'namespace', 'flux-system')
   await rig.applyFile(join(tools, 'kustomizations.yaml'))
-  await rig.apply(
-    sourceKind('GitRepository', 'gitrepositories'), sourceKind('OCIRepository', 'ocirepositories'),
-    sourceKind('Bucket', 'buckets'), sourceKind('ExternalArtifact', 'externalartifacts'),
-  )
+  await rig.applyFile(join(tools, 'definitions'))
   await rig.kubectl('wait', '--for=condition=Established', '--timeout=30s', 'crd', '--all')
-  await publish(rig)
   const host = lab.host('api')
   const child = host.spawn([
     'env', `KUBECONFIG=${server.kubeconfig}`, 'RUNTIME_NAMESPACE=flux-system', `TMPDIR=${lab.folder}`,
     join(tools, 'kustomize-controller'), '--metrics-addr=127.0.0.1:0', '--health-addr=127.0.0.1:9440',
   ])
   await child.line(/Starting workers/, 30_000)
-  const text = (await readFile(example, 'utf8')).replace('interval: 10m', `interval: ${interval}`)
-    .replace('./deploy/overlays/lan', './overlay')
-    .replace('wait: true', 'wait: false') // Pods never become ready without kubelets
-  await server.kubectlOk(['apply', '-f', '-'], { stdin: text })
+  const block = await blockOf('README.md',
+    'kubectl apply -f deploy/gitops/flux/source.yaml -f deploy/gitops/flux/kust')
+  await runBlocks(server, assets, [block], ['ip', 'netns', 'exec', host.namespace])
+  const spec = { interval, path: './overlay', wait: false }
+  await rig.kubectl('patch', 'kustomization', 'arpeggio', '-n', 'flux-system', '--type=merge', '-p',
+    JSON.stringify({ spec }))
+  await publish(rig)
 }
 
 /** What Flux's source-controller would make of a repository: a tarball, and a status that names it. */
-async function publish({ server, lab, apply, kubectl }: Rig): Promise<void> {
+async function publish({ lab, kubectl }: Rig): Promise<void> {
   const folder = join(lab.folder, 'repository')
   const tarball = join(lab.folder, 'repository.tar.gz')
   await mkdir(folder)
@@ -69,18 +65,18 @@ async function publish({ server, lab, apply, kubectl }: Rig): Promise<void> {
     [process.execPath, join(import.meta.dirname, 'serve.ts'), tarball, String(port)],
   )
   await served.line(/^listening$/, 20_000)
-  const spec = { interval: '10m', url: 'https://git.example/lan/arpeggio.git' }
-  const metadata = { name: 'arpeggio', namespace: 'flux-system' }
-  await apply({ apiVersion: 'source.toolkit.fluxcd.io/v1', kind: 'GitRepository', metadata, spec })
   const digest = `sha256:${createHash('sha256').update(await readFile(tarball)).digest('hex')}`
   const artifact = {
     digest, path: 'repository.tar.gz', revision: `v0.1.0@${digest}`,
     url: `http://127.0.0.1:${port}/repository.tar.gz`, lastUpdateTime: '2026-01-01T00:00:00Z',
   }
-  const status = JSON.stringify({ status: { artifact, observedGeneration: 1 } })
+  const ready = {
+    type: 'Ready', status: 'True', reason: 'Succeeded', message: 'stored', observedGeneration: 1,
+    lastTransitionTime: artifact.lastUpdateTime,
+  }
+  const status = JSON.stringify({ status: { artifact, observedGeneration: 1, conditions: [ready] } })
   await kubectl('patch', 'gitrepository', 'arpeggio', '-n', 'flux-system', '--type=merge',
     '--subresource=status', '-p', status)
-  await server.kubectlOk(['get', 'gitrepository', 'arpeggio', '-n', 'flux-system'])
 }
 
 /** What Flux has asked of the API server so far, by the server's own record. */

@@ -5,7 +5,8 @@ import { run } from '../lab/command.ts'
 /** Building may be what is waited for; hack/gitops has built before, where it could. */
 const buildCapMs = 400_000
 
-export type Tool = 'helm3' | 'helm4' | 'kustomize-controller' | 'argo-diff'
+export type Tool =
+  | 'helm3' | 'helm4' | 'kustomize-controller' | 'helm-controller' | 'argo-diff' | 'definitions'
 
 /** The folder that holds all of `tools`, or why there is none. */
 export async function findTools(

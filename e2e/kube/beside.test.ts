@@ -13,7 +13,7 @@ import { findAssets, testUnless } from './assets.ts'
 import {
   advertisement, at, conditionOf, type Fields, ingressOf, listAt, pod, pool, service, slice, textAt,
 } from './objects.ts'
-import { blocksOf, runBlocks } from './readme.ts'
+import { blockOf, blocksOf, runBlocks } from './readme.ts'
 import { openRig, type Rig } from './rig.ts'
 import { serverPrograms } from './server.ts'
 
@@ -21,7 +21,6 @@ const assets = await findAssets(serverPrograms)
 const peer = await findPeer()
 const lack = 'lack' in assets ? assets.lack : 'reason' in peer ? peer.reason : undefined
 const check = testUnless(lack, test)
-const overlay = join(import.meta.dirname, '../../deploy/overlays/beside-metallb')
 const nodes = ['a', 'b', 'c']
 const own = 'arpeggio-system'
 const loadBalancerClass = 'arpeggio.io/arpeggio'
@@ -150,14 +149,15 @@ check('kubectl apply -k deploy/overlays/beside-metallb: both work, on the same n
   await assertTheirs(rig)
   const before = await versionsOf(rig)
 
-  await rig.kubectl('apply', '-k', overlay)
+  const within = ['ip', 'netns', 'exec', rig.lab.host('api').namespace]
+  const typed = await blockOf('README.md', 'kubectl apply -k deploy/overlays/beside-metallb')
+  await runBlocks(rig.server, assets.folder, [typed], within)
   await rig.apply(...silentWebhook)
   const ours = [inOwn(pool('ours', ['192.168.1.200-192.168.1.209'])), inOwn(advertisement('ours'))]
   const refused = await rig.server.kubectl(['apply', '-f', '-'], { stdin: JSON.stringify(ours[0]) })
   assert.match(refused.stderr, /failed calling webhook "ipaddresspoolvalidationwebhook/)
   const [block, ...others] = await blocksOf('deploy/README.md', 'Side by side')
   assert.equal([block?.includes('kubectl patch'), others.length], [true, 1])
-  const within = ['ip', 'netns', 'exec', rig.lab.host('api').namespace]
   await runBlocks(rig.server, assets.folder, block === undefined ? [] : [block], within)
   await rig.apply(...ours)
   const controller = await start(rig,

@@ -1,4 +1,4 @@
-/** Command blocks of the READMEs, run as they stand there against a real API server. */
+/** Command blocks of the READMEs, run as they stand there. */
 import { readFile, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { run } from '../lab/command.ts'
@@ -12,6 +12,22 @@ export async function blocksOf(file: string, heading: string): Promise<readonly 
   const text = await readFile(join(root, file), 'utf8')
   const part = text.split(/^#+ /m).find((one) => one.startsWith(`${heading}\n`)) ?? ''
   return [...part.matchAll(/^```\n([^]*?)^```$/gm)].map(([, block = '']) => block)
+}
+
+/** The one block of commands whose text begins so; throws where there is none, or another. */
+export async function blockOf(file: string, beginning: string): Promise<string> {
+  const text = await readFile(join(root, file), 'utf8')
+  const found = commandBlocks(text).filter((block) => block.startsWith(beginning))
+  const [block] = found
+  if (block === undefined || found.length > 1) throw new Error(`Not one block "${beginning}" in ${file}`)
+  return block
+}
+
+/** Blocks of commands in a README: those that name no language, or a shell. */
+export function commandBlocks(text: string): readonly string[] {
+  return [...text.matchAll(/^```(.*)\n([^]*?)^```$/gm)]
+    .filter(([, language = '']) => /^(?:|sh|bash|shell|console)$/.test(language))
+    .map(([, , block = '']) => block)
 }
 
 /**
