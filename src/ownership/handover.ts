@@ -214,7 +214,8 @@ export function onOffer(
       continue
     }
     // Offered before, and taken by another meanwhile: its claim was faster than this offer.
-    const isTaken = unit !== undefined && unit.term > term && unit.owner !== undefined && unit.owner !== from
+    const isTaken = unit !== undefined && o.rules.hasTerms && unit.term > term &&
+      unit.owner !== undefined && unit.owner !== from
     const isSame = !isTaken && unit?.wish !== undefined && unit.digest === value
     const hears = isSame && ((flags & isOptional) === 0
       ? [...unit.legs].some((ifindex) => o.hearing.get(ifindex)?.isDeaf !== true)
