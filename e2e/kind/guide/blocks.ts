@@ -277,6 +277,11 @@ const troubleshooting: readonly Block[] = [
         ],
       },
       {
+        // The host forgets whom it has not asked for a minute, if there are many on the machine.
+        command: 'curl -s -o /dev/null -w "%{http_code}" http://192.168.1.240', isOurs: true, isPatient: true,
+        want: [/^200$/],
+      },
+      {
         command: 'arp -a | grep 192.168.1.240',
         want: [/^\S+ \(192\.168\.1\.240\) at (?:[0-9a-f]{2}:){5}[0-9a-f]{2} \[ether\] +on \S+\n$/],
       },
