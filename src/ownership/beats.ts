@@ -7,8 +7,9 @@ import {
 import { legOf, monitorsOf } from './fleet.ts'
 import { ownedLegs } from './hearing.ts'
 import { beatMs, fenceMs, pausedMs } from './limits.ts'
+import { tell } from './mail.ts'
 import { spokenLegs } from './own.ts'
-import { type Ownership, tell, type Unit } from './state.ts'
+import type { Ownership, Unit } from './state.ts'
 import { isFailing } from './strain.ts'
 
 type Targets = Ownership['targets']

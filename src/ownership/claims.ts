@@ -8,8 +8,9 @@ import {
 import { addRival, check, onRival } from './conflict.ts'
 import { conflictMinMs, deniedMs, fenceMs } from './limits.ts'
 import { isBeaten } from './lists.ts'
+import { tell } from './mail.ts'
 import { shout } from './own.ts'
-import { type Ownership, setOwner, setTerm, tell, type Unit } from './state.ts'
+import { type Ownership, setOwner, setTerm, type Unit } from './state.ts'
 import { mayOwn, unitOf } from './units.ts'
 
 /** What this node has come to own, for everybody. */

@@ -227,8 +227,8 @@ function offerTo(o: Ownership, unit: Unit, to: string, now: Millis): boolean {
   const { own } = unit
   if (own === undefined || now < (own.refused.get(to) ?? 0)) return false
   own.offer ??= {
-    to, cause: 'handOver', sinceMs: now, againMs: returnedMs, isOptional: false, asks: 0, tries: 0,
-    nextMs: now,
+    to, cause: 'handOver', sinceMs: now, againMs: returnedMs, isOptional: false, isJoining: true, asks: 0,
+    tries: 0, nextMs: now,
   }
   lookAt(o, unit, now)
   return true

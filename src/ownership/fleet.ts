@@ -3,9 +3,9 @@ import { rankByHash } from '../l2/placement.ts'
 import { answerKey } from '../l2/responder.ts'
 import type { Mac } from '../l2/model.ts'
 import type { Millis } from '../net/model.ts'
-import { monitorCount, mixedMs, witnessCount } from './limits.ts'
+import { hostCount, monitorCount, mixedMs, witnessCount } from './limits.ts'
 import type { Leg, Peer, World } from './model.ts'
-import type { Ownership } from './state.ts'
+import { hearingOf, type Ownership } from './state.ts'
 import { isLinkLocal } from './wire.ts'
 
 /** Takes over what the world says of nodes. */
@@ -37,10 +37,25 @@ export function readFleet(o: Ownership, world: World, now: Millis): void {
   if (world.peers.some((peer) => peer.isAlive && !peer.isCapable)) {
     o.mixedUntilMs = Number.POSITIVE_INFINITY
   } else if (o.mixedUntilMs === Number.POSITIVE_INFINITY) o.mixedUntilMs = now + mixedMs
-  for (const ifindex of [...o.hearing.keys()]) if (!o.legs.has(ifindex)) o.hearing.delete(ifindex)
+  forgetLegs(o)
   for (const [high, low] of o.twins) {
     if (!o.legs.has(high) || !o.legs.has(low)) o.twins.delete(high)
   }
+}
+
+/**
+ * A leg without carrier is heard on no more; who was heard there stays known, so that it does not come
+ * back as one on which no other host was ever heard. Of so many legs at most: interfaces come and go.
+ */
+function forgetLegs(o: Ownership): void {
+  const gone = [...o.hearing.values()].filter(({ ifindex }) => !o.legs.has(ifindex))
+  for (const { ifindex, hosts } of gone) {
+    o.hearing.delete(ifindex)
+    if (hosts.size === 0) continue
+    const { hosts: kept } = hearingOf(o, ifindex)
+    for (const [mac, host] of hosts) kept.set(mac, host)
+  }
+  for (const { ifindex } of gone.slice(0, Math.max(0, gone.length - hostCount))) o.hearing.delete(ifindex)
 }
 
 /** A member without our capability lives, or did until lately: MetalLB's election holds for all. */

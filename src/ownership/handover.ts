@@ -7,7 +7,7 @@ import {
   ineligibleMs, meetMs, offerGapMs, offerMs, offerTickMs, offerTries, preferredMs, provisionalMs,
   refusedMs,
 } from './limits.ts'
-import { mail } from './mail.ts'
+import { mail, tellNear } from './mail.ts'
 import type { Cause } from './model.ts'
 import { announce, release } from './own.ts'
 import { isAliveNode, lookAt, type Ownership, setTerm, type Unit } from './state.ts'
@@ -50,7 +50,9 @@ function wantedElsewhere(
   }
   own.ineligibleMs = isNominee ? undefined : own.ineligibleMs ?? now
   if (own.ineligibleMs !== undefined) {
-    if (next === undefined || now - own.ineligibleMs > ineligibleMs) return 'release'
+    // Silent since it hears nobody: another may have it by now, so there is nothing to hand over.
+    const isGone = own.hush === 'ownerDeaf' || next === undefined
+    if (isGone || now - own.ineligibleMs > ineligibleMs) return 'release'
     return { to: next, cause: 'handOver' }
   }
   // Parts come together first.
@@ -143,7 +145,8 @@ export function startOffer(o: Ownership, unit: Unit, wanted: Wanted, now: Millis
   o.offerMs = slotMs + offerGapMs
   const nextMs = Math.max(now, Math.floor(slotMs / offerTickMs) * offerTickMs)
   own.offer = {
-    to, cause, sinceMs: now, againMs: refusedMs, isOptional: canStay, asks: 0, tries: 0, nextMs,
+    to, cause, sinceMs: now, againMs: refusedMs, isOptional: canStay, isJoining: false, asks: 0, tries: 0,
+    nextMs,
   }
   // Counted at once, so that the next unit goes elsewhere.
   const load = loadOf(o, now)
@@ -164,12 +167,15 @@ export function stepOffer(o: Ownership, unit: Unit, now: Millis): void {
     offer.nextMs = now + meetMs
     return lookAt(o, unit, offer.nextMs)
   }
-  if (offer.tries >= offerTries || !isAliveNode(o, offer.to)) return giveUp(o, unit, now)
+  const isThere = offer.isJoining || isAliveNode(o, offer.to)
+  if (offer.tries >= offerTries || !isThere) return giveUp(o, unit, now)
   offer.tries++
   offer.nextMs = now + offerMs
   // Where this node cannot answer any more, nobody is to wait for a seen announcement.
   const flags = unit.legs.size === 0 ? isBroken : offer.isOptional ? isOptional : 0
-  mail(o, offer.to, 'offer', entryOf(unit.key, { term: own.term, value: unit.digest, flags }))
+  const entry = entryOf(unit.key, { term: own.term, value: unit.digest, flags })
+  if (offer.isJoining) tellNear(o, offer.to, 'offer', entry)
+  else mail(o, offer.to, 'offer', entry)
   lookAt(o, unit, offer.nextMs)
 }
 

@@ -22,7 +22,7 @@ export function hear(
   const hearing = hearingOf(o, ifindex)
   const wasSilent = hearing.heardMs === undefined || atMs - hearing.heardMs > quietMs
   hearing.heardMs = Math.max(hearing.heardMs ?? 0, atMs)
-  rememberHost(hearing, sighting, atMs)
+  rememberHost(o, hearing, sighting, atMs)
   const node = o.macs.get(sighting.from)
   if (node !== undefined) meet(o, node, ifindex, atMs)
   if (sighting.to === leg.mac && sighting.isAnswer) {
@@ -78,12 +78,18 @@ function isReturned(o: Ownership, node: string, now: Millis): boolean {
   return true
 }
 
-function rememberHost(hearing: Hearing, sighting: Sighting, atMs: Millis): void {
+function rememberHost(o: Ownership, hearing: Hearing, sighting: Sighting, atMs: Millis): void {
   const known = hearing.hosts.get(sighting.from)
   const said = sighting.asserts?.mac === sighting.from ? sighting.asserts.address : undefined
   hearing.hosts.delete(sighting.from)
   hearing.hosts.set(sighting.from, { address: known?.address ?? said, atMs })
-  if (hearing.hosts.size > hostCount) dropOldest(hearing.hosts)
+  if (hearing.hosts.size > hostCount) forgetHost(o, hearing)
+}
+
+/** A member goes first: others count as hosts also when membership has lost everybody. */
+function forgetHost(o: Ownership, { hosts }: Hearing): void {
+  for (const mac of hosts.keys()) if (o.macs.has(mac)) return void hosts.delete(mac)
+  dropOldest(hosts)
 }
 
 function dropOldest<T>(map: Map<Mac, T>): void {
@@ -191,6 +197,17 @@ export function sendControls(
   hearing.controlMs = now
   for (const address of controlTargets(o, hearing, suspect)) {
     sendAsk(o, ifindex, controlFrame(leg, address))
+  }
+}
+
+/**
+ * Each leg asks once whether anybody is there: a node that has never had to ask would take itself for
+ * the last one when it is cut off.
+ */
+export function greet(o: Ownership, now: Millis): void {
+  if (o.isAlone) return
+  for (const ifindex of o.legs.keys()) {
+    if (hearingOf(o, ifindex).controlMs === 0) sendControls(o, ifindex, now, undefined)
   }
 }
 

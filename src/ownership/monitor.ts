@@ -11,8 +11,9 @@ import { legOf, ownLegsAt } from './fleet.ts'
 import {
   beatMs, fenceMs, restateFast, restateMs, restateSlowMs, suspectMs, toldCount,
 } from './limits.ts'
+import { tell } from './mail.ts'
 import type { Cause } from './model.ts'
-import { type BeatRecord, isAliveNode, type Ownership, setOwner, setTerm, tell, type Unit } from './state.ts'
+import { type BeatRecord, isAliveNode, type Ownership, setOwner, setTerm, type Unit } from './state.ts'
 import { ranksOf, unitOf } from './units.ts'
 
 /** Another node says, with a term, that it owns a unit of ours. */

@@ -11,7 +11,7 @@ import { decodeMessage, isPart, type Message } from './codec.ts'
 import { onProbe, onRival, onVoice, recogniseMember } from './conflict.ts'
 import { isMixed, readFleet } from './fleet.ts'
 import { onOffer, onRefusal, reviewOwned, stepOffer } from './handover.ts'
-import { askMissing, hear, isAllDeaf, watchHearing } from './hearing.ts'
+import { askMissing, greet, hear, isAllDeaf, watchHearing } from './hearing.ts'
 import {
   pausedMs, postponeMs, slowMs, stallMs, unheardRetryMs, unicastCount,
 } from './limits.ts'
@@ -264,6 +264,7 @@ function lookSlowly(o: Ownership, now: Millis): void {
   o.slowMs = now + slowMs
   if (o.world !== undefined && o.wasMixed !== isMixed(o, now)) takeWishes(o, o.world, now)
   if (o.isStarting) return
+  greet(o, now)
   reviewOwned(o, now)
   findIdle(o, now)
   orphanDead(o, now)

@@ -68,7 +68,10 @@ export function stepRound(
     return undefined
   }
   unit.round = undefined
-  const heard = [...at.legs].filter((ifindex) => isHeardOn(o, ifindex, at.startMs, suspect))
+  // A leg that was lost meanwhile has heard nothing.
+  const heard = [...at.legs].filter((ifindex) =>
+    o.legs.has(ifindex) && isHeardOn(o, ifindex, at.startMs, suspect)
+  )
   return { round: at, heard: new Set(heard) }
 }
 

@@ -5,7 +5,7 @@ import type { Millis } from '../net/model.ts'
 import { startCredit } from './limits.ts'
 import { allRules, type Rules } from './rules.ts'
 import type { Attempt, EarlyPick, Own, Round, Starts } from './ongoing.ts'
-import { encodeMessage, type Entry, type Message, messageOf, type MessageKind } from './codec.ts'
+import type { Entry, Message, MessageKind } from './codec.ts'
 import type {
   Cause, Effect, Leg, Nominee, Note, Peer, Right, UnitAddress, Wish, World,
 } from './model.ts'
@@ -280,13 +280,6 @@ export function takeLook(o: Ownership, now: Millis): Unit | undefined {
   const unit = takeDue(o.due, now)
   if (atMs !== undefined) unit?.looks.delete(atMs)
   return unit
-}
-
-export function tell(
-  o: Ownership, to: string, kind: MessageKind, rest: Partial<Message>,
-): void {
-  o.counts.sent++
-  o.out.push({ kind: 'tell', to, ifindex: undefined, bytes: encodeMessage(messageOf(kind, rest)) })
 }
 
 export function note(o: Ownership, text: Note): void {

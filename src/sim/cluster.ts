@@ -1,6 +1,7 @@
 /** Nodes, segments, hosts, gossip and an API server's view, assembled from production parts. */
 import { answerKey } from '../l2/responder.ts'
 import type { Millis } from '../net/model.ts'
+import { fenceMs } from '../ownership/limits.ts'
 import type { Leg, Note, Nominee, Peer, Wish, World } from '../ownership/model.ts'
 import { after, at, type Clock, createClock } from './clock.ts'
 import { hear } from './frames.ts'
@@ -352,6 +353,8 @@ function observeRights(cluster: Cluster, machine: Machine): void {
       const place = placeOf(record, unit, segment.name)
       if (place === undefined) continue
       const untilMs = notAfterMs === Infinity ? Infinity : trueTime(machine, notAfterMs)
+      // It reads before it answers, but that is no excuse for a right that outlives the fence.
+      if (machine.isCatchingUp && untilMs <= clock.nowMs + fenceMs) continue
       if (record.history !== undefined && !wouldAnswer(place, machine.name, clock.nowMs)) {
         tell(record, clock.nowMs, machine.name, `answers for ${unit} on ${segment.name}`)
       }

@@ -5,7 +5,7 @@
 import type { NodeEffect, Turn } from '../ownership/node.ts'
 import type { Leg, Note, ReceivedFrame, ReceivedMessage, Right, World } from '../ownership/model.ts'
 import { sameAddress } from '../net/address.ts'
-import type { LinkState, Mac } from '../l2/model.ts'
+import type { LinkState } from '../l2/model.ts'
 import { encodeNeighbour } from '../l2/ndp.ts'
 import type { Millis } from '../net/model.ts'
 import { after, at, type Clock } from './clock.ts'
@@ -93,6 +93,8 @@ export interface Machine {
   busyUntilMs: Millis
   /** The end of its turn, where it stands still in the middle. */
   unfinished: (() => void) | undefined
+  /** It goes on, and has still to read what came meanwhile: before that it answers nothing. */
+  isCatchingUp: boolean
   rights: readonly Right[]
   readonly sent: Sent
 }
@@ -118,7 +120,7 @@ export function createMachine(
     lostMs: 0, pausedAtMs: 0, wallOffsetMs: random.between(-3e5, 3e5),
     frames: [], messages: [], isWorldDirty: false, areLinksDirty: false, isRunDue: false,
     wakeAtMs: undefined, timerAtMs: Infinity, quota: undefined, rights: [],
-    busyUntilMs: 0, unfinished: undefined,
+    busyUntilMs: 0, unfinished: undefined, isCatchingUp: false,
     sent: { asks: 0, tells: 0, gossips: 0, voices: 0, windowAtMs: 0, inWindow: 0, worst: 0 },
   }
 }
@@ -146,11 +148,6 @@ export function trueTime(machine: Machine, ownMs: Millis): Millis {
   return (ownMs - machine.baseMs) / machine.rate + machine.lostMs
 }
 
-/** Whether the process runs, so that what is asked of it is answered. */
-export function isAwake(machine: Machine): boolean {
-  return machine.state === 'running'
-}
-
 /**
  * The latest instant at which an ask that came then has been answered by now, if this is the process's
  * first turn since it was last let run: what it reads now, it reads before it answers anything.
@@ -176,6 +173,7 @@ export function start(machine: Machine): void {
   machine.rights = []
   machine.busyUntilMs = 0
   machine.unfinished = undefined
+  machine.isCatchingUp = false
   machine.around.onAbility(machine)
   poke(machine)
 }
@@ -201,6 +199,7 @@ export function thaw(machine: Machine): void {
   if (machine.state !== 'frozen' && machine.state !== 'paused') return
   const wasPaused = machine.state === 'paused'
   machine.state = 'running'
+  machine.isCatchingUp = true
   if (wasPaused) {
     machine.lostMs += machine.around.clock.nowMs - machine.pausedAtMs
     // What the host kept meanwhile carries the instant at which the guest's clock stood still.
@@ -284,8 +283,13 @@ function run(machine: Machine): void {
   machine.wakeAtMs = undefined
   const effects = brain.turn({ frames, messages, links, world }, now)
   const rights = brain.rights()
-  const before = new Set(machine.rights.map(({ text }) => text))
+  const before = machine.rights
   const { costs, clock } = machine.around
+  if (machine.isCatchingUp) {
+    machine.isCatchingUp = false
+    machine.rights = keptOf(before, rights)
+    machine.around.onAbility(machine)
+  }
   const finish = (): void => {
     if (machine.brain !== brain) return
     if (machine.state !== 'running') {
@@ -297,11 +301,16 @@ function run(machine: Machine): void {
   }
   if (costs === undefined) return finish()
   // What is lost is lost at once, what is won can be told when the turn has ended.
-  setRights(machine, rights.filter(({ text }) => before.has(text)))
-  const changed = rights.length === before.size ? 0 : rights.length
+  setRights(machine, keptOf(before, rights))
+  const changed = rights.length === before.length ? 0 : rights.length
   machine.busyUntilMs = clock.nowMs + frames.length * costs.frameMs + messages.length * costs.messageMs +
     effects.length * costs.sendMs + changed * costs.rightMs
   at(clock, machine.busyUntilMs, finish)
+}
+
+function keptOf(before: readonly Right[], now: readonly Right[]): readonly Right[] {
+  const texts = new Set(before.map(({ text }) => text))
+  return now.filter(({ text }) => texts.has(text))
 }
 
 function setRights(machine: Machine, rights: readonly Right[]): void {
@@ -381,9 +390,4 @@ function armTimer(machine: Machine): void {
     if (machine.wakeAtMs <= ownTime(machine) + 1e-6) poke(machine)
     else armTimer(machine)
   })
-}
-
-/** MACs of a machine, by the segment. */
-export function macOf(machine: Machine, segment: Segment): Mac | undefined {
-  return machine.legs.find((leg) => leg.segment === segment)?.leg.mac
 }

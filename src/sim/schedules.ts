@@ -5,6 +5,7 @@ import {
   split, strayAnnouncement,
 } from './faults.ts'
 import { monitorsOf, notesOf, type Scenario } from './scenario.ts'
+import { segmentSchedules } from './segments.ts'
 import { goodQuality } from './segment.ts'
 
 const ten = { nodes: 10 }
@@ -202,6 +203,35 @@ export const schedules: readonly Scenario[] = [
     isSettled: false,
   },
   {
+    it: '9 a card without carrier for longer than gossip needs comes back deaf: hosts heard before count',
+    options: { nodes: 3, units: 2, isGossipCarried: true, hasRings: true },
+    seeds: 8,
+    story: ({ cluster, others, lan, pass }) => {
+      const [name = ''] = others
+      deafen(cluster, lan(), name)
+      const back = loseCarrier(cluster, lan(), name)
+      pass(12_000)
+      back()
+      pass(5_000)
+    },
+    most: { darkMs: 0, moves: 0 },
+    isSettled: false,
+  },
+  {
+    it: '9 a card loses its carrier while its node asks for what it would claim: silence says nothing',
+    options: one,
+    seeds: 12,
+    story: ({ cluster, others, lan, pass }) => {
+      const [name = ''] = others
+      deafen(cluster, lan(), name)
+      pass(4_000 + cluster.random.between(0, 300))
+      loseCarrier(cluster, lan(), name)
+      pass(4_000)
+    },
+    most: { moves: 0, darkMs: 0 },
+    isSettled: false,
+  },
+  {
     it: '10 a kill while gossip is cut: the back-off is at most a second',
     options: ten,
     story: ({ cluster, owner, others, pass }) => {
@@ -222,79 +252,7 @@ export const schedules: readonly Scenario[] = [
     },
     most: { darkMs: 600, moves: 0 },
   },
-  {
-    it: '12 two segments, one cut for the owner: it hands over the other one too',
-    options: { nodes: 4, segments: 2, units: 2 },
-    story: ({ cluster, owner, lan, pass }) => {
-      loseUplink(cluster, lan(1), owner)
-      pass(8_000)
-    },
-    most: { darkMs: 1_600, overlapMs: 50 },
-  },
-  {
-    it: '12 two segments, one uplink lost: beats on the other one withdraw nothing there',
-    options: { nodes: 4, segments: 2, units: 7, isGossipCarried: true,
-      quality: { ...goodQuality, jitterMs: 3 } },
-    seeds: 12,
-    story: ({ cluster, owner, lan, pass }) => {
-      const back = loseUplink(cluster, lan(), owner)
-      pass(2_500)
-      back()
-      pass(6_000)
-    },
-    most: { darkMs: 1_600, overlapMs: 250 },
-  },
-  {
-    it: '12 two segments, one cut for the owner and the other for its heir: two parts, then one owner',
-    options: { nodes: 4, segments: 2, units: 3 },
-    seeds: 8,
-    story: ({ cluster, owner, others, lan, pass }) => {
-      const kept = others.toSorted().slice(0, 2)
-      const backs = [crash(cluster, owner), ...kept.map((name, i) => muffle(cluster, lan(i), name))]
-      pass(4_000)
-      for (const back of backs.slice(1)) back()
-      pass(4_000)
-    },
-    most: { darkMs: 1_600, overlapMs: 250 },
-  },
-  {
-    it: '12 two parts, and the owner of one goes deaf: the other waits until it has fallen silent',
-    options: { nodes: 3, segments: 2, units: 1, placement: 'hash' },
-    seeds: 12,
-    story: ({ cluster, owner, lan, pass }) => {
-      muffle(cluster, lan(0), owner)
-      pass(2_400 + cluster.random.between(0, 800))
-      deafen(cluster, lan(1), owner)
-      pass(4_000)
-    },
-    most: { darkMs: 1_600 },
-    isSettled: false,
-  },
-  {
-    it: '12 two segments, one split in the first minute: balance moves nothing to who is cut off there',
-    options: { nodes: 5, segments: 2, units: 7 },
-    seeds: 12,
-    story: ({ cluster, others, lan, pass }) => {
-      const [gone = ''] = others
-      crash(cluster, gone)
-      const heal = split(cluster, lan(), others.slice(1, 3))
-      pass(4_000)
-      heal()
-      pass(4_000)
-    },
-    most: { darkMs: 1_000, overlapMs: 250 },
-  },
-  {
-    it: '12 two segments, carrier lost on one, hash placement: its heir gets both, then it does again',
-    options: { nodes: 6, segments: 2, units: 5, placement: 'hash' },
-    story: ({ cluster, owner, lan, pass }) => {
-      const back = loseCarrier(cluster, lan(), owner)
-      pass(4_000)
-      back()
-      pass(4_000)
-    },
-    most: { darkMs: 600, overlapMs: 50 },
-  },
+  ...segmentSchedules,
   {
     it: '13 a successor that has been cut off, and claims for itself, has not taken over',
     options: { nodes: 4, units: 8 },
