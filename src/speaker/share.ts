@@ -116,7 +116,7 @@ interface Memory {
 const drainMs = 2_000
 const nothingPlanned: AnnouncementPlan = { placed: [], silent: [] }
 /** Reasons and status objects follow the wire after this, and not more often than that. */
-const accountAfterMs = 50
+const accountAfterMs = 250
 const accountEveryMs = 1_000
 /** Routes are read again after this: their changes are not told. */
 const gatewaysMs = 1_000
@@ -219,9 +219,10 @@ function account(parts: ShareParts, memory: Memory): void {
   syncStatuses(parts, memory.announcements)
 }
 
-/** The same plan as long as no Service is another. */
+/** The same plan as long as no Service that holds an address is another. */
 function hold({ feed, options, calm }: ShareParts, memory: Memory, config: Config): void {
-  const services = [...feed.services.values()].map((live) => live.intent)
+  // One that has no address yet is no business of a speaker's: the controller is about to give it one.
+  const services = [...feed.services.values()].flatMap(({ intent }) => intent.held.length > 0 ? [intent] : [])
   if (memory.config === config && isSameList(memory.services, services)) return
   memory.services = services
   memory.config = config
