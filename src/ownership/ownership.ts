@@ -296,7 +296,7 @@ function stepUnit(o: Ownership, unit: Unit, now: Millis): void {
   }
   if (now < unit.own.probeMs) return lookAt(o, unit, unit.own.probeMs)
   if (unit.own.hush === 'handOver') hush(o, unit, 'contested', now)
-  if (isAllDeaf(o, unit)) return
+  if (isAllDeaf(o, unit)) return lookAt(o, unit, now + slowMs)
   startRound(o, unit, 'resume', { atMs: now, legs: unit.own.scope ?? unit.legs })
 }
 
