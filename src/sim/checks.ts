@@ -1,6 +1,7 @@
 /** What must always be true: one function for each promise. Read this file first. */
 import type { Millis } from '../net/model.ts'
-import { missingMs } from '../ownership/limits.ts'
+import { missingMs, provisionalMs } from '../ownership/limits.ts'
+import type { Note } from '../ownership/model.ts'
 import type { Cluster } from './cluster.ts'
 import { type Deed, type Place, wouldAnswer } from './record.ts'
 import { isStranger } from './plan.ts'
@@ -266,6 +267,19 @@ function checkCaches(cluster: Cluster): readonly Finding[] {
     }))
 }
 
+/**
+ * The one move of a placement of a start, in its first minute: it waits for whom real membership has not
+ * met again. With modelled membership it is never late.
+ */
+function isLateBalance({ options, clock, record }: Cluster, note: Note): boolean {
+  if (!options.hasRings || (note.kind !== 'claimed' && note.kind !== 'released')) return false
+  const places = [...record.places.values()].filter(({ unit }) => unit === note.unit)
+  const moves = record.notes.filter(({ note: each }) =>
+    each.kind === 'claimed' && each.unit === note.unit && each.cause === 'handOver')
+  return note.cause === 'handOver' && moves.length === 1 &&
+    places.every(({ fromMs }) => clock.nowMs < fromMs + provisionalMs)
+}
+
 /** A converged cluster says nothing: no change of owner, no gossip, beats and asks at their pace. */
 export function checkQuiet(
   cluster: Cluster, sinceMs: Millis, before: ReadonlyMap<string, number>,
@@ -274,7 +288,7 @@ export function checkQuiet(
   // At 30 % a false suspicion is rare (0.4 moves a minute), and no fault.
   const isVeryLossy = cluster.options.quality.loss >= 0.25
   const changes = isVeryLossy ? [] : cluster.record.notes.filter(({ atMs, note }) =>
-    atMs >= sinceMs && note.kind !== 'postponed')
+    atMs >= sinceMs && note.kind !== 'postponed' && !isLateBalance(cluster, note))
     .map(({ atMs, node, note }): Finding => ({ check: 'quiet', atMs, text: `${node}: ${note.kind}` }))
   const { segments, quality, hasRings } = cluster.options
   // Real membership may need a minute to meet one again that it called dead: it is asked for meanwhile.
