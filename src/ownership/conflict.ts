@@ -222,10 +222,10 @@ function onTaken(o: Ownership, unit: Unit, rival: string, now: Millis): void {
   lookAt(o, unit, own.probeMs)
 }
 
-/** Hands over to a member that owns some of the segments already; false where it has refused. */
+/** Hands over to a member that owns some of the segments already; false where that has just been refused. */
 function offerTo(o: Ownership, unit: Unit, to: string, now: Millis): boolean {
   const { own } = unit
-  if (own === undefined || now < (own.refused.get(to) ?? 0)) return false
+  if (own === undefined || now < own.joinMs) return false
   own.offer ??= {
     to, cause: 'handOver', sinceMs: now, againMs: returnedMs, isOptional: false, isJoining: true, asks: 0,
     tries: 0, nextMs: now,

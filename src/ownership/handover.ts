@@ -183,6 +183,7 @@ function giveUp(o: Ownership, unit: Unit, now: Millis): void {
   const { own } = unit
   if (own?.offer === undefined) return
   own.refused.set(own.offer.to, now + own.offer.againMs)
+  if (own.offer.isJoining) own.joinMs = now + own.offer.againMs
   own.offer = undefined
   o.load = undefined
   const next = wantedElsewhere(o, unit, now)

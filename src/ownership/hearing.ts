@@ -106,7 +106,8 @@ function recover(o: Ownership, hearing: Hearing, now: Millis): void {
   for (const unit of o.owned) {
     if (!unit.legs.has(hearing.ifindex) || unit.own === undefined) continue
     if (unit.own.hush === undefined) hush(o, unit, 'ownerDeaf', now)
-    else if (unit.own.hush === 'ownerDeaf') {
+    // Whatever silenced it, the wire could not be asked while nobody was heard.
+    else if (unit.own.hush === 'ownerDeaf' || unit.own.probeMs <= now) {
       unit.own.probeMs = now
       lookAt(o, unit, now)
     }

@@ -43,6 +43,8 @@ export interface Own {
   offer: Offer | undefined
   /** Successors that refused or did not answer, until when. */
   readonly refused: Map<string, Millis>
+  /** Its part may be offered to another's again: what was refused as a whole says nothing of parts. */
+  joinMs: Millis
   better: { readonly node: string; readonly sinceMs: Millis } | undefined
   defendedMs: Millis
   /** It lost one of its segments, and has not been offered to a node with more. */

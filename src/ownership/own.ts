@@ -31,8 +31,9 @@ export function take(o: Ownership, unit: Unit, taking: Taking, now: Millis): voi
     hush: undefined, term: unit.term, sinceMs: now, hushedMs: 0, probeMs: now + unheardRetryMs,
     graceUntilMs: taking.isHanded === true ? now + handedMs : 0,
     scope: taking.scope, unansweredMs: undefined, provisionalUntilMs: isMovable ? now + provisionalMs : 0,
-    offer: undefined, refused: new Map(), better: undefined, defendedMs: Number.NEGATIVE_INFINITY,
-    conflict: undefined, isCut: false, hasLost: false, ineligibleMs: undefined,
+    offer: undefined, refused: new Map(), joinMs: 0, better: undefined,
+    defendedMs: Number.NEGATIVE_INFINITY, conflict: undefined, isCut: false,
+    hasLost: false, ineligibleMs: undefined,
   }
   unit.beatTerm = unit.term
   unit.isBeatPart = taking.scope !== undefined

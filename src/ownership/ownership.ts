@@ -280,7 +280,7 @@ function stepUnit(o: Ownership, unit: Unit, now: Millis): void {
     const ended = stepRound(o, unit, now)
     if (ended === undefined) return
     // What became due meanwhile.
-    if (unit.own?.offer !== undefined) lookAt(o, unit, now)
+    if (unit.own?.offer !== undefined || unit.own?.scope !== undefined) lookAt(o, unit, now)
     const { round: { purpose, legs }, heard } = ended
     if (purpose === 'claim') return endClaim(o, unit, { legs, heard }, now)
     if (purpose === 'resume') return endResume(o, unit, heard, now)
@@ -296,7 +296,7 @@ function stepUnit(o: Ownership, unit: Unit, now: Millis): void {
   }
   if (now < unit.own.probeMs) return lookAt(o, unit, unit.own.probeMs)
   if (unit.own.hush === 'handOver') hush(o, unit, 'contested', now)
-  if (isAllDeaf(o, unit)) return
+  if (isAllDeaf(o, unit)) return lookAt(o, unit, now + slowMs)
   startRound(o, unit, 'resume', { atMs: now, legs: unit.own.scope ?? unit.legs })
 }
 

@@ -252,6 +252,21 @@ export const schedules: readonly Scenario[] = [
     },
     most: { darkMs: 600, moves: 0 },
   },
+  {
+    it: '11 its owner is cut off while it is silent for a stray announcement: it asks when it hears again',
+    options: { nodes: 3, units: 8 },
+    seeds: 8,
+    story: ({ cluster, owner, lan, unit, pass }) => {
+      const [client] = cluster.clients
+      if (client !== undefined) strayAnnouncement(cluster, client, unit())
+      pass(cluster.random.between(100, 250))
+      const heal = split(cluster, lan(), [owner])
+      pass(960)
+      heal()
+      pass(4_000)
+    },
+    most: { overlapMs: 250 },
+  },
   ...segmentSchedules,
   {
     it: '13 a successor that has been cut off, and claims for itself, has not taken over',

@@ -1,5 +1,7 @@
 /** Schedule 12: two segments that may have different winners, and how its parts come together. */
-import { crash, cutGossip, deafen, loseCarrier, loseUplink, muffle, split } from './faults.ts'
+import {
+  appear, crash, cutGossip, deafen, loseCarrier, loseUplink, move, muffle, pauseNode, split,
+} from './faults.ts'
 import type { Scenario } from './scenario.ts'
 import { goodQuality } from './segment.ts'
 
@@ -66,6 +68,40 @@ export const segmentSchedules: readonly Scenario[] = [
       pass(4_000)
     },
     most: { darkMs: 1_600, overlapMs: 250 },
+  },
+  {
+    it: '12 two parts, and the other refused the whole lately: they come together all the same',
+    options: { nodes: 2, segments: 2, units: 4 },
+    seeds: 8,
+    story: ({ cluster, lan, pass }) => {
+      const back = loseUplink(cluster, lan(1), 'n1')
+      pass(2_000)
+      for (const unit of cluster.api.units.keys()) move(cluster, unit, 'n1')
+      pass(300)
+      cluster.api.moves.clear()
+      const resume = pauseNode(cluster, 'n2')
+      pass(1_500)
+      back()
+      resume()
+      pass(2_000)
+    },
+    most: { darkMs: 2_000, overlapMs: 250 },
+  },
+  {
+    it: '12 two parts, and a check while one is due to ask for the rest: it asks afterwards',
+    options: { nodes: 2, segments: 2, units: 6 },
+    seeds: 6,
+    story: ({ cluster, lan, pass }) => {
+      const back = muffle(cluster, lan(1), 'n1')
+      pass(2_000)
+      for (let i = 0; i < 6; i++) {
+        appear(cluster, 6 + 2 * i, 2)
+        pass(1_000 + cluster.random.between(0, 300))
+      }
+      back()
+      pass(4_000)
+    },
+    most: { darkMs: 2_000, overlapMs: 250 },
   },
   {
     it: '12 two segments, one split in the first minute: balance moves nothing to who is cut off there',
