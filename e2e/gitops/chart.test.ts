@@ -78,6 +78,16 @@ const refused: readonly (readonly [values: unknown, line: RegExp])[] = [
   [{ controller: { extraArgs: ['--webhook-mode=enabled'] } },
     /controller\.extraArgs: --webhook-mode=enabled contradicts/],
   [{ controller: { readinessProbe: { port: 1 } } }, /livenessProbe.port and readinessProbe.port differ/],
+  [{ ipAddressPools: { lan: { spec: { addresses: ['192.0.2.0/28'], autoAsign: false } } } },
+    /'autoAsign' not allowed/],
+  [{ l2Advertisements: { lan: { spec: { ipAddressPool: ['lan'] } } } }, /'ipAddressPool' not allowed/],
+  [{ loadBalancerClass: 'a #b' }, /loadBalancerClass'?: 'a #b' does not match pattern/],
+  [{ image: { repository: 'A B' } }, /repository'?: 'A B' does not match pattern/],
+  [{ speaker: { secretName: 'A B' } }, /secretName'?: 'A B' does not match pattern/],
+  [{ prometheus: { metricsPort: 17472 } }, /one port is given twice: metrics, probes/],
+  [{ speaker: { memberlist: { mlBindPort: 7472 } } }, /one port is given twice: .*membership/],
+  [{ prometheus: { metricsPort: 9443 }, controller: { webhookMode: 'enabled' } },
+    /one port is given twice: .*webhook/],
 ]
 for (const { name, program } of helms) {
   for (const [values, line] of refused) {
@@ -86,6 +96,36 @@ for (const { name, program } of helms) {
     })
   }
 }
+
+check('the schema has every field of a pool and an advertisement, and no other', async () => {
+  const schema: unknown = JSON.parse(await readFile(join(chart, 'values.schema.json'), 'utf8'))
+  const definitions = await read(await readFile(join(root, 'deploy/base/crds.yaml'), 'utf8'))
+  const names = (value: unknown): readonly string[] => Object.keys(Object(value)).toSorted()
+  for (const [part, kind] of [['pool', 'ipaddresspools'], ['advertisement', 'l2advertisements']] as const) {
+    const definition = only(definitions, `CustomResourceDefinition ${kind}.metallb.io`)
+    const whole = at(definition, 'spec', 'versions', 0, 'schema', 'openAPIV3Schema', 'properties')
+    const live = at(whole, 'spec', 'properties')
+    const ours = at(schema, 'definitions', part, 'properties', 'spec', 'properties')
+    assert.equal(names(ours), names(live), kind)
+    assert.equal(names(at(ours, 'serviceAllocation', 'properties')),
+      names(at(live, 'serviceAllocation', 'properties')), kind)
+  }
+})
+
+check('a name that YAML takes for something else stays a name', async () => {
+  for (const name of ['123', 'true']) {
+    const { objects, error } = await render(helms[0]?.program ?? '', {
+      loadBalancerClass: name, ipAddressPools: { [name]: { spec: { addresses: ['192.0.2.0/28'] } } },
+      speaker: { secretName: name, serviceAccount: { name } },
+    })
+    assert.is(error, '')
+    only(objects, `ServiceAccount ${namespace}/${name}`)
+    only(objects, `IPAddressPool ${namespace}/${name}`)
+    const pod = at(only(objects, daemonSet), 'spec', 'template', 'spec')
+    assert.is(at(pod, 'serviceAccountName'), name)
+    assert.is(at(pod, 'volumes', 0, 'secret', 'secretName'), name)
+  }
+})
 
 check('names of MetalLB\'s chart mean the same', async () => {
   const { objects, error } = await render(helms[0]?.program ?? '', {

@@ -32,8 +32,13 @@ test('a manifest, the chart and their checksums, the same each time', async () =
   assert.equal(manifest.match(/image: .*/g), [`image: ${image}:0.1.0`, `image: ${image}:0.1.0`])
 })
 
+test('a folder is meant from where the command is typed', async () => {
+  await runOk(['sh', '-c', `cd ${scratch} && ${release} --image lan.example:5000/a --to here`], options)
+  assert.equal((await readdir(join(scratch, 'here'))).length, 3)
+})
+
 test('wrong words are told', async () => {
-  for (const words of [['--imgae', 'a'], ['--image'], ['--image', 'A B'], ['--to', '']]) {
+  for (const words of [['--imgae', 'a'], ['--image'], ['--image', 'A B'], ['--image', 'a:1'], ['--to', '']]) {
     assert.is((await run([release, ...words], options)).code, 2, words.join(' '))
   }
 })

@@ -31,6 +31,15 @@ test('runConvert: so does a file that could not be read', () => {
   })
 })
 
+test('runConvert: nothing that could be read is told once', () => {
+  const problem: Problem = {
+    file: 'b.yaml', document: 1, object: '', path: '', reason: 'Unreadable', message: 'Cannot read file',
+  }
+  assert.equal(runConvert({ sources: [], problems: [problem] }, {
+    output: 'table', namespace: undefined, paths: ['b.yaml'],
+  }), { stdout: '', exitCode: 1, stderr: 'b.yaml:1: Unreadable: Cannot read file' })
+})
+
 test('runConvert: YAML under a line that says who made it', () => {
   for (const output of ['table', 'yaml'] as const) {
     const { stdout, stderr, exitCode } = run(legacy, output)

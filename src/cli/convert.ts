@@ -17,7 +17,10 @@ export interface ConvertResult {
 /** Converts what was read; warnings leave the exit code at 0. */
 export function runConvert(input: Input, options: FileOptions): ConvertResult {
   const { namespace, output } = options
-  const conversion = convertLegacy(input.sources, namespace === undefined ? {} : { namespace })
+  // Where nothing could be read, there is nothing to say about what it lacks.
+  const conversion = input.sources.length === 0 && input.problems.length > 0
+    ? { manifests: [], problems: [], warnings: [] }
+    : convertLegacy(input.sources, namespace === undefined ? {} : { namespace })
   const problems = [...input.problems, ...conversion.problems]
   const lines = [
     ...problems.map(formatProblem),

@@ -22,7 +22,9 @@ export async function openSite(site: SiteOptions): Promise<AsyncDisposable & { r
   try {
     probes = options.probePort === undefined
       ? undefined
-      : await openListener({ site, host: options.probeHost, port: options.probePort })
+      : await openListener({
+        site, host: options.probeHost, port: options.probePort, flag: '--health-probe-port',
+      })
   } catch (error) {
     await main[Symbol.asyncDispose]()
     throw error

@@ -184,9 +184,28 @@ test('a node that confirms nothing is absent; one that confirms others is waited
   world.at(0, announced)
   assert.is(world.at(1, announced), 2_500)
   world.statuses = confirming(2)
-  assert.is(world.at(2_400, announced), 2_600)
-  world.at(2_600, announced)
+  assert.is(world.at(2_400, announced), 2_750)
+  world.at(2_750, announced)
   assert.equal([world.written, world.events], [['False speakerAbsent'], ['notAnnounced']])
+})
+
+test('the last of a crowd has waited for all of it, and is not absent for that', () => {
+  const world = open()
+  const names = Array.from({ length: 40 }, (_, i) => `web${i}`)
+  const rows = names.map((name) => ({ ...announced, name }))
+  const services = new Map(names.map((name) => {
+    const of = live({ key: `default/${name}`, name })
+    return [of.intent.key, of] as const
+  }))
+  // One word in 200 ms: the last comes after eight seconds.
+  for (let now = 0; now <= 8_500; now += 100) {
+    const statuses = Array.from({ length: Math.min(40, 1 + Math.floor(now / 200)) }, (_, i) => ({
+      name: `x${i}`, node: 'a', service: `default/web${i}`, isFilled: true, interfaces: [],
+    }))
+    world.conditions.turn({ rows, services, statuses, isStale: false, now })
+  }
+  assert.equal([new Set(world.written), world.events], [new Set(['True announced']), []])
+  assert.is(world.written.length, 40)
 })
 
 test('a wish that is another when its turn has come is not written, and not told', () => {

@@ -40,6 +40,8 @@ export interface Conditions {
 interface Pending {
   readonly text: string
   readonly sinceMs: Millis
+  /** How many waited for the word of the same node meanwhile, at most. */
+  crowd: number
   isQueued: boolean
   isLogged: boolean
 }
@@ -156,13 +158,16 @@ function dueOf(
 ): Millis {
   const text = JSON.stringify(wanted ?? '')
   const before = pending.get(key)
-  const entry = before?.text === text ? before : { text, sinceMs: now, isQueued: false, isLogged: false }
+  const entry = before?.text === text
+    ? before
+    : { text, sinceMs: now, crowd: 0, isQueued: false, isLogged: false }
   if (entry !== before) pending.set(key, entry)
   const isSilent = wanted?.status === 'False' && !wanted.message.startsWith('no address')
   if (!isSilent) return entry.sinceMs + graceMs
+  entry.crowd = Math.max(entry.crowd, ...awaited.map((node) => waiting.get(node) ?? 0))
   const dues = awaited.map((node) => {
     const roseAtMs = progress.get(node)?.roseAtMs ?? Number.NEGATIVE_INFINITY
-    return confirmationDue(entry.sinceMs, roseAtMs, waiting.get(node) ?? 0)
+    return confirmationDue(entry.sinceMs, roseAtMs, entry.crowd)
   })
   return Math.max(entry.sinceMs + silentGraceMs, ...dues)
 }

@@ -9,8 +9,8 @@ const rows: { it: string; roseAtMs: number; waiting: number; dueMs: number }[] =
   { it: 'one that confirms nothing is absent after 2.5 s', roseAtMs: never, waiting: 99, dueMs: 12_500 },
   { it: 'one that was at work long ago as well', roseAtMs: 10_500, waiting: 300, dueMs: 12_500 },
   { it: 'one that goes on confirming is waited for', roseAtMs: 15_000, waiting: 300, dueMs: 16_500 },
-  { it: 'of one Service the reason is told in time', roseAtMs: 15_000, waiting: 1, dueMs: 12_600 },
-  { it: 'of 25 within 5 s', roseAtMs: 99_000, waiting: 25, dueMs: 15_000 },
+  { it: 'of one Service the reason is told in time', roseAtMs: 15_000, waiting: 1, dueMs: 12_750 },
+  { it: 'of ten within 5 s', roseAtMs: 99_000, waiting: 10, dueMs: 15_000 },
 ]
 for (const { it, roseAtMs, waiting, dueMs } of rows) {
   test(it, () => assert.is(confirmationDue(10_000, roseAtMs, waiting), dueMs))

@@ -5,8 +5,11 @@ import type { Millis } from '../net/model.ts'
 export const silentGraceMs: Millis = 2_500
 /** One that goes on confirming Services is waited for, */
 const confirmingMs: Millis = 1_500
-/** but for each that waits for its word no longer than this: of few, the reason is told within 5 s. */
-const perServiceMs: Millis = 100
+/**
+ * but for each that waits for its word no longer than this: of ten, the reason is told within 5 s. In a
+ * burst a speaker confirms one in 400 ms and all soon after it (`calm.ts`), where it has ten seconds at most.
+ */
+const perServiceMs: Millis = 250
 
 /** How a node's speaker gets on with confirming what it announces. */
 export interface Progress {
@@ -30,7 +33,8 @@ export function followProgress(
 
 /**
  * When the silence of a Service is told that is announced according to plan, but not confirmed.
- * `waiting` = how many wait for the same node.
+ * `waiting` = how many waited for the same node, at most, since this one does: the last of a crowd has
+ * waited for all of it.
  */
 export function confirmationDue(sinceMs: Millis, roseAtMs: Millis, waiting: number): Millis {
   const dueMs = sinceMs + silentGraceMs

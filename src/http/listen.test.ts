@@ -45,7 +45,9 @@ test('metrics that fail are a failure of the server, and end nothing else', asyn
 test('a port that is taken is named', async () => {
   await using listener = await openListener({ site, host: '127.0.0.1', port: 0 })
   const error = await openListener({ site, host: '127.0.0.1', port: listener.port }).then(() => '', String)
-  assert.match(error, /Cannot listen on "127\.0\.0\.1" port \d+: another program uses it/)
+  assert.match(error, /Cannot listen on "127\.0\.0\.1" port \d+: another program uses it; .* --http-port$/)
+  const probes = { site, host: '127.0.0.1', port: listener.port, flag: '--health-probe-port' } as const
+  assert.match(await openListener(probes).then(() => '', String), /choose one with --health-probe-port$/)
 })
 
 test.run()

@@ -12,6 +12,8 @@ export interface ListenOptions {
   readonly host: string | undefined
   /** 0 = any free port. */
   readonly port: number
+  /** The option that chooses the port. Default: `--http-port`. */
+  readonly flag?: '--http-port' | '--health-probe-port'
 }
 
 export interface Listener extends AsyncDisposable {
@@ -30,7 +32,7 @@ export async function openListener(options: ListenOptions): Promise<Listener> {
   }
 }
 
-function listenOn({ site, port }: ListenOptions, host: string): Promise<Listener> {
+function listenOn({ site, port, flag = '--http-port' }: ListenOptions, host: string): Promise<Listener> {
   return new Promise((resolve, reject) => {
     const server = createServer(answerWith(site))
     server.listen(port, host, () => resolve({
@@ -43,7 +45,7 @@ function listenOn({ site, port }: ListenOptions, host: string): Promise<Listener
     server.on('error', (cause: Error) => {
       const code = codeOf(cause)
       const why = code === 'EADDRINUSE'
-        ? 'another program uses it; choose one with --http-port'
+        ? `another program uses it; choose one with ${flag}`
         : cause.message
       const error = new Error(`Cannot listen on "${host}" port ${port}: ${why}`, { cause })
       reject(Object.assign(error, { code }))

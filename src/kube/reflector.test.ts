@@ -67,6 +67,21 @@ async function follow(
   return told
 }
 
+test('disposed while it lists, it watches nothing', async () => {
+  const server = createServer(['a'], [])
+  openReflector<string>({ name: 'things', path: '/things', narrow: () => '' }, {
+    api: apiOf(server), log, onChange: () => undefined,
+  })[Symbol.dispose]()
+  await sleep(20)
+  assert.not.match(server.asked.join(), /watch=true/)
+  const listing = openReflector<string>({ name: 'things', path: '/things', narrow: () => '' }, {
+    api: apiOf(server), log, onChange: () => listing[Symbol.dispose](),
+  })
+  await sleep(20)
+  assert.ok(server.asked.length > 0)
+  assert.not.match(server.asked.join(), /watch=true/)
+})
+
 test('what came before an error is told', async () => {
   const failure = event('ERROR', { code: 500, message: 'storage' })
   const server = createServer(['a'], [async (call) => {

@@ -123,6 +123,8 @@ async function run<T>(
       while (state.version === undefined || state.whenListed.length > 0) {
         await list(resource, options, state)
       }
+      // Disposed while it listed: a watch would be interrupted by nobody, and keep the process alive.
+      if (signal.aborted) return
       isResumed = true
       begunAtMs = performance.now()
       const isInterrupted = await follow(resource, options, state)

@@ -137,6 +137,21 @@ test('a drained owner leaves to a member that it hears if it was offered to that
   assert.equal(notesOf(rig, 'released'), [`${owner.name} handOver`])
 })
 
+test('a drained owner leaves nothing to a member that refused long ago: its kernel may answer', () => {
+  const { rig, owner } = placed(3)
+  setWorld(rig, owner, { ...owner.world, isDraining: true })
+  const own = owner.ownership.units.get(vip)?.own
+  const third = [...rig.nodes.values()].find(({ name }) => name !== owner.name && name !== own?.offer?.to)
+  const mac = third?.legs[0]?.mac
+  assert.ok(own?.offer && third && mac)
+  own.refused.set(third.name, rig.nowMs - 1)
+  own.offer = { ...own.offer, nextMs: rig.nowMs + 20 }
+  const [frame] = announceArp(addressOf(vip), mac)
+  emit(rig, third, 2, frame)
+  runUntil(rig, rig.nowMs + 10)
+  assert.equal(notesOf(rig, 'released'), [])
+})
+
 test('the kernel of a member answers for what it does not own: strictARP', () => {
   const { rig, owner } = placed(3)
   const other = [...rig.nodes.values()].find((node) => node !== owner)

@@ -128,8 +128,8 @@ function memberVoice(
   if (own.offer?.to === node) {
     return release(o, unit, { cause: own.offer.cause, to: node }, now)
   }
-  // Offered to it and then to another, since it was late: it has taken it all the same.
-  if (own.refused.has(node) && isDraining(o, o.self)) {
+  // Offered to it lately and then to another, since it was late: it has taken it all the same.
+  if (now < (own.refused.get(node) ?? 0) && isDraining(o, o.self)) {
     return release(o, unit, { cause: 'handOver', to: node }, now)
   }
   if (now < own.graceUntilMs && own.hush === undefined) return shout(o, unit, now)

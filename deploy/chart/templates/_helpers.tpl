@@ -11,7 +11,7 @@ imagePullPolicy: {{ . }}
 {{- end }}
 
 {{- define "arpeggio.secretName" -}}
-{{ .Values.speaker.secretName | default "memberlist" }}
+{{ .Values.speaker.secretName | default "memberlist" | quote }}
 {{- end }}
 
 {{- /* The arguments of both roles: (list . .Values.controller) */}}
@@ -21,11 +21,22 @@ imagePullPolicy: {{ . }}
 {{- if and $role.readinessProbe.enabled (ne (int $role.livenessProbe.port) (int $role.readinessProbe.port)) }}
 {{- fail "livenessProbe.port and readinessProbe.port differ: the program has one port for both" }}
 {{- end }}
+{{- $ports := list (int $root.Values.prometheus.metricsPort) (int $role.livenessProbe.port) }}
+{{- if hasKey $role "memberlist" }}
+{{- if $role.memberlist.enabled }}
+{{- $ports = append $ports (int $role.memberlist.mlBindPort) }}
+{{- end }}
+{{- else if eq $role.webhookMode "enabled" }}
+{{- $ports = append $ports 9443 }}
+{{- end }}
+{{- if ne (len $ports) (len (uniq $ports)) }}
+{{- fail (printf "one port is given twice: metrics, probes%s need one each, and have %s" (ternary ", membership" ", webhook" (hasKey $role "memberlist")) (join ", " $ports)) }}
+{{- end }}
 - --log-level={{ $role.logLevel }}
 - --http-port={{ $root.Values.prometheus.metricsPort }}
 - --health-probe-port={{ $role.livenessProbe.port }}
 {{- with $root.Values.loadBalancerClass }}
-- --lb-class={{ . }}
+- {{ printf "--lb-class=%s" . | quote }}
 {{- end }}
 {{- with $root.Values.placement }}
 - --placement={{ . }}
