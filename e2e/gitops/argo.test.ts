@@ -2,21 +2,18 @@
 import { join } from 'node:path'
 import { test } from 'uvu'
 import * as assert from 'uvu/assert'
-import { findAssets, testUnless } from '../kube/assets.ts'
+import { testUnless } from '../kube/assets.ts'
 import { conditionOf, type Fields, ingressOf, listAt, service, slice, textAt } from '../kube/objects.ts'
 import { openRig, type Rig } from '../kube/rig.ts'
-import { serverPrograms } from '../kube/server.ts'
 import { startCapMs } from '../lab/command.ts'
 import { untilAssigned } from './cluster.ts'
 import { writeOverlay } from './stage.ts'
-import { findTools } from './tools.ts'
+import { findEngines } from './tools.ts'
 import { openReader } from './yaml.ts'
 
-const assets = await findAssets(serverPrograms)
-const tools = await findTools(['argo-diff'])
-const lack = 'lack' in assets ? assets.lack : 'lack' in tools ? tools.lack : undefined
+const { lack, folder, kubeFolder } = await findEngines(['argo-diff'])
 const check = testUnless(lack, test)
-const kubectl = join('folder' in assets ? assets.folder : '', 'kubectl')
+const kubectl = join(kubeFolder, 'kubectl')
 const diffCapMs = 120_000
 
 /** As Argo CD applies and compares: by what was applied last, or by asking the server. */
@@ -37,7 +34,7 @@ async function differences(
     ['get', '-f', '-', '--show-managed-fields', '-o', 'json'], { stdin: list }))
   const live = listAt(found, 'items') // in the order in which they are asked for
   const pairs = desired.map((object, i) => ({ desired: object, live: live[i] }))
-  const program = join('folder' in tools ? tools.folder : '', 'argo-diff')
+  const program = join(folder, 'argo-diff')
   const said = await lab.host('api').execOk([program, ...compare, '-kubeconfig', server.kubeconfig],
     { stdin: JSON.stringify(pairs), capMs: diffCapMs })
   return said.split('\n').filter((line) => line !== '').map((line) => textAt(JSON.parse(line), 'object'))
@@ -46,7 +43,7 @@ async function differences(
 for (const way of ways) {
   check(`${way.it}: in sync while Services come and go; an edit of another's is seen`, async () => {
     await using rig = await openRig({
-      assets: 'folder' in assets ? assets.folder : '', nodes: ['a'], idle: ['daemonset-controller'],
+      assets: kubeFolder, nodes: ['a'], idle: ['daemonset-controller'],
     })
     const { server } = rig
     const overlay = await writeOverlay(join(server.folder, 'overlay'))

@@ -4,11 +4,11 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { test } from 'uvu'
 import * as assert from 'uvu/assert'
-import { findAssets, testUnless } from '../kube/assets.ts'
+import { testUnless } from '../kube/assets.ts'
 import { at, type Fields, listAt } from '../kube/objects.ts'
 import { run, startCapMs } from '../lab/command.ts'
 import { arpeggio } from '../lab/program.ts'
-import { findTools } from './tools.ts'
+import { findEngines } from './tools.ts'
 import { byId, idOf, only, openReader } from './yaml.ts'
 
 const root = join(import.meta.dirname, '../..')
@@ -17,13 +17,11 @@ const namespace = 'metallb-system'
 const scratch = await mkdtemp(join(tmpdir(), 'arpeggio-chart-'))
 test.after(() => rm(scratch, { recursive: true }))
 
-const assets = await findAssets(['kubectl'])
-const tools = await findTools(['helm3', 'helm4'])
-const lack = 'lack' in assets ? assets.lack : 'lack' in tools ? tools.lack : undefined
+const { lack, folder, kubeFolder } = await findEngines(['helm3', 'helm4'], ['kubectl'])
 const check = testUnless(lack, test)
-const { read, build } = openReader(join('folder' in assets ? assets.folder : '', 'kubectl'))
+const { read, build } = openReader(join(kubeFolder, 'kubectl'))
 const helms = ['helm3', 'helm4'].map((name) => ({
-  name, program: join('folder' in tools ? tools.folder : '', name),
+  name, program: join(folder, name),
 }))
 
 let files = 0

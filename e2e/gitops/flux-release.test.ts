@@ -4,22 +4,18 @@ import { readFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { test } from 'uvu'
 import * as assert from 'uvu/assert'
-import { findAssets, testUnless } from '../kube/assets.ts'
+import { testUnless } from '../kube/assets.ts'
 import { at, listAt, namespace, service, textAt } from '../kube/objects.ts'
 import { blockOf, runBlocks } from '../kube/readme.ts'
-import { freePort, type KubeServer, openServer, serverPrograms } from '../kube/server.ts'
+import { freePort, type KubeServer, openServer } from '../kube/server.ts'
 import { type Child, openChild, runOk, startCapMs, until } from '../lab/command.ts'
 import { addressOf, get, openController, untilAssigned, versionsOf, waitMs } from './cluster.ts'
 import { auditPolicy } from './flux.ts'
-import { findTools } from './tools.ts'
+import { findEngines } from './tools.ts'
 
 const root = join(import.meta.dirname, '../..')
-const assets = await findAssets(serverPrograms)
-const tools = await findTools(['helm-controller', 'definitions', 'helm4'])
-const lack = 'lack' in assets ? assets.lack : 'lack' in tools ? tools.lack : undefined
+const { lack, folder, kubeFolder } = await findEngines(['helm-controller', 'definitions', 'helm4'])
 const check = testUnless(lack, test)
-const folder = 'folder' in tools ? tools.folder : ''
-const kubectlFolder = 'folder' in assets ? assets.folder : ''
 const system = ['-n', 'flux-system']
 
 /** Serves the chart as hack/release packs it; its digest and address. */
@@ -105,7 +101,7 @@ function changes(server: KubeServer): readonly string[] {
 
 check('as README says: installed in one pass, then nothing changes, and no drift is seen', async () => {
   await using closing = new AsyncDisposableStack()
-  const server = closing.use(await openServer({ assets: kubectlFolder, auditPolicy }))
+  const server = closing.use(await openServer({ assets: kubeFolder, auditPolicy }))
   await server.kubectlOk(['create', 'namespace', 'flux-system'])
   for (const file of ['helmreleases.yaml', 'definitions']) {
     await server.kubectlOk(['apply', '--server-side', '-f', join(folder, file)])
@@ -113,7 +109,7 @@ check('as README says: installed in one pass, then nothing changes, and no drift
   await server.kubectlOk(['wait', '--for=condition=Established', '--timeout=30s', 'crd', '--all'])
   const artifact = await serveChart(server, closing)
   const flux = closing.use(await startHelmController(server))
-  await runBlocks(server, kubectlFolder, [await blockOf('README.md',
+  await runBlocks(server, kubeFolder, [await blockOf('README.md',
     'kubectl apply -f deploy/gitops/flux/source.yaml -f deploy/gitops/flux/helm')])
   // Pods never become ready without kubelets.
   const noWait = { disableWait: true }

@@ -1,18 +1,15 @@
 /** Flux's real kustomize-controller reconciles while Services come and go: one apply, then peace. */
 import { test } from 'uvu'
 import * as assert from 'uvu/assert'
-import { findAssets, testUnless } from '../kube/assets.ts'
+import { testUnless } from '../kube/assets.ts'
 import { conditionOf, ingressOf, namespace, service, slice } from '../kube/objects.ts'
 import { openRig, type Rig } from '../kube/rig.ts'
-import { serverPrograms } from '../kube/server.ts'
 import { until } from '../lab/command.ts'
 import { untilAssigned } from './cluster.ts'
 import { auditPolicy, fluxWrites, startFlux } from './flux.ts'
-import { findTools } from './tools.ts'
+import { findEngines } from './tools.ts'
 
-const assets = await findAssets(serverPrograms)
-const tools = await findTools(['kustomize-controller', 'definitions'])
-const lack = 'lack' in assets ? assets.lack : 'lack' in tools ? tools.lack : undefined
+const { lack, folder, kubeFolder } = await findEngines(['kustomize-controller', 'definitions'])
 const check = testUnless(lack, test)
 
 /** A few rounds, or as many as fit into some minutes at the interval that the issue names. */
@@ -31,11 +28,10 @@ async function comeAndGo(rig: Rig, name: string): Promise<void> {
 
 check(`${plan.rounds} rounds change nothing after the first apply, and revert nothing of ours`, async () => {
   await using rig = await openRig({
-    assets: 'folder' in assets ? assets.folder : '', nodes: ['a'], idle: ['daemonset-controller'],
+    assets: kubeFolder, nodes: ['a'], idle: ['daemonset-controller'],
     auditPolicy,
   })
-  const folders = 'folder' in tools && 'folder' in assets
-    ? { tools: tools.folder, assets: assets.folder } : { tools: '', assets: '' }
+  const folders = { tools: folder, assets: kubeFolder }
   await startFlux(rig, { ...folders, interval: plan.interval })
   await using controller = await rig.startController()
   await using speaker = await rig.startSpeaker('a')

@@ -3,18 +3,16 @@ import { readFile, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { test } from 'uvu'
 import * as assert from 'uvu/assert'
-import { findAssets, testUnless } from '../kube/assets.ts'
+import { testUnless } from '../kube/assets.ts'
 import { at, ingressOf, listAt, namespace, service, textAt } from '../kube/objects.ts'
-import { type KubeServer, openServer, serverPrograms } from '../kube/server.ts'
+import { type KubeServer, openServer } from '../kube/server.ts'
 import { run, until } from '../lab/command.ts'
 import { addressOf, get, openController, untilAssigned, versionsOf, waitMs } from './cluster.ts'
-import { findTools } from './tools.ts'
+import { findEngines } from './tools.ts'
 
 const root = join(import.meta.dirname, '../..')
 const chart = join(root, 'deploy/chart')
-const assets = await findAssets(serverPrograms)
-const tools = await findTools(['helm3', 'helm4'])
-const lack = 'lack' in assets ? assets.lack : 'lack' in tools ? tools.lack : undefined
+const { lack, folder, kubeFolder } = await findEngines(['helm3', 'helm4'])
 const check = testUnless(lack, test)
 const helmCapMs = 120_000
 
@@ -25,7 +23,7 @@ const values = (addresses: readonly string[]): string => JSON.stringify({
 
 /** Runs a Helm against the server; its standard output. */
 function bindHelm(server: KubeServer, name: string): (...args: readonly string[]) => Promise<string> {
-  const program = join('folder' in tools ? tools.folder : '', name)
+  const program = join(folder, name)
   const homes = ['CACHE', 'CONFIG', 'DATA'].map((kind) => `HELM_${kind}_HOME=${server.folder}`)
   return async (...args) => {
     const words = ['env', ...homes, program, '--kubeconfig', server.kubeconfig, '-n', namespace, ...args]
@@ -37,7 +35,7 @@ function bindHelm(server: KubeServer, name: string): (...args: readonly string[]
 
 for (const name of ['helm3', 'helm4']) {
   check(`${name}: pools in the release, an upgrade to itself, new definitions, and away`, async () => {
-    await using server = await openServer({ assets: 'folder' in assets ? assets.folder : '' })
+    await using server = await openServer({ assets: kubeFolder })
     const helm = bindHelm(server, name)
     const file = join(server.folder, 'values.json')
     await writeFile(file, values(['192.0.2.0/30']))
@@ -94,7 +92,7 @@ async function replaceDefinitions(
 }
 
 check('the definitions that the chart shows are those of deploy/base', async () => {
-  const program = join('folder' in tools ? tools.folder : '', 'helm4')
+  const program = join(folder, 'helm4')
   const { stdout } = await run([program, 'show', 'crds', chart], { capMs: helmCapMs })
   assert.is(stdout.replace(/^---\n/, '').trim(),
     (await readFile(join(root, 'deploy/base/crds.yaml'), 'utf8')).trim())

@@ -3,17 +3,15 @@ import { mkdir, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { test } from 'uvu'
 import * as assert from 'uvu/assert'
-import { findAssets, testUnless } from '../kube/assets.ts'
+import { testUnless } from '../kube/assets.ts'
 import { advertisement, namespace, pool, service } from '../kube/objects.ts'
-import { openServer, serverPrograms } from '../kube/server.ts'
+import { openServer } from '../kube/server.ts'
 import { runOk } from '../lab/command.ts'
 import { addressOf, get, openController, untilAssigned } from './cluster.ts'
-import { findTools } from './tools.ts'
+import { findEngines } from './tools.ts'
 
 const chart = join(import.meta.dirname, '../../deploy/chart')
-const assets = await findAssets(serverPrograms)
-const tools = await findTools(['helm3', 'helm4'])
-const lack = 'lack' in assets ? assets.lack : 'lack' in tools ? tools.lack : undefined
+const { lack, folder, kubeFolder } = await findEngines(['helm3', 'helm4'])
 const check = testUnless(lack, test)
 
 /** As MetalLB's chart has them, as far as it matters here: definitions, and workloads of other names. */
@@ -33,14 +31,14 @@ const account = { apiVersion: 'v1', kind: 'ServiceAccount', metadata: { name: 'm
 
 for (const name of ['helm3', 'helm4']) {
   check(`${name}: as deploy/README.md says, no pool is lost and no address moves`, async () => {
-    await using server = await openServer({ assets: 'folder' in assets ? assets.folder : '' })
+    await using server = await openServer({ assets: kubeFolder })
     const old = join(server.folder, 'metallb')
     await mkdir(join(old, 'templates'), { recursive: true })
     await writeFile(join(old, 'Chart.yaml'), 'apiVersion: v2\nname: metallb\nversion: 0.16.0\n')
     await writeFile(join(old, 'templates/all.yaml'),
       [...former, account].map((object) => JSON.stringify(object)).join('\n---\n'))
     const homes = ['CACHE', 'CONFIG', 'DATA'].map((kind) => `HELM_${kind}_HOME=${server.folder}`)
-    const words = ['env', ...homes, join('folder' in tools ? tools.folder : '', name)]
+    const words = ['env', ...homes, join(folder, name)]
     const helm = (...args: readonly string[]): Promise<string> =>
       runOk([...words, '--kubeconfig', server.kubeconfig, '-n', namespace, ...args], { capMs: 120_000 })
 

@@ -3,21 +3,17 @@ import { mkdir, readFile, symlink, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { test } from 'uvu'
 import * as assert from 'uvu/assert'
-import { findAssets, testUnless } from '../kube/assets.ts'
+import { testUnless } from '../kube/assets.ts'
 import { at, listAt, namespace, textAt } from '../kube/objects.ts'
 import { blockOf, runBlocks } from '../kube/readme.ts'
-import { type KubeServer, openServer, serverPrograms } from '../kube/server.ts'
+import { type KubeServer, openServer } from '../kube/server.ts'
 import { addressOf, get, openController, untilAssigned } from './cluster.ts'
-import { findTools } from './tools.ts'
+import { findEngines } from './tools.ts'
 import { openReader } from './yaml.ts'
 
 const root = join(import.meta.dirname, '../..')
-const assets = await findAssets(serverPrograms)
-const tools = await findTools(['helm3', 'helm4', 'definitions'])
-const lack = 'lack' in assets ? assets.lack : 'lack' in tools ? tools.lack : undefined
+const { lack, folder, kubeFolder } = await findEngines(['helm3', 'helm4', 'definitions'])
 const check = testUnless(lack, test)
-const toolFolder = 'folder' in tools ? tools.folder : ''
-const kubectlFolder = 'folder' in assets ? assets.folder : ''
 
 /** The first block of YAML below this text in a README. */
 async function yamlBelow(file: string, words: string): Promise<string> {
@@ -62,15 +58,15 @@ async function type(
   await mkdir(clone)
   await symlink(join(root, 'deploy'), join(clone, 'deploy'))
   await writeFile(join(clone, 'values.yaml'), await yamlBelow('deploy/README.md', 'Helm 3 or 4;'))
-  if (helm !== undefined) await symlink(join(toolFolder, helm), join(bin, 'helm'))
+  if (helm !== undefined) await symlink(join(folder, helm), join(bin, 'helm'))
   const homes = ['CACHE', 'CONFIG', 'DATA'].map((kind) => `HELM_${kind}_HOME=${server.folder}`)
-  await runBlocks(server, `${kubectlFolder}:${bin}`, [`cd ${clone}\n`, await blockOf(file, begins)],
+  await runBlocks(server, `${kubeFolder}:${bin}`, [`cd ${clone}\n`, await blockOf(file, begins)],
     ['env', ...homes])
 }
 
 for (const way of ways) {
   check(`${way.it}: installed, and README's ten lines give an address`, async () => {
-    await using server = await openServer({ assets: kubectlFolder })
+    await using server = await openServer({ assets: kubeFolder })
     await type(server, way)
     for (const workload of ['deployment/controller', 'daemonset/speaker']) {
       const spec = at(await get(server, workload, '-n', namespace), 'spec', 'template', 'spec')
@@ -91,12 +87,12 @@ for (const way of ways) {
 }
 
 check('Helm, side by side: the class, the ports and the namespace of the overlay', async () => {
-  await using server = await openServer({ assets: kubectlFolder })
+  await using server = await openServer({ assets: kubeFolder })
   await type(server, {
     file: 'deploy/README.md', helm: 'helm4', begins: 'helm install arpeggio deploy/chart -n arpeggio-system',
   })
   const folder = join(root, 'deploy/overlays/beside-metallb')
-  const overlay = await openReader(join(kubectlFolder, 'kubectl')).build(folder)
+  const overlay = await openReader(join(kubeFolder, 'kubectl')).build(folder)
   for (const [kind, name] of [['Deployment', 'controller'], ['DaemonSet', 'speaker']] as const) {
     const argsOf = (object: unknown): readonly unknown[] =>
       listAt(object, 'spec', 'template', 'spec', 'containers', 0, 'args').toSorted()
@@ -108,10 +104,10 @@ check('Helm, side by side: the class, the ports and the namespace of the overlay
 })
 
 check('Argo CD: its own definition takes both examples', async () => {
-  await using server = await openServer({ assets: kubectlFolder })
+  await using server = await openServer({ assets: kubeFolder })
   await server.kubectlOk(['create', 'namespace', 'argocd'])
   await server.kubectlOk(
-    ['apply', '--server-side', '-f', join(toolFolder, 'definitions/application-crd.yaml')])
+    ['apply', '--server-side', '-f', join(folder, 'definitions/application-crd.yaml')])
   await server.kubectlOk(['wait', '--for=condition=Established', '--timeout=30s', 'crd', '--all'])
   await type(server, { file: 'README.md', begins: 'kubectl apply -f deploy/gitops/argocd' })
   const application = await get(server, 'application', 'arpeggio', '-n', 'argocd')
