@@ -5,7 +5,7 @@ import type { Host } from '../lab/lab.ts'
 const tickMs = 10
 /** A gap in our own schedule that makes a trial void: the machine was elsewhere. */
 const voidGapMs = 100
-const maxRepeats = 3
+export const maxRepeats = 3
 
 /** A trial's result, and how many before it were void. */
 export interface Trial<T> {

@@ -1,7 +1,7 @@
 /** Six faults, three times each, on the real program: who speaks when, how often it moves, and why. */
 import { test } from 'uvu'
 import * as assert from 'uvu/assert'
-import { runTrial } from '../bench/trial.ts'
+import { maxRepeats, runTrial } from '../bench/trial.ts'
 import { findAssets, testUnless } from '../kube/assets.ts'
 import type { Fields } from '../kube/objects.ts'
 import { serverPrograms } from '../kube/server.ts'
@@ -34,7 +34,7 @@ interface Seen {
   readonly outcome: Outcome
   /** What the nodes logged since just before the strike: `NODE EVENT REASON`. */
   readonly told: readonly string[]
-  /** The machine was elsewhere: what times out then, says nothing. */
+  /** The machine was elsewhere. */
   readonly isVoid: boolean
 }
 
@@ -79,10 +79,18 @@ function assertMoved({ outcome, told }: Seen, reasons: readonly string[]): void 
   assert.ok(wanted.some((line) => told.includes(line)), `${next} says why: ${told.join('; ')}`)
 }
 
-/** Asserts that no new connection failed. */
-function assertOpen({ outcome, isVoid }: Seen): void {
-  if (isVoid) console.log(`void: the machine was elsewhere, ${outcome.failures} connections failed`)
-  else assert.equal(outcome.failed, [])
+/**
+ * A strike that has to hold by `check`, and by no new connection that fails. Where the machine was
+ * elsewhere and one did, it is struck again, as `hack/fault` does; the last strike has to hold.
+ */
+async function strikeOpen(fault: Fault, check: (seen: Seen) => void, overlapMs = 0): Promise<void> {
+  for (let repeats = 0;; repeats += 1) {
+    const seen = await strike(fault, overlapMs)
+    check(seen)
+    const { outcome: { failed }, isVoid } = seen
+    if (!isVoid || failed.length === 0 || repeats === maxRepeats) return assert.equal(failed, [])
+    console.log(`void: the machine was elsewhere, ${failed.length} connections failed; once more`)
+  }
 }
 
 /** Asserts that nothing moved, but where the machine kept the owner itself from answering. */
@@ -109,25 +117,19 @@ for (const { name, reasons } of moving) {
 
 check('stop: the successor speaks before the owner is gone, and no new connection fails', async () => {
   for (let n = 0; n < trials; n += 1) {
-    const seen = await strike(faultOf('stop'), handedMs)
-    assertMoved(seen, ['handOver'])
-    assertOpen(seen)
+    await strikeOpen(faultOf('stop'), (seen) => assertMoved(seen, ['handOver']), handedMs)
   }
 })
 
 check('return: the node of the last owner comes back, and nothing moves', async () => {
   for (let n = 0; n < trials; n += 1) {
-    const seen = await strike(faultOf('return'))
-    assertStayed(seen)
-    assertOpen(seen)
+    await strikeOpen(faultOf('return'), assertStayed)
   }
 })
 
 check('gossip-block: the ring is blind, the segment is whole, and nothing moves', async () => {
   for (let n = 0; n < trials; n += 1) {
-    const seen = await strike(blockFor(4_000))
-    assertStayed(seen)
-    assertOpen(seen)
+    await strikeOpen(blockFor(4_000), assertStayed)
   }
 })
 
