@@ -13,7 +13,7 @@ import { type Api, openApi } from '../kube/api.ts'
 import { createRecorder } from '../kube/events.ts'
 import { identityOf, type Leader, openLeader } from '../kube/leader.ts'
 import { whenAnswered } from '../kube/patience.ts'
-import { type CountedWriter, createWriter } from '../kube/writer.ts'
+import { type CountedWriter, createWriter, type Writer } from '../kube/writer.ts'
 import { readVersion } from '../kube/server.ts'
 import type { Log } from '../log.ts'
 import { createLoop } from '../loop.ts'
@@ -66,7 +66,7 @@ interface Parts {
 
 type Opened = Pick<Parts, 'options' | 'namespace' | 'log' | 'metrics' | 'feed' | 'writer' | 'leader'> & {
   readonly identity: string
-  readonly ownWriter: CountedWriter
+  readonly ownWriter: Writer
   readonly wall: () => Date
 }
 
@@ -242,9 +242,8 @@ async function turn(parts: Parts, memory: Memory, again: () => void): Promise<vo
   await new Promise((resolve) => setImmediate(resolve))
   if (term !== memory.term) return
   const now = performance.now()
-  if (writer.pending > crowd && now - memory.toldAtMs < crowdedTellMs) {
-    return markSoon(memory, writer, again)
-  }
+  const tellAtMs = memory.toldAtMs + crowdedTellMs
+  if (writer.pending > crowd && now < tellAtMs) return void lookAgain(memory, again, tellAtMs - now)
   memory.toldAtMs = now
   allocation.report(snapshot, judged)
   syncPools(writer, feed.pools, poolUsage(config, judged.verdicts), namespace)
@@ -260,8 +259,13 @@ function tellConditions(
     statuses: feed.hasL2Statuses ? feed.l2Statuses.values() : undefined,
     isStale: intake.problems.length > 0, now,
   })
+  lookAgain(memory, again, nextMs === undefined ? undefined : nextMs - now)
+}
+
+/** After so many ms, whatever was agreed before; undefined = only when something changes. */
+function lookAgain(memory: Memory, again: () => void, afterMs: number | undefined): void {
   clearTimeout(memory.timer)
-  if (nextMs !== undefined) memory.timer = setTimeout(again, nextMs - now)
+  memory.timer = afterMs === undefined ? undefined : setTimeout(again, afterMs)
 }
 
 /** Keeps what is good in the cluster, so that a restart beside a bad edit has it. */
