@@ -7,17 +7,16 @@ import { isAliveNode, type Ownership } from './state.ts'
 export function tell(
   o: Ownership, to: string, kind: MessageKind, rest: Partial<Message>,
 ): void {
-  o.counts.sent++
   push(o, to, isAliveNode(o, to) ? undefined : wayTo(o, to), messageOf(kind, rest))
 }
 
 function push(o: Ownership, to: string, ifindex: number | undefined, message: Message): void {
+  o.counts.sent++
   o.out.push({ kind: 'tell', to, ifindex, bytes: encodeMessage(message) })
 }
 
 /** To a member that the wire has just heard: on that leg, since the ring may not reach it. */
 export function tellNear(o: Ownership, to: string, kind: MessageKind, entry: Entry): void {
-  o.counts.sent++
   push(o, to, wayTo(o, to), messageOf(kind, { entries: [entry] }))
 }
 
