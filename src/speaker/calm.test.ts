@@ -1,8 +1,11 @@
 /** What waits while many addresses come and go, in which order it goes, and until when it waits. */
 import { test } from 'uvu'
 import * as assert from 'uvu/assert'
+import { config, held, pool, service } from '../config/builders.ts'
 import type { Job, Rank, Writer } from '../kube/writer.ts'
-import { type Calm, createCalm, still, stirred } from './calm.ts'
+import type { Holding } from '../l2/demand.ts'
+import { planHeld } from '../plan/held.ts'
+import { type Calm, countChanges, createCalm, still, stirred } from './calm.ts'
 
 interface World {
   readonly calm: Calm
@@ -59,6 +62,40 @@ for (const { it, changes, isBurst } of rows) {
     assert.is(nowMs < end.untilMs, isBurst)
   })
 }
+
+const lan = config(pool('lan', '192.0.2.0/24 2001:db8::/112'))
+const holdings = (services: readonly ReturnType<typeof service>[]): readonly Holding[] =>
+  planHeld(lan, services, '').holdings
+/** A thousand Services, each with its address; `step` numbers them anew. */
+const thousand = Array.from({ length: 1_000 }, (_, i) => service(`s${i}`))
+const numbered = (step: number): readonly Holding[] => holdings(thousand.map((one, i) =>
+  ({ ...one, held: held(`2001:db8::${((i + step) % 1_000).toString(16)}`) })
+))
+const [a, b] = [service('a', { held: held('192.0.2.1') }), service('b', { held: held('192.0.2.2') })]
+
+const counts = [
+  { it: 'nothing', before: [a, b], after: [a, b], want: 0 },
+  { it: 'one came', before: [a], after: [a, b], want: 1 },
+  { it: 'one came before the others', before: [b], after: [a, b], want: 1 },
+  { it: 'one went', before: [a, b], after: [b], want: 1 },
+  { it: 'all went', before: [a, b], after: [], want: 2 },
+  { it: 'one went, another came', before: [a], after: [b], want: 2 },
+  { it: 'another address', before: [a, b], after: [a, { ...b, held: held('192.0.2.3') }], want: 1 },
+  { it: 'a second address', before: [a], after: [{ ...a, held: held('192.0.2.1 192.0.2.3') }], want: 1 },
+  { it: 'one of two addresses is another', before: [{ ...a, held: held('192.0.2.1 192.0.2.3') }],
+    after: [{ ...a, held: held('192.0.2.1 192.0.2.4') }], want: 1 },
+  { it: 'the same address of another Service', before: [a], after: [{ ...b, held: a.held }], want: 2 },
+  { it: 'a Service with other ports', before: [a, b], after: [{ ...a, ports: [] }, b], want: 0 },
+]
+for (const { it, before, after, want } of counts) {
+  test(`countChanges: ${it}`, () => assert.is(countChanges(holdings(before), holdings(after)), want))
+}
+
+test('countChanges: a thousand Services get other addresses', () => {
+  assert.is(numbered(0).length, 1_000)
+  assert.is(countChanges(numbered(0), numbered(1)), 1_000)
+  assert.is(countChanges(numbered(0), numbered(0)), 0)
+})
 
 test('a single change holds nothing up', () => {
   const { calm, sent, put } = open()

@@ -1,5 +1,6 @@
 /** Puts off what a speaker writes of itself while many addresses come and go: allocations go first. */
 import type { Job, Rank, Writer } from '../kube/writer.ts'
+import type { Holding } from '../l2/demand.ts'
 import type { Millis } from '../net/model.ts'
 
 /** How much has changed lately, as a bucket that leaks. */
@@ -25,13 +26,41 @@ export function stirred({ level, atMs, untilMs }: Stir, changes: number, now: Mi
   return { level: Math.min(left, 2 * quietChanges), atMs: now, untilMs: isBurst ? now + calmMs : untilMs }
 }
 
+/**
+ * How many addresses of Services are others than before: one that came, went or took the place of another
+ * of the same Service counts once, one whose Service has changed otherwise does not.
+ */
+export function countChanges(before: readonly Holding[], after: readonly Holding[]): number {
+  // What has not changed is the same value, nearly always at the same place: most are not looked at closely.
+  let start = 0
+  while (start < before.length && before[start] === after[start]) start += 1
+  let end = 0
+  const most = Math.min(before.length, after.length) - start
+  while (end < most && before.at(-1 - end) === after.at(-1 - end)) end += 1
+  const gone = new Map(before.slice(start, before.length - end).map((holding) => [keyOf(holding), holding]))
+  const come = after.slice(start, after.length - end).filter((holding) => !gone.delete(keyOf(holding)))
+  const replaced = new Map<string, number>()
+  for (const { service } of gone.values()) replaced.set(service.key, (replaced.get(service.key) ?? 0) + 1)
+  let changes = gone.size
+  for (const { service } of come) {
+    const left = replaced.get(service.key) ?? 0
+    if (left === 0) changes += 1
+    else replaced.set(service.key, left - 1)
+  }
+  return changes
+}
+
+function keyOf({ service, text }: Holding): string {
+  return `${service.key} ${text}`
+}
+
 /** During a burst one job goes in this time, so that the controller sees that this speaker confirms. */
 const trickleMs: Millis = 400
 /** However long a burst goes on, nothing waits longer: of 10,000 Services the first are told by then. */
 const maxHeldMs: Millis = 10_000
 
 export interface Calm extends Disposable {
-  /** So many addresses came or went. */
+  /** So many addresses came or went: see `countChanges`. */
   stir(changes: number): void
   /** The writer, as it is given to those whose jobs of this rank and the less urgent ones can wait. */
   behind(rank: Rank): Writer

@@ -35,7 +35,7 @@ import type { Address } from '../net/model.ts'
 import type { Leg } from '../ownership/model.ts'
 import { ownersByAddress } from '../ownership/view.ts'
 import type { Ring } from '../ring.ts'
-import type { Calm } from './calm.ts'
+import { type Calm, countChanges } from './calm.ts'
 import { createHints, type HintsOf } from './hints.ts'
 import type { Spoken, Statuses } from './statuses.ts'
 
@@ -226,9 +226,9 @@ function hold({ feed, options, calm }: ShareParts, memory: Memory, config: Confi
   if (memory.config === config && isSameList(memory.services, services)) return
   memory.services = services
   memory.config = config
-  const before = memory.held.holdings.length
+  const before = memory.held.holdings
   memory.held = planHeld(config, services.toSorted(compareKeys), options.loadBalancerClass)
-  calm.stir(Math.abs(memory.held.holdings.length - before))
+  calm.stir(countChanges(before, memory.held.holdings))
 }
 
 /** Nothing is placed before the ring is there: who else lives is not known until then. */
