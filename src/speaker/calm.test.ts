@@ -5,10 +5,14 @@ import { config, held, pool, service } from '../config/builders.ts'
 import type { Job, Rank, Writer } from '../kube/writer.ts'
 import type { Holding } from '../l2/demand.ts'
 import { planHeld } from '../plan/held.ts'
+import type { LiveL2Status } from '../kube/live.ts'
 import { type Calm, countChanges, createCalm, still, stirred } from './calm.ts'
+import { createStatuses, type Spoken } from './statuses.ts'
 
 interface World {
   readonly calm: Calm
+  /** The one that waits while much is changed. */
+  readonly patient: Writer
   /** Keys that reached the writer. */
   readonly sent: string[]
   put(key: string, rank: Rank): void
@@ -21,7 +25,12 @@ function open(): World {
   const due: { atMs: number; act: () => void }[] = []
   const sent: string[] = []
   const writer: Writer = {
-    put: ({ key }) => void sent.push(key),
+    put: (job) => {
+      sent.push(job.key)
+      if (job.make() === undefined) return
+      const named = { metadata: { name: `${job.key}-made` } }
+      job.settled?.({ status: 200, value: named, retryAfterMs: undefined })
+    },
     clear: () => undefined, pending: 0, idle: async () => undefined, trouble: undefined,
     [Symbol.asyncDispose]: async () => undefined,
   }
@@ -36,7 +45,7 @@ function open(): World {
   const patient = calm.behind(1)
   const job = (key: string, rank: Rank): Job => ({ key, rank, make: () => undefined })
   return {
-    calm, sent,
+    calm, patient, sent,
     put: (key, rank) => patient.put(job(key, rank)),
     pass: (ms) => {
       for (const endMs = nowMs + ms; nowMs < endMs; nowMs += 100) {
@@ -125,6 +134,26 @@ test('in a burst the most urgent goes first, and a newer wish keeps its place', 
   put('a', 1)
   pass(900)
   assert.equal(sent, ['a', 'b'])
+})
+
+test('of a thousand Services that go and three that come, those that come are confirmed first', () => {
+  const { calm, patient, sent, pass } = open()
+  const statuses = createStatuses({
+    writer: patient, namespace: 'metallb-system', node: 'a', owner: undefined, again: () => undefined,
+  })
+  const said = Array.from({ length: 1_000 }, (_, i): LiveL2Status => ({
+    name: `l2-${i}`, node: 'a', service: `default/s${i}`, isFilled: true, interfaces: [],
+  }))
+  const spoken = (...names: readonly string[]): ReadonlyMap<string, Spoken> =>
+    new Map(names.map((name) => [`default/${name}`, { service: `default/${name}`, interfaces: [] }]))
+  calm.stir(1_000)
+  statuses.sync(said, spoken())
+  statuses.sync(said, spoken('x', 'y', 'z'))
+  pass(1_700)
+  const kinds = sent.map((key) => key.split('/')[1])
+  assert.equal(kinds, ['create', 'fill', 'create', 'fill', 'create', 'fill', 'delete'])
+  pass(1_000)
+  assert.is(sent.length, 1_006)
 })
 
 test('a burst without an end: nothing waits longer than ten seconds', () => {

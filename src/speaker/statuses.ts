@@ -8,7 +8,7 @@ import {
   type LiveL2Status, nodeLabel, serviceNameLabel, serviceNamespaceLabel,
 } from '../kube/live.ts'
 import { metadataOf, textOf } from '../kube/object.ts'
-import type { Writer } from '../kube/writer.ts'
+import type { Rank, Writer } from '../kube/writer.ts'
 
 export interface StatusesOptions {
   readonly writer: Writer
@@ -60,6 +60,12 @@ export function planStatuses(
   }
   return steps
 }
+
+/**
+ * One that is made says nothing before it is filled: each is finished before the next is begun. The
+ * controller waits for what is confirmed, and for nothing that goes: deletions come last.
+ */
+const ranks: Readonly<Record<StatusStep['kind'], Rank>> = { fill: 0, create: 1, delete: 2 }
 
 export interface Statuses {
   sync(live: Iterable<LiveL2Status>, spoken: ReadonlyMap<string, Spoken>): void
@@ -147,8 +153,7 @@ function take(options: StatusesOptions, memory: Memory, step: StatusStep): void 
     taken.delete(key)
     return undefined
   }
-  // One that is made says nothing before it is filled: each is finished before the next is begun.
-  options.writer.put({ key: `l2status/${key}`, rank: step.kind === 'fill' ? 0 : 1, make, settled })
+  options.writer.put({ key: `l2status/${key}`, rank: ranks[step.kind], make, settled })
 }
 
 function callOf({ namespace, node, owner }: StatusesOptions, step: StatusStep): Call {
