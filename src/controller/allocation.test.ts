@@ -2,12 +2,12 @@
 import { test } from 'uvu'
 import * as assert from 'uvu/assert'
 import { config, held, pool, service } from '../config/builders.ts'
-import type { Config } from '../config/model.ts'
+import type { Config, Intent } from '../config/model.ts'
 import type { LiveService } from '../kube/live.ts'
 import type { Job, Writer } from '../kube/writer.ts'
 import { createLog } from '../log.ts'
 import { createMetrics } from '../metrics.ts'
-import { type Allocation, createAllocation } from './allocation.ts'
+import { type Allocation, createAllocation, type Snapshot } from './allocation.ts'
 
 interface World {
   readonly allocation: Allocation
@@ -19,24 +19,39 @@ interface World {
   write(): void
   /** How many were written so far. */
   readonly writes: number
+  /** What of refusals was told so far. */
+  refusals(): Promise<Refusals>
 }
 
-function open(): World {
+interface Refusals {
+  readonly lines: number
+  readonly events: number
+  readonly counted: number
+}
+
+function open(more: Partial<Intent> = {}): World {
   const events: string[] = []
+  const told = { lines: 0, events: 0 }
+  const metrics = createMetrics()
   const waiting: Job[] = []
   const services = new Map<string, LiveService>()
   let version = 1
   let writes = 0
-  const intent = service('web')
+  const intent = service('web', more)
   const writer: Writer = {
     put: (job) => void waiting.push(job),
     clear: () => undefined, pending: 0, idle: async () => undefined, trouble: undefined,
     [Symbol.asyncDispose]: async () => undefined,
   }
   const allocation = createAllocation({
-    writer, services: () => services, metrics: createMetrics(),
-    recorder: { record: (_, { reason, message }) => void events.push(`${reason} ${message}`) },
-    log: createLog({ level: 'none', write: () => undefined, wall: () => new Date(0) }),
+    writer, services: () => services, metrics,
+    recorder: { record: (_, { reason, message }) => {
+      events.push(`${reason} ${message}`)
+      if (reason === 'AllocationFailed') told.events += 1
+    } },
+    log: createLog({ level: 'info', wall: () => new Date(0), write: (line) => {
+      if (line.includes('IP allocation failed')) told.lines += 1
+    } }),
     loadBalancerClass: '', placement: 'sticky', announceEverywhere: false, ignoreExcludeLabel: false,
     hasIPMode: () => true,
   })
@@ -53,10 +68,11 @@ function open(): World {
     allocation, show,
     turn: (of) => {
       events.length = 0
-      allocation.turn({
+      const snapshot: Snapshot = {
         config: of, services, nodes: [], endpoints: new Map(), speakers: new Set(), states: new Map(),
         statuses: [],
-      })
+      }
+      allocation.report(snapshot, allocation.turn(snapshot))
       return [...events]
     },
     write: () => {
@@ -68,6 +84,10 @@ function open(): World {
     },
     get writes() {
       return writes
+    },
+    refusals: async () => {
+      const counted = /_errors_total (\d+)$/m.exec(await metrics.text())?.[1]
+      return { ...told, counted: Number(counted) }
     },
   }
 }
@@ -142,6 +162,72 @@ test('once the status says what it shall, the same may happen again, and is told
   world.turn(config(lan))
   assert.equal(world.turn(config()), lost)
 })
+
+const once: Refusals = { lines: 1, events: 1, counted: 1 }
+
+type Row = readonly [it: string, more: Partial<Intent>, act: (world: World) => void, want: Refusals]
+
+/** Turns in a row, and how often a refusal is told in them: by the log, as an event, in the counter. */
+const rows: readonly Row[] = [
+  ['the same, turn after turn', {}, ({ turn }) => [1, 2, 3].forEach(() => turn(config())), once],
+  ['the address it has lost is shown no longer', {}, ({ turn, show, write }) => {
+    show('192.0.2.1', 'lan')
+    turn(config(lan))
+    turn(config())
+    write()
+    turn(config())
+    show('')
+    turn(config())
+  }, once],
+  ['an older state is shown before the newer one', {}, ({ turn, show, write }) => {
+    show('192.0.2.1', 'lan')
+    turn(config(lan))
+    turn(config(other))
+    turn(config())
+    write()
+    show('198.51.100.1', 'other')
+    turn(config())
+    show('')
+    turn(config())
+  }, once],
+  ['pools appear one by one that are not the pool it asks for', { requestedPool: 'nowhere' }, ({ turn }) => {
+    turn(config(lan))
+    turn(config(lan, other))
+  }, once],
+  ['pools appear one by one without the address it asks for', { requested: held('203.0.113.1') },
+    ({ turn }) => {
+      turn(config(lan))
+      turn(config(lan, other))
+    }, once],
+  ['pools appear one by one without the family it needs', { families: ['ipv6'] }, ({ turn }) => {
+    turn(config(lan))
+    turn(config(lan, other))
+  }, once],
+  ['another reason', {}, ({ turn }) => {
+    turn(config())
+    turn(config(pool('lan', '2001:db8::1/128')))
+  }, { lines: 2, events: 2, counted: 2 }],
+  ['refused, served, refused', {}, ({ turn, show, write }) => {
+    turn(config())
+    turn(config(lan))
+    write()
+    show('192.0.2.1', 'lan')
+    turn(config(lan))
+    turn(config())
+  }, { lines: 2, events: 2, counted: 2 }],
+  ['the next term tells the user anew, and the log goes on', {}, ({ turn, allocation }) => {
+    turn(config())
+    allocation.forget()
+    turn(config())
+  }, { lines: 1, events: 2, counted: 2 }],
+]
+for (const [it, more, act, want] of rows) {
+  test(`refusals: ${it}`, async () => {
+    const world = open(more)
+    act(world)
+    assert.equal(await world.refusals(), want)
+  })
+}
 
 test('leading ended: who leads next tells for itself', () => {
   const world = open()

@@ -8,6 +8,7 @@ import type { Writer } from '../kube/writer.ts'
 import type { Metrics } from '../metrics.ts'
 import type { Address } from '../net/model.ts'
 import { poolUsage } from '../ipam/usage.ts'
+import { gistOf } from '../ipam/message.ts'
 import type { Verdict } from '../ipam/model.ts'
 import type { Config, ClusterNode, Endpoint, World } from '../config/model.ts'
 import { compareRows } from '../plan/change.ts'
@@ -257,7 +258,7 @@ function tell(
   options: AllocationOptions, memory: Memory, verdict: Verdict, live: LiveService,
 ): void {
   const events = eventsOf(verdict, live.ingress)
-  const text = events.map(({ reason, message }) => `${reason} ${message}`).join('\n')
+  const text = events.map(line).join('\n')
   const { key } = live.intent
   const before = memory.told.get(key)
   if (text === '') {
@@ -272,11 +273,12 @@ function tell(
   const isPending = before !== undefined && (memory.wishes.has(key) || isWritten)
   if (isPending && news.length === 0) return
   memory.told.set(key, isPending ? `${before}\n${text}` : text)
-  if (verdict.kind === 'refused') options.metrics.countFailure()
+  if (news.some(({ type }) => type === 'Warning')) options.metrics.countFailure()
   for (const event of news) options.recorder.record(subjectOf(live), event)
 }
 
+/** By what an event is known: who else is in the way, or how much is in use, does not make it another. */
 function line({ reason, message }: EventText): string {
-  return `${reason} ${message}`
+  return `${reason} ${reason === 'ClearAssignment' ? message : gistOf(message)}`
 }
 

@@ -11,6 +11,15 @@ export function familyNames(families: readonly Family[]): string {
   return families.map((family) => (family === 'ipv4' ? 'IPv4' : 'IPv6')).join(' and ')
 }
 
+/**
+ * What of a sentence is about the Service itself: all before the names and numbers of others, which come and
+ * go while its state stays the same. Here, and where addresses lost are added, they stand after `; `, ` by `
+ * or in parentheses.
+ */
+export function gistOf(message: string): string {
+  return message.split(/; | by | \(/, 1)[0] ?? ''
+}
+
 /** Who is in the way of a requested address. MetalLB's words where it has some. */
 export function describeClash(clash: Clash, address: Address, service: Intent): string {
   const text = formatAddress(address)

@@ -21,6 +21,13 @@ const cases = [
   { it: 'a refusal', before: [], after: [refused],
     want: [{ kind: 'refused', service: 'default/web', reason: 'poolExhausted', message: 'full' }] },
   { it: 'the same refusal again is none', before: [refused], after: [refused], want: [] },
+  ...['full (2 of 2 in use)', 'full; others: a', 'full (lost 192.0.2.1: notInPool)', 'full by a']
+    .map((message) => ({
+      it: `the same refusal is none that says more: ${message}`, before: [{ ...refused, message }],
+      after: [refused], want: [],
+    })),
+  { it: 'another refusal with the same reason', before: [refused], after: [{ ...refused, message: 'short' }],
+    want: [{ kind: 'refused', service: 'default/web', reason: 'poolExhausted', message: 'short' }] },
   { it: 'an address lost to a refusal', before: [row()], after: [refused],
     want: [{ kind: 'refused', service: 'default/web', reason: 'poolExhausted', message: 'full' },
       { kind: 'released', service: 'default/web', reason: 'poolExhausted', ips: ['192.0.2.1'] }] },

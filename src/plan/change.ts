@@ -1,4 +1,5 @@
 /** Compares two decisions: what a user would recognise as a change, as values for the log. */
+import { gistOf } from '../ipam/message.ts'
 import type { Announcement } from '../l2/model.ts'
 import type { ServiceRow } from './report.ts'
 
@@ -88,8 +89,11 @@ function keyOf(row: ServiceRow): string {
   return `${row.namespace}/${row.name}`
 }
 
-/** Everything of a row whose change is news; `assigned` turning `kept` is none. */
+/**
+ * Everything of a row whose change is news. None are: `assigned` turning `kept`, another who is in the way,
+ * another count of what is in use, and that a lost address is named no longer.
+ */
 function summary(row: ServiceRow): string {
   const silent = row.silent.map((s) => `${s.address} ${s.node ?? ''} ${s.reason}`)
-  return JSON.stringify([row.addresses, row.reason, row.message, silent])
+  return JSON.stringify([row.addresses, row.reason, gistOf(row.message), silent])
 }
