@@ -2,12 +2,12 @@
 import { test } from 'uvu'
 import * as assert from 'uvu/assert'
 import type { Problem } from '../config/model.ts'
-import type { Output } from '../config/option-values.ts'
+import type { ConvertOptions } from '../config/options.ts'
 import { readWorld } from '../config/read.ts'
 import { runConvert } from './convert.ts'
 
 const encode = (text: string): Uint8Array => new TextEncoder().encode(text)
-const run = (text: string, output: Output = 'table', problems: readonly Problem[] = []) =>
+const run = (text: string, output: ConvertOptions['output'] = 'yaml', problems: readonly Problem[] = []) =>
   runConvert({ sources: [{ file: 'old.yaml', bytes: encode(text) }], problems }, {
     output, namespace: undefined, paths: ['old.yaml'],
   })
@@ -25,7 +25,7 @@ test('runConvert: so does a file that could not be read', () => {
     file: 'b.yaml', document: 1, object: '', path: '', reason: 'Unreadable',
     message: 'Cannot read file: no such file or directory',
   }
-  assert.equal(run(legacy, 'table', [problem]), {
+  assert.equal(run(legacy, 'yaml', [problem]), {
     stdout: '', exitCode: 1,
     stderr: 'b.yaml:1: Unreadable: Cannot read file: no such file or directory',
   })
@@ -36,23 +36,21 @@ test('runConvert: nothing that could be read is told once', () => {
     file: 'b.yaml', document: 1, object: '', path: '', reason: 'Unreadable', message: 'Cannot read file',
   }
   assert.equal(runConvert({ sources: [], problems: [problem] }, {
-    output: 'table', namespace: undefined, paths: ['b.yaml'],
+    output: 'yaml', namespace: undefined, paths: ['b.yaml'],
   }), { stdout: '', exitCode: 1, stderr: 'b.yaml:1: Unreadable: Cannot read file' })
 })
 
 test('runConvert: YAML under a line that says who made it', () => {
-  for (const output of ['table', 'yaml'] as const) {
-    const { stdout, stderr, exitCode } = run(legacy, output)
-    assert.equal([stderr, exitCode], ['', 0])
-    assert.equal(stdout.split('\n'), [
-      '# Made by arpeggio convert from a legacy ConfigMap.',
-      'apiVersion: metallb.io/v1beta1', 'kind: IPAddressPool', 'metadata:', '  name: lan',
-      '  namespace: metallb-system', 'spec:', '  addresses:', '    - 192.0.2.0/28', '---',
-      'apiVersion: metallb.io/v1beta1', 'kind: L2Advertisement', 'metadata:',
-      '  name: l2advertisement1', '  namespace: metallb-system', 'spec:', '  ipAddressPools:',
-      '    - lan',
-    ])
-  }
+  const { stdout, stderr, exitCode } = run(legacy)
+  assert.equal([stderr, exitCode], ['', 0])
+  assert.equal(stdout.split('\n'), [
+    '# Made by arpeggio convert from a legacy ConfigMap.',
+    'apiVersion: metallb.io/v1beta1', 'kind: IPAddressPool', 'metadata:', '  name: lan',
+    '  namespace: metallb-system', 'spec:', '  addresses:', '    - 192.0.2.0/28', '---',
+    'apiVersion: metallb.io/v1beta1', 'kind: L2Advertisement', 'metadata:',
+    '  name: l2advertisement1', '  namespace: metallb-system', 'spec:', '  ipAddressPools:',
+    '    - lan',
+  ])
 })
 
 test('runConvert: both forms of output pass check', () => {

@@ -1,7 +1,6 @@
 /** What `arpeggio convert` prints: manifests as YAML or JSON, and what they do not carry over. */
 import { convertLegacy, type Manifest } from '../config/convert.ts'
-import type { Output } from '../config/option-values.ts'
-import type { FileOptions } from '../config/options.ts'
+import type { ConvertOptions } from '../config/options.ts'
 import { dumpYaml } from '../config/yaml.ts'
 import { formatProblem } from './check.ts'
 import type { Input } from './input.ts'
@@ -15,7 +14,7 @@ export interface ConvertResult {
 }
 
 /** Converts what was read; warnings leave the exit code at 0. */
-export function runConvert(input: Input, options: FileOptions): ConvertResult {
+export function runConvert(input: Input, options: ConvertOptions): ConvertResult {
   const { namespace, output } = options
   // Where nothing could be read, there is nothing to say about what it lacks.
   const conversion = input.sources.length === 0 && input.problems.length > 0
@@ -35,7 +34,7 @@ export function runConvert(input: Input, options: FileOptions): ConvertResult {
 }
 
 /** YAML documents under a line that says who made them; as JSON, one List. */
-export function formatManifests(manifests: readonly Manifest[], output: Output): string {
+export function formatManifests(manifests: readonly Manifest[], output: ConvertOptions['output']): string {
   if (output === 'json') {
     return JSON.stringify({ apiVersion: 'v1', kind: 'List', items: manifests }, undefined, 2)
   }

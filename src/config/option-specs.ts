@@ -9,6 +9,8 @@ export interface OptionSpec {
   readonly short?: string
   readonly multiple?: boolean
   readonly env?: string
+  /** Of a command whose value differs. */
+  readonly variants?: Readonly<Record<string, { readonly value: string; readonly about: string }>>
   /** Taken, and without effect: not in the help text, and a warning where it is given. */
   readonly isIgnored?: true
 }
@@ -35,6 +37,7 @@ export const specs: Readonly<Record<string, OptionSpec>> = {
   output: {
     type: 'string', short: 'o', value: 'table|json|yaml', about: 'output form (default table)',
     commands: ['check', 'plan', 'convert', 'status'],
+    variants: { convert: { value: 'yaml|json', about: 'output form (default yaml)' } },
   },
   namespace: {
     type: 'string', value: 'NAME', env: 'METALLB_NAMESPACE', commands: [...readers, ...roles],
@@ -179,20 +182,35 @@ export const specs: Readonly<Record<string, OptionSpec>> = {
   },
 }
 
-export const commands: Readonly<Record<string, string>> = {
-  controller: '  assign addresses to the Services of a cluster',
-  speaker: '  announce the addresses of a cluster from this node',
-  standalone: 'PATH…  serve Services from YAML files on this host, without a cluster',
-  check: 'PATH…  validate configuration; exit 1 and every problem if it is bad',
-  plan: 'PATH…  which address each Service would get and which node would announce it',
-  convert: 'FILE  legacy ConfigMap to IPAddressPool and L2Advertisement manifests',
-  status: '  ask a running program',
+/** Each command once, as the help text lists them. */
+export const commands: Readonly<Record<string, { readonly takes?: string; readonly about: string }>> = {
+  controller: { about: 'assign addresses to the Services of a cluster' },
+  speaker: { about: 'announce the addresses of a cluster from this node' },
+  standalone: {
+    takes: 'PATH…', about: 'serve Services from YAML files on this host, without a cluster',
+  },
+  check: { takes: 'PATH…', about: 'validate configuration; exit 1 and every problem if it is bad' },
+  plan: {
+    takes: 'PATH…', about: 'which address each Service would get and which node would announce it',
+  },
+  convert: { takes: 'PATH…', about: 'legacy ConfigMap to IPAddressPool and L2Advertisement manifests' },
+  status: { about: 'ask a running program' },
+  version: { about: 'which version this is' },
+  help: { takes: '[COMMAND]', about: 'this text, or the options of a command' },
+}
+
+/** How a command is written, without its options. */
+export function synopsis(command: string): string {
+  const takes = commands[command]?.takes
+  return `arpeggio ${command}${takes === undefined ? '' : ` ${takes}`}`
 }
 
 /** The help text of the program, or of one command. */
 export function helpText(command?: string): string {
   if (command === undefined) {
-    const rows = Object.entries(commands).map(([name, about]) => `  arpeggio ${name} ${about}`)
+    const names = Object.keys(commands)
+    const width = Math.max(...names.map((name) => synopsis(name).length))
+    const rows = names.map((name) => `  ${synopsis(name).padEnd(width)}  ${commands[name]?.about}`)
     return ['Arpeggio, a layer-2 load balancer', '', ...rows, '',
       'PATH is a file, a folder (its *.yaml, *.yml and *.json) or - for standard input.',
       'Options of a command: arpeggio COMMAND --help'].join('\n')
@@ -200,10 +218,12 @@ export function helpText(command?: string): string {
   const rows = Object.entries(specs)
     .filter(([, spec]) => spec.commands.includes(command) && spec.isIgnored !== true)
     .map(([name, spec]) => {
+      const { value, about } = spec.variants?.[command] ?? spec
       const short = spec.short === undefined ? '' : `-${spec.short}, `
-      const left = `  ${short}--${name}${spec.value === undefined ? '' : ` ${spec.value}`}`
+      const left = `  ${short}--${name}${value === undefined ? '' : ` ${value}`}`
       const env = spec.env === undefined ? '' : ` [${spec.env}]`
-      return `${left.padEnd(34)} ${spec.about}${env}`
+      return `${left.padEnd(34)} ${about}${env}`
     })
-  return [`arpeggio ${command} ${commands[command] ?? ''}`, '', ...rows].join('\n')
+  const head = `${synopsis(command)}  ${commands[command]?.about}`
+  return rows.length === 0 ? head : [head, '', ...rows].join('\n')
 }

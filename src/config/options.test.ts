@@ -1,14 +1,20 @@
 /** Command lines and environment: what is refused, what becomes of the rest. */
 import { test } from 'uvu'
 import * as assert from 'uvu/assert'
-import { helpText } from './option-specs.ts'
-import { parseCommand } from './options.ts'
+import { commands, helpText } from './option-specs.ts'
+import { type Command, parseCommand } from './options.ts'
 
 const refused = [
   { argv: ['chek', 'x'],
     want: /^Unknown command "chek": want one of controller, speaker, standalone, check/ },
   { argv: ['check'], want: /^Missing file or folder: arpeggio check PATH/ },
   { argv: ['check', '-o', 'xml', 'f'], want: /^Bad value "xml" of --output: want table, json, yaml$/ },
+  { argv: ['convert', '-o', 'table', 'f'], want: /^Bad value "table" of --output: want yaml, json$/ },
+  { argv: ['convert', '-o', 'wide', 'f'], want: /^Bad value "wide" of --output: want yaml, json$/ },
+  { argv: ['convert', '-o', 'yaml'], want: /^Missing file or folder: arpeggio convert PATH…$/ },
+  { argv: ['status', '192.0.2.1'], want: /^Unexpected "192.0.2.1": status takes options only$/ },
+  { argv: ['version', 'x'], want: /^Unexpected "x": version takes options only$/ },
+  { argv: ['help', 'chek'], want: /^Unknown command "chek"/ },
   { argv: ['check', '--placement', 'hash', 'f'], want: /^Unknown option '--placement'/ },
   { argv: ['plan', '--placement', 'best', 'f'], want: /^Bad value "best" of --placement/ },
   { argv: ['standalone', '--http-port', '70000', 'f'], want: /^Bad value "70000" of --http-port/ },
@@ -33,10 +39,38 @@ for (const { argv, want } of refused) {
 }
 
 test('parseCommand: no arguments and help forms', () => {
-  for (const argv of [[], ['help'], ['--help'], ['-h'], ['check', '--help']]) {
+  for (const argv of [[], ['help'], ['--help'], ['-h'], ['check', '--help'], ['help', 'check']]) {
     assert.is(parseCommand(argv, {}).kind, 'help')
   }
+  assert.equal(parseCommand(['help', 'check'], {}), parseCommand(['check', '--help'], {}))
   assert.is(parseCommand(['--version'], {}).kind, 'version')
+})
+
+test('the help text lists every command, and no other', () => {
+  // The compiler asks for each kind of a command here.
+  const kinds: Readonly<Record<Command['kind'], true>> = {
+    controller: true, speaker: true, standalone: true, check: true, plan: true, convert: true, status: true,
+    version: true, help: true,
+  }
+  const listed = [...helpText().matchAll(/^ {2}arpeggio (\S+)/gm)].map(([, name]) => name)
+  assert.equal(listed, Object.keys(commands))
+  assert.equal(listed.toSorted(), Object.keys(kinds).toSorted())
+  for (const name of Object.keys(commands)) {
+    const command = parseCommand([name, '--help'], {})
+    assert.ok(command.kind === 'help' && command.text !== '', name)
+    const bare = parseCommand([name, ...name === 'speaker' ? ['--node-name', 'n'] : []], {})
+    const found = bare.kind === 'usage' ? bare.message : bare.kind
+    assert.ok([name, `Missing file or folder: arpeggio ${name} PATH…`].includes(found), found)
+  }
+})
+
+test('parseCommand: convert writes YAML unless told otherwise', () => {
+  const outputs = [[], ['-o', 'yaml'], ['-o', 'json']].map((argv) => {
+    const command = parseCommand(['convert', ...argv, 'f'], {})
+    return command.kind === 'convert' ? command.options.output : command.kind
+  })
+  assert.equal(outputs, ['yaml', 'yaml', 'json'])
+  assert.ok(helpText('convert').includes('-o, --output yaml|json '))
 })
 
 test('parseCommand: standalone with its defaults', () => {

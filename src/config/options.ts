@@ -1,7 +1,7 @@
 /** Argument lists and environment become a Command, or a sentence about wrong usage. */
 import { parseArgs } from 'node:util'
 import type { Labels } from './model.ts'
-import { commands, helpText, specs } from './option-specs.ts'
+import { commands, helpText, specs, synopsis } from './option-specs.ts'
 import {
   choose, isUsage, type LogLevel, type Output, parsePort, type Usage, usage, type Values,
 } from './option-values.ts'
@@ -13,6 +13,11 @@ export interface FileOptions {
   readonly namespace: string | undefined
   /** Files and folders; `-` is standard input. Never empty. */
   readonly paths: readonly string[]
+}
+
+/** Manifests have no form of a table. */
+export interface ConvertOptions extends Omit<FileOptions, 'output'> {
+  readonly output: 'yaml' | 'json'
 }
 
 export interface PlanOptions extends FileOptions {
@@ -47,7 +52,7 @@ export type Command =
   | { readonly kind: 'version' }
   | { readonly kind: 'check'; readonly options: FileOptions }
   | { readonly kind: 'plan'; readonly options: PlanOptions }
-  | { readonly kind: 'convert'; readonly options: FileOptions }
+  | { readonly kind: 'convert'; readonly options: ConvertOptions }
   | { readonly kind: 'status'; readonly url: string; readonly output: Output }
   | { readonly kind: 'standalone'; readonly options: StandaloneOptions }
   | RoleCommand
@@ -59,16 +64,26 @@ export type Environment = Readonly<Record<string, string | undefined>>
  * accepted, as MetalLB's users type them. Files are not touched.
  */
 export function parseCommand(argv: readonly string[], env: Environment): Command | Usage {
-  const [name = 'help', ...rest] = argv
-  if (name === 'help' || name === '--help' || name === '-h') return { kind: 'help', text: helpText() }
-  if (name === 'version' || name === '--version') return { kind: 'version' }
-  if (!Object.hasOwn(commands, name)) {
-    return usage(`Unknown command "${name}": want one of ${Object.keys(commands).join(', ')}`)
-  }
+  const [first = 'help', ...rest] = argv
+  const name = aliases[first] ?? first
+  if (!Object.hasOwn(commands, name)) return unknownCommand(name)
+  if (name === 'help') return buildHelp(rest)
   if (rest.includes('--help') || rest.includes('-h')) return { kind: 'help', text: helpText(name) }
   const parsed = parseOptions(name, rest, env)
   if ('kind' in parsed) return parsed
   return buildCommand(name, parsed.values, parsed.positionals)
+}
+
+/** Options in the place of a command. */
+const aliases: Readonly<Record<string, string>> = { '--help': 'help', '-h': 'help', '--version': 'version' }
+
+function unknownCommand(name: string): Usage {
+  return usage(`Unknown command "${name}": want one of ${Object.keys(commands).join(', ')}`)
+}
+
+function buildHelp([name]: readonly string[]): Command | Usage {
+  if (name === undefined || name.startsWith('-')) return { kind: 'help', text: helpText() }
+  return Object.hasOwn(commands, name) ? { kind: 'help', text: helpText(name) } : unknownCommand(name)
 }
 
 function parseOptions(
@@ -112,17 +127,24 @@ function buildCommand(
     const value = values[key]
     return typeof value === 'string' ? value : undefined
   }
+  if (name === 'controller' || name === 'speaker') return buildRole(name, values, positionals)
+  if (name === 'version' || name === 'status') {
+    const [first] = positionals
+    if (first !== undefined) return usage(`Unexpected "${first}": ${name} takes options only`)
+  } else if (positionals.length === 0) return usage(`Missing file or folder: ${synopsis(name)}`)
+  if (name === 'version') return { kind: 'version' }
+  const rest = { namespace: text('namespace'), paths: positionals }
+  if (name === 'convert') {
+    const form = choose('output', text('output') ?? 'yaml', ['yaml', 'json'] as const)
+    return isUsage(form) ? form : { kind: name, options: { ...rest, output: form } }
+  }
   const output = choose('output', text('output') ?? 'table', ['table', 'json', 'yaml'] as const)
   if (isUsage(output)) return output
   if (name === 'status') {
     return { kind: 'status', url: text('url') ?? 'http://127.0.0.1:7472', output }
   }
-  if (name === 'controller' || name === 'speaker') return buildRole(name, values, positionals)
-  if (positionals.length === 0) {
-    return usage(`Missing file or folder: arpeggio ${name} ${commands[name]?.split('  ')[0]}`)
-  }
-  const files = { output, namespace: text('namespace'), paths: positionals }
-  if (name === 'check' || name === 'convert') return { kind: name, options: files }
+  const files = { ...rest, output }
+  if (name === 'check') return { kind: name, options: files }
   const placement = choose('placement', text('placement') ?? 'sticky', ['sticky', 'hash'] as const)
   if (isUsage(placement)) return placement
   const shared = {
