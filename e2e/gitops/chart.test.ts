@@ -75,6 +75,9 @@ const refused: readonly (readonly [values: unknown, line: RegExp])[] = [
     /controller\.extraArgs: --webhook-port=9444 contradicts the chart/],
   [{ controller: { extraArgs: ['--webhook-mode=enabled'] } },
     /controller\.extraArgs: --webhook-mode=enabled contradicts/],
+  [{ speaker: { extraArgs: ['--log-level=debug'] } },
+    /speaker\.extraArgs: --log-level=debug contradicts the chart: set speaker\.logLevel/],
+  [{ speaker: { priorityClassName: 'A B' } }, /priorityClassName'?: 'A B' does not match pattern/],
   [{ controller: { readinessProbe: { port: 1 } } }, /livenessProbe.port and readinessProbe.port differ/],
   [{ ipAddressPools: { lan: { spec: { addresses: ['192.0.2.0/28'], autoAsign: false } } } },
     /'autoAsign' not allowed/],
@@ -111,10 +114,12 @@ check('the schema has every field of a pool and an advertisement, and no other',
 })
 
 check('a name that YAML takes for something else stays a name', async () => {
-  for (const name of ['123', 'true']) {
+  for (const name of ['123', 'true', 'yes']) {
+    const classes = { priorityClassName: name, runtimeClassName: name }
     const { objects, error } = await render(helms[0]?.program ?? '', {
       loadBalancerClass: name, ipAddressPools: { [name]: { spec: { addresses: ['192.0.2.0/28'] } } },
-      speaker: { secretName: name, serviceAccount: { name } },
+      controller: classes, speaker: { secretName: name, serviceAccount: { name }, ...classes },
+      prometheus: { podMonitor: { enabled: true, jobLabel: name, interval: name } },
     })
     assert.is(error, '')
     only(objects, `ServiceAccount ${namespace}/${name}`)
@@ -122,8 +127,43 @@ check('a name that YAML takes for something else stays a name', async () => {
     const pod = at(only(objects, daemonSet), 'spec', 'template', 'spec')
     assert.is(at(pod, 'serviceAccountName'), name)
     assert.is(at(pod, 'volumes', 0, 'secret', 'secretName'), name)
+    for (const id of [deployment, daemonSet]) {
+      const spec = at(only(objects, id), 'spec', 'template', 'spec')
+      assert.equal([at(spec, 'priorityClassName'), at(spec, 'runtimeClassName')], [name, name], id)
+    }
+    assert.is(at(only(objects, `PodMonitor ${namespace}/speaker`), 'spec', 'jobLabel'), name)
   }
 })
+
+/** Arguments that others of the chart's say, in the environment of the container. */
+const saidInEnvironment = {
+  controller: ['--namespace=a', '--pod-name=a', '--ml-secret-name=a', '--deployment=a'],
+  speaker: [
+    '--namespace=a', '--pod-name=a', '--node-name=a', '--ml-labels=a=b', '--ml-bindaddr=192.0.2.1',
+    '--ml-secret-key-path=/a',
+  ],
+}
+
+for (const [role, id] of [['controller', deployment], ['speaker', daemonSet]] as const) {
+  check(`extraArgs of the ${role} say nothing that other values say`, async () => {
+    const program = helms[1]?.program ?? ''
+    const all = {
+      loadBalancerClass: 'lan.example/l2', placement: 'hash', controller: { webhookMode: 'enabled' },
+      speaker: { memberlist: { mlBindPort: 7956 }, wanConfig: true, ignoreExcludeLB: true },
+    }
+    const said = listAt(container((await render(program, all)).objects, id), 'args').slice(1).map(String)
+    assert.ok(said.length > 6, said.join(' '))
+    for (const argument of ['--port=7473', ...said, ...saidInEnvironment[role]]) {
+      const { error } = await render(program, { [role]: { extraArgs: [argument] } })
+      const want = `${role}.extraArgs: ${argument} contradicts the chart`
+      assert.ok(error.includes(want), `${argument}: ${error}`)
+    }
+    const own = '--announce-everywhere'
+    const { objects, error } = await render(program, { [role]: { extraArgs: [own] } })
+    assert.is(error, '')
+    assert.is(listAt(container(objects, id), 'args').at(-1), own)
+  })
+}
 
 check('names of MetalLB\'s chart mean the same', async () => {
   const { objects, error } = await render(helms[0]?.program ?? '', {

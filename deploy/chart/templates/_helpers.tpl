@@ -46,6 +46,41 @@ imagePullPolicy: {{ . }}
 {{- end }}
 {{- end }}
 
+{{- /* Arguments of one's own, but for those that values, or the chart, say: (list .Values.controller "controller") */}}
+{{- define "arpeggio.extraArgs" -}}
+{{- $name := index . 1 }}
+{{- $hook := "which says webhookMode, port 9443 and its objects' names" }}
+{{- $said := dict
+  "log-level" (printf "set %s.logLevel" $name)
+  "http-port" "set prometheus.metricsPort"
+  "port" "set prometheus.metricsPort"
+  "health-probe-port" (printf "set %s.livenessProbe.port and %s.readinessProbe.port" $name $name)
+  "lb-class" "set loadBalancerClass"
+  "placement" "set placement"
+  "ignore-exclude-lb" "set speaker.ignoreExcludeLB"
+  "namespace" "which is for the namespace of its release"
+  "pod-name" "which says the Pod's name"
+  "node-name" "which says the node's name"
+  "ml-labels" "which says the labels of its speakers"
+  "ml-bindport" "set speaker.memberlist.mlBindPort"
+  "ml-bindaddr" "set speaker.memberlist.mlBindAddrOverride"
+  "ml-secret-key-path" "set speaker.memberlist.mlSecretKeyPath"
+  "ml-wan-config" "set speaker.wanConfig"
+  "ml-secret-name" "set speaker.secretName"
+  "deployment" "which has one Deployment"
+  "webhook-mode" $hook
+  "webhook-port" $hook
+  "webhook-secret" $hook
+  "cert-service-name" $hook
+}}
+{{- range $argument := (index . 0).extraArgs }}
+{{- with get $said (regexFind "[a-z][-a-z]*" $argument) }}
+{{- fail (printf "%s.extraArgs: %s contradicts the chart%s %s" $name $argument (ternary ":" "," (hasPrefix "set " .)) .) }}
+{{- end }}
+- {{ $argument | quote }}
+{{- end }}
+{{- end }}
+
 {{- /* One probe, where it is enabled: (dict "probe" .Values.… "name" "livenessProbe" "path" "/healthz") */}}
 {{- define "arpeggio.probe" -}}
 {{- if .probe.enabled }}
@@ -84,10 +119,10 @@ annotations:
 {{- /* Where a Pod runs, but for its tolerations: .Values.controller */}}
 {{- define "arpeggio.scheduling" -}}
 {{- with .priorityClassName }}
-priorityClassName: {{ . }}
+priorityClassName: {{ . | quote }}
 {{- end }}
 {{- with .runtimeClassName }}
-runtimeClassName: {{ . }}
+runtimeClassName: {{ . | quote }}
 {{- end }}
 nodeSelector:
   {{- toYaml (merge (dict) .nodeSelector (dict "kubernetes.io/os" "linux")) | nindent 2 }}
