@@ -1,21 +1,42 @@
 /** Asks a running program for its status over HTTP. */
 import type { Output } from '../config/option-values.ts'
+import { isFields } from '../config/fields.ts'
 import { dumpYaml } from '../config/yaml.ts'
 
 const timeoutMs = 5_000
 
-/** The status as text, JSON or YAML. Throws when nobody answers at `url`. */
+/** The status as text, JSON or YAML. Throws when nobody answers at `url`, or somebody else does. */
 export async function askStatus(url: string, output: Output): Promise<string> {
   const format = output === 'table' ? 'text' : 'json'
-  const target = `${url.replace(/\/+$/, '')}/status?format=${format}`
-  let response: Response
+  const { status, text } = await ask(url, `/status?format=${format}`)
+  if (status !== 200) throw new Error(`Cannot read status from "${url}": HTTP ${status}`)
+  if (output === 'table') {
+    if (!text.startsWith('arpeggio ')) throw stranger(url)
+    return text.trimEnd()
+  }
+  const document = parse(text)
+  if (!isFields(document) || document['program'] !== 'arpeggio') throw stranger(url)
+  return output === 'yaml' ? dumpYaml(document).trimEnd() : JSON.stringify(document, undefined, 2)
+}
+
+async function ask(url: string, path: string): Promise<{ status: number; text: string }> {
+  const base = url.replace(/\/+$/, '').replace(/\/status$/, '')
   try {
-    response = await fetch(target, { signal: AbortSignal.timeout(timeoutMs) })
+    const response = await fetch(base + path, { signal: AbortSignal.timeout(timeoutMs) })
+    return { status: response.status, text: await response.text() }
   } catch (cause) {
     throw new Error(`Cannot reach "${url}": is the program running there?`, { cause })
   }
-  if (!response.ok) throw new Error(`Cannot read status from "${url}": HTTP ${response.status}`)
-  if (output === 'table') return (await response.text()).trimEnd()
-  const status: unknown = await response.json()
-  return output === 'yaml' ? dumpYaml(status).trimEnd() : JSON.stringify(status, undefined, 2)
+}
+
+function parse(text: string): unknown {
+  try {
+    return JSON.parse(text)
+  } catch {
+    return undefined
+  }
+}
+
+function stranger(url: string): Error {
+  return new Error(`Cannot read status from "${url}": what answers there is not Arpeggio; see --url`)
 }

@@ -27,6 +27,13 @@ export function parsePort(name: string, text: string): number | Usage {
   return usage(`Bad value "${text}" of --${name}: want a port number from 0 to 65535`)
 }
 
+/** An address to ask by HTTP; `http://` may be left out. */
+export function parseUrl(name: string, text: string): string | Usage {
+  const url = /^[a-z]+:\/\//i.test(text) ? text : `http://${text}`
+  if (/^https?:/i.test(url) && URL.canParse(url)) return url
+  return usage(`Bad value "${text}" of --${name}: want http://HOST:PORT`)
+}
+
 /** `value` if it is one of the words of the option. */
 export function choose<T extends string>(name: string, value: string, of: readonly T[]): T | Usage {
   const found = of.find((one) => one === value)

@@ -13,6 +13,9 @@ const refused = [
   { argv: ['convert', '-o', 'wide', 'f'], want: /^Bad value "wide" of --output: want yaml, json$/ },
   { argv: ['convert', '-o', 'yaml'], want: /^Missing file or folder: arpeggio convert PATH…$/ },
   { argv: ['status', '192.0.2.1'], want: /^Unexpected "192.0.2.1": status takes options only$/ },
+  ...['', 'http://', '192.0.2.1:99999', 'http://[2001:db8::1', 'ftp://192.0.2.1', 'a b'].map((url) => ({
+    argv: ['status', '--url', url], want: /^Bad value ".*" of --url: want http:\/\/HOST:PORT$/,
+  })),
   { argv: ['version', 'x'], want: /^Unexpected "x": version takes options only$/ },
   { argv: ['help', 'chek'], want: /^Unknown command "chek"/ },
   { argv: ['check', '--placement', 'hash', 'f'], want: /^Unknown option '--placement'/ },
@@ -123,6 +126,21 @@ test('parseCommand: environment fills in, flags win, empty values are absent', (
   assert.is(byEnv.kind === 'standalone' ? byEnv.options.namespace : '', undefined)
   const byFlag = parseCommand(['standalone', '--node-name', 'n', 'f'], env)
   assert.is(byFlag.kind === 'standalone' ? byFlag.options.nodeName : '', 'n')
+})
+
+test('parseCommand: where to ask for the status', () => {
+  const urls = [[], ['--url', '192.0.2.1:7473'], ['--url=https://[2001:db8::1]:7472/']].map((argv) => {
+    const command = parseCommand(['status', ...argv], {})
+    return command.kind === 'status' ? command.url : command.kind
+  })
+  assert.equal(urls, ['http://127.0.0.1:7472', 'http://192.0.2.1:7473', 'https://[2001:db8::1]:7472/'])
+})
+
+test('parseCommand: the output form, as kubectl takes it', () => {
+  for (const argv of [['-o', 'json'], ['-ojson'], ['-o=json'], ['--output', 'json'], ['--output=json']]) {
+    const command = parseCommand(['check', ...argv, 'f'], {})
+    assert.is(command.kind === 'check' ? command.options.output : command.kind, 'json', argv.join(' '))
+  }
 })
 
 test('parseCommand: a dash is standard input, -o a short option', () => {

@@ -3,7 +3,7 @@ import { parseArgs } from 'node:util'
 import type { Labels } from './model.ts'
 import { commands, helpText, specs, synopsis } from './option-specs.ts'
 import {
-  choose, isUsage, type LogLevel, type Output, parsePort, type Usage, usage, type Values,
+  choose, isUsage, type LogLevel, type Output, parsePort, parseUrl, type Usage, usage, type Values,
 } from './option-values.ts'
 import { buildGroup, type GroupOptions } from './group-options.ts'
 import { buildRole, type RoleCommand } from './role-options.ts'
@@ -110,8 +110,10 @@ function parseOptions(
   }
 }
 
-/** `-http-port=1` to `--http-port=1`; booleans lose `=true`. Short options stay. */
+/** `-http-port=1` to `--http-port=1`; booleans lose `=true`; `-o=json`, as kubectl takes it, to `-ojson`. */
 function normalise(argument: string): string {
+  const short = /^-([a-z])=(.+)$/.exec(argument)
+  if (short !== null) return `-${short[1]}${short[2]}`
   const match = /^--?([a-z][a-z-]+)(=.*)?$/.exec(argument)
   const name = match?.[1]
   if (name === undefined || specs[name] === undefined) return argument
@@ -141,7 +143,8 @@ function buildCommand(
   const output = choose('output', text('output') ?? 'table', ['table', 'json', 'yaml'] as const)
   if (isUsage(output)) return output
   if (name === 'status') {
-    return { kind: 'status', url: text('url') ?? 'http://127.0.0.1:7472', output }
+    const url = parseUrl('url', text('url') ?? 'http://127.0.0.1:7472')
+    return isUsage(url) ? url : { kind: 'status', url, output }
   }
   const files = { ...rest, output }
   if (name === 'check') return { kind: name, options: files }

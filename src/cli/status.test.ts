@@ -1,0 +1,57 @@
+/** Asking for the status: of the program, of somebody else, of nobody. */
+import { createServer } from 'node:http'
+import { test } from 'uvu'
+import * as assert from 'uvu/assert'
+import { askStatus } from './status.ts'
+
+interface Served {
+  readonly it: string
+  readonly code?: number
+  readonly text: string
+  readonly json: string
+  /** What each form comes to, table, JSON, YAML: printed, or said. */
+  readonly want: readonly string[]
+}
+
+const stranger = 'Cannot read status from "URL": what answers there is not Arpeggio; see --url'
+const strangers = [stranger, stranger, stranger]
+const cases: readonly Served[] = [
+  { it: 'the program', text: 'arpeggio 0.1.0 standalone on a\n', json: '{"program":"arpeggio"}',
+    want: ['arpeggio 0.1.0 standalone on a', '{\n  "program": "arpeggio"\n}', 'program: arpeggio'] },
+  { it: 'a web page', text: '<html></html>', json: '<html></html>', want: strangers },
+  { it: 'another program with JSON', text: 'ok', json: '{"program":"other"}', want: strangers },
+  { it: 'JSON that is no object', text: '', json: 'null', want: strangers },
+  { it: 'a server without such a page', code: 404, text: 'arpeggio ', json: '{}',
+    want: Array<string>(3).fill('Cannot read status from "URL": HTTP 404') },
+]
+
+for (const { it, code = 200, text, json, want } of cases) {
+  test(`askStatus: ${it}`, async () => {
+    const server = createServer(({ url }, response) => {
+      const isKnown = url?.startsWith('/status?format=') === true
+      response.writeHead(isKnown ? code : 500).end(url?.endsWith('json') === true ? json : text)
+    })
+    await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve))
+    const place = server.address()
+    const url = `http://127.0.0.1:${typeof place === 'object' ? place?.port : ''}`
+    try {
+      const found = await Promise.all((['table', 'json', 'yaml'] as const).map((output) => said(url, output)))
+      assert.equal(found.map((one) => one.replace(url, 'URL')), want)
+      assert.equal((await said(`${url}/status/`, 'table')).replace(`${url}/status/`, 'URL'), want[0])
+    } finally {
+      server.closeAllConnections()
+      server.close()
+    }
+    assert.is(await said(url, 'table'), `Cannot reach "${url}": is the program running there?`)
+  })
+}
+
+async function said(url: string, output: 'table' | 'json' | 'yaml'): Promise<string> {
+  try {
+    return await askStatus(url, output)
+  } catch (error) {
+    return error instanceof Error ? error.message : String(error)
+  }
+}
+
+test.run()
