@@ -1,6 +1,6 @@
 #!/usr/bin/env node
 /** The program: reads its arguments, runs one command, sets the exit code. Wiring only. */
-import { formatCheck } from './cli/check.ts'
+import { formatCheck, hintOf } from './cli/check.ts'
 import { type ConvertResult, runConvert } from './cli/convert.ts'
 import { describeError, readInput } from './cli/input.ts'
 import { type PlanResult, runPlan } from './cli/plan.ts'
@@ -21,8 +21,8 @@ async function run(command: Command): Promise<number> {
       return print(`arpeggio ${version}`)
     case 'check': {
       const reading = await readFiles(command.options)
-      print(formatCheck(reading, command.options.output))
-      return reading.problems.length === 0 ? 0 : 1
+      const stdout = formatCheck(reading, command.options.output)
+      return finish({ stdout, stderr: hintOf(reading), exitCode: reading.problems.length === 0 ? 0 : 1 })
     }
     case 'plan':
       return finish(runPlan(await readFiles(command.options), command.options))

@@ -1,9 +1,10 @@
 /** What `arpeggio check` prints: the frozen JSON, the same as YAML, and lines for people. */
 import { test } from 'uvu'
 import * as assert from 'uvu/assert'
+import type { Reading } from '../config/model.ts'
 import { readWorld } from '../config/read.ts'
 import { parseDocuments } from '../config/yaml.ts'
-import { checkReport, formatCheck } from './check.ts'
+import { checkReport, formatCheck, hintOf } from './check.ts'
 
 const encode = (text: string): Uint8Array => new TextEncoder().encode(text)
 const object = (kind: string, name: string, spec: unknown, annotations?: unknown) => JSON.stringify({
@@ -108,5 +109,16 @@ test('formatCheck: text of a good configuration ends with ok, also of an empty o
   ])
   assert.is(formatCheck(reading(''), 'table'), 'ok')
 })
+
+const service = 'apiVersion: v1\nkind: Service\nmetadata: {name: a}\nspec: {ports: [{port: 80}]}\n'
+const hints: readonly (readonly [it: string, of: Reading, want: string])[] = [
+  ['nothing', reading(''), 'Nothing to check: found no pool, advertisement or Service'],
+  ['what is nobody\'s business', reading('apiVersion: v1\nkind: Widget\nmetadata: {name: a}\n'),
+    'Nothing to check: found no pool, advertisement or Service'],
+  ['a Service', reading(service), ''],
+  ['pools', good, ''],
+  ['a problem', reading('- a'), ''],
+]
+for (const [it, of, want] of hints) test(`hintOf: ${it}`, () => assert.is(hintOf(of), want))
 
 test.run()

@@ -39,13 +39,24 @@ export function formatCheck(reading: Reading, output: Output): string {
   if (output === 'json') return JSON.stringify(report, undefined, 2)
   if (output === 'yaml') return dumpYaml(report).trimEnd()
   const lines = report.problems.map(formatProblem)
-  lines.push(...report.warnings.map((warning) => `warning: ${formatProblem(warning)}`))
+  lines.push(...report.warnings.map(formatWarning))
   if (report.pools.length > 0) {
     const rows = report.pools.map((pool) => [pool.name, pool.addresses, pool.ranges.join(' ')])
     lines.push(formatTable(['POOL', 'ADDRESSES', 'RANGES'], rows))
   }
   const { length } = report.problems
   return [...lines, length === 0 ? 'ok' : `${length} problem${length === 1 ? '' : 's'}`].join('\n')
+}
+
+/** What to say beside a good report of nothing: a folder that was meant may be another. */
+export function hintOf({ world, problems, config }: Reading): string {
+  const isBare = config.pools.length + config.advertisements.length + (world?.services.length ?? 0) === 0
+  return isBare && problems.length === 0 ? 'Nothing to check: found no pool, advertisement or Service' : ''
+}
+
+/** A warning in the form of a problem. */
+export function formatWarning(warning: Problem): string {
+  return `warning: ${formatProblem(warning)}`
 }
 
 /** `file:document object path: Reason: message`, parts that are empty left out. */

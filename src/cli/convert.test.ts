@@ -40,6 +40,13 @@ test('runConvert: nothing that could be read is told once', () => {
   }), { stdout: '', exitCode: 1, stderr: 'b.yaml:1: Unreadable: Cannot read file' })
 })
 
+test('runConvert: an empty folder is named', () => {
+  assert.equal(runConvert({ sources: [], problems: [] }, {
+    output: 'yaml', namespace: undefined, paths: ['old'],
+  }), { stdout: '', exitCode: 1, stderr: 'old:1: NotAnObject: Found no legacy configuration: want a ' +
+    'ConfigMap with the key `config`, or its text' })
+})
+
 test('runConvert: YAML under a line that says who made it', () => {
   const { stdout, stderr, exitCode } = run(legacy)
   assert.equal([stderr, exitCode], ['', 0])

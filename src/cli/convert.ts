@@ -2,7 +2,7 @@
 import { convertLegacy, type Manifest } from '../config/convert.ts'
 import type { ConvertOptions } from '../config/options.ts'
 import { dumpYaml } from '../config/yaml.ts'
-import { formatProblem } from './check.ts'
+import { formatProblem, formatWarning } from './check.ts'
 import type { Input } from './input.ts'
 
 export interface ConvertResult {
@@ -15,15 +15,17 @@ export interface ConvertResult {
 
 /** Converts what was read; warnings leave the exit code at 0. */
 export function runConvert(input: Input, options: ConvertOptions): ConvertResult {
-  const { namespace, output } = options
+  const { namespace, output, paths } = options
   // Where nothing could be read, there is nothing to say about what it lacks.
   const conversion = input.sources.length === 0 && input.problems.length > 0
     ? { manifests: [], problems: [], warnings: [] }
     : convertLegacy(input.sources, namespace === undefined ? {} : { namespace })
-  const problems = [...input.problems, ...conversion.problems]
+  // Of an empty folder there is no file to name.
+  const lacks = conversion.problems.map((one) => one.file === '' ? { ...one, file: paths.join(', ') } : one)
+  const problems = [...input.problems, ...lacks]
   const lines = [
     ...problems.map(formatProblem),
-    ...conversion.warnings.map((warning) => `warning: ${formatProblem(warning)}`),
+    ...conversion.warnings.map(formatWarning),
   ]
   const isGood = problems.length === 0
   return {

@@ -92,6 +92,7 @@ export function describeError(error: unknown): string {
   if (!(error instanceof Error)) return String(error)
   const code = 'code' in error ? error.code : undefined
   if (code === 'ENOENT') return 'no such file or directory'
+  if (code === 'ENOTDIR') return 'a part of the path is no folder'
   if (code === 'EACCES') return 'permission denied'
   if (code === 'EISDIR') return 'it is a directory'
   return error.message

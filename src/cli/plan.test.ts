@@ -134,4 +134,12 @@ test('plan: unusable input prints no service and every problem', () => {
   assert.is(exitCode, 1)
 })
 
+test('plan: a warning is told as one', () => {
+  const lone = 'apiVersion: metallb.io/v1beta1\nkind: IPAddressPool\nmetadata: {name: lone}\n' +
+    'spec: {addresses: [192.0.2.0/28]}\n'
+  const { stderr, exitCode } = runPlan(read(lone), options())
+  assert.match(stderr, /^warning: a\.yaml:1 IPAddressPool\/\S*lone: NotAdvertised: /)
+  assert.is(exitCode, 0)
+})
+
 test.run()

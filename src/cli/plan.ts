@@ -5,7 +5,7 @@ import type { PlanOptions } from '../config/options.ts'
 import { dumpYaml } from '../config/yaml.ts'
 import { decide, membersOf } from '../plan/decision.ts'
 import { isBadNews, reportRows, type ServiceRow } from '../plan/report.ts'
-import { formatProblem } from './check.ts'
+import { formatProblem, formatWarning } from './check.ts'
 import { formatTable } from './table.ts'
 
 export interface PlanResult {
@@ -18,7 +18,7 @@ export interface PlanResult {
 
 /** Decides over what was read, every Node alive, and writes nothing. */
 export function runPlan(reading: Reading, options: PlanOptions): PlanResult {
-  const findings = [...reading.problems, ...reading.warnings].map(formatProblem)
+  const findings = [...reading.problems.map(formatProblem), ...reading.warnings.map(formatWarning)]
   const { world } = reading
   if (world === undefined) {
     return { stdout: formatRows([], options.output), stderr: findings.join('\n'), exitCode: 1 }
