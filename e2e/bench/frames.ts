@@ -60,12 +60,28 @@ function reply(text: string, mac: string, asker: Asker): Reply {
 
 /** RFC 4861 §4.4, solicited, with the MAC. */
 function advertise(text: string, mac: string, asker: Asker): Reply {
+  const frame = advertisement(text, mac, { to: asker, flags: solicited })
+  return { etherType: 0x86dd, frame, filter: questionFilter(54, 135 << 8, 74, lastWord(encodeIPv6(text))) }
+}
+
+/** Says to all that `mac` has `target`: a request for the own address (RFC 5227 §3), or RFC 4861 §7.2.6. */
+export function announcementOf(target: string, mac: string): Pick<Reply, 'etherType' | 'frame'> {
+  if (!isIPv6(target)) return request(target, { mac, ipv4: target, ipv6: '::' })
+  return { etherType: 0x86dd, frame: advertisement(target, mac, { to: allNodes, flags: override }) }
+}
+
+const solicited = 0x40
+const override = 0x20
+const allNodes: Asker = { mac: '33:33:00:00:00:01', ipv4: '', ipv6: 'ff02::1' }
+
+function advertisement(
+  text: string, mac: string, { to, flags }: { to: Asker; flags: number },
+): Uint8Array {
   const target = encodeIPv6(text)
   const from = encodeMac(mac)
-  const message = new Uint8Array([136, 0, 0, 0, 0x40, 0, 0, 0, ...target, 2, 1, ...from])
-  const to = { mac: encodeMac(asker.mac), address: encodeIPv6(asker.ipv6) }
-  const frame = wrap({ to, from: { mac: from, address: target }, message })
-  return { etherType: 0x86dd, frame, filter: questionFilter(54, 135 << 8, 74, lastWord(target)) }
+  const message = new Uint8Array([136, 0, 0, 0, flags, 0, 0, 0, ...target, 2, 1, ...from])
+  const end = { mac: encodeMac(to.mac), address: encodeIPv6(to.ipv6) }
+  return wrap({ to: end, from: { mac: from, address: target }, message })
 }
 
 /** RFC 4861 §4.3, with the source address and its MAC. */

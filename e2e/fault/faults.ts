@@ -1,6 +1,5 @@
 /** The faults by name: what is done to a stage, and what must hold (design §5). */
 import { writeFileSync } from 'node:fs'
-import { join } from 'node:path'
 import type { Fault, Struck } from './fault.ts'
 import {
   blockGossip, clockFile, clockLack, cutLinks, freeze, loseFrames, loseUplink, split, starve, steppedClock,
@@ -8,7 +7,8 @@ import {
 import { wallMs } from './instruments.ts'
 import { newborn } from './newborn.ts'
 import { planned } from './planned.ts'
-import { lasting, nodes, type Stage, vip } from './stage.ts'
+import { lasting, nodes, type Stage } from './stage.ts'
+import { strangers } from './strangers.ts'
 import {
   endure, handedMs, healedMs, lossyMs, movesOnce, restMs, soon, stays, succeed, witnessed,
 } from './strikes.ts'
@@ -125,9 +125,6 @@ const quiet: readonly Fault[] = [
   })),
 ]
 
-/** The last defence is long enough ago for another (RFC 5227, DEFEND_INTERVAL). */
-const undisputed = (): Promise<void> => lasting(10_500)
-
 const shared: readonly Fault[] = [
   {
     name: 'split', about: 'the owner and a silent host are cut off for 8 s, then healed', peer: '',
@@ -155,36 +152,6 @@ const shared: readonly Fault[] = [
     bounds: { moves: [0, 2], overlapMs: 0 },
     strike: async (stage, owner) => {
       await endure(starve(stage, owner), 10_000, 2 * restMs)
-    },
-  },
-  {
-    name: 'foreign', about: 'a foreign host takes the address for 4 s', peer: '',
-    // From its first frame that all hear: its answers go to who asked. One defence in 10 s (RFC 5227 §2.4).
-    bounds: { moves: [0, 0], overlapMs: handedMs },
-    prepare: undisputed,
-    strike: async (stage) => {
-      const stranger = stage.host('stranger')
-      const struckMs = wallMs()
-      await stranger.execOk(['ip', 'address', 'add', `${vip}/32`, 'dev', 'eth0'])
-      await stranger.exec(['arping', '-U', '-c', '1', '-w', '1', '-I', 'eth0', vip])
-      await lasting(4_000)
-      await stranger.execOk(['ip', 'address', 'del', `${vip}/32`, 'dev', 'eth0'])
-      const goneMs = wallMs()
-      await stage.successor('stranger', goneMs)
-      await lasting(restMs)
-      const judgeFromMs = stage.instruments.frames(struckMs, goneMs).find(({ sender, target, source }) =>
-        sender === vip && target === vip && stage.nodeOf(source) === 'stranger')?.atMs
-      return judgeFromMs === undefined ? { broken: ['the stranger said nothing to all'] } : { judgeFromMs }
-    },
-  },
-  {
-    name: 'stray', about: 'a foreign host announces the address once', peer: '',
-    bounds: { moves: [0, 0], overlapMs: handedMs },
-    prepare: undisputed,
-    strike: async (stage) => {
-      const shouter = join(import.meta.dirname, 'shouter.ts')
-      await stage.host('stranger').execOk([process.execPath, shouter, vip], { capMs: 20_000 })
-      await lasting(2 * restMs)
     },
   },
 ]
@@ -216,5 +183,5 @@ const starts: readonly Fault[] = [
 ]
 
 export const faults: readonly Fault[] = [
-  ...losses, ...planned, newborn, ...quiet, ...shared, ...starts,
+  ...losses, ...planned, newborn, ...quiet, ...shared, ...strangers, ...starts,
 ]

@@ -45,8 +45,8 @@ export interface Stage extends AsyncDisposable {
   steady(): Promise<string>
   /** Ends all, gives their Pods addresses on this segment, and starts them again. */
   gossipOn(segment: 'control' | 'lan'): Promise<void>
-  /** Settles when a node other than `old` speaks for the address, after this instant of wall time. */
-  successor(old: string, sinceMs: number): Promise<string>
+  /** Settles when a node other than `old` speaks for the address (`vip`), after this instant of wall time. */
+  successor(old: string, sinceMs: number, address?: string): Promise<string>
   seen(node: string): Promise<Seen>
   /** Log lines of all runs of a node's speaker since an instant of wall time. */
   log(node: string, sinceMs: number): readonly Fields[]
@@ -139,9 +139,9 @@ function describeStage(rig: Rig, instruments: Instruments): Omit<Stage, typeof S
         throw new Error(`${error instanceof Error ? error.message : ''}: ${why}`)
       })
     },
-    successor: (old, sinceMs) =>
+    successor: (old, sinceMs, address = vip) =>
       until(`somebody after "${old}" speaks`, () =>
-        voicesOf(instruments.frames(sinceMs, wallMs()), vip).map(({ mac }) => nodeOf(mac))
+        voicesOf(instruments.frames(sinceMs, wallMs()), address).map(({ mac }) => nodeOf(mac))
           .find((name) => name !== old), successorCapMs),
     log: (node, sinceMs) =>
       (runs.get(node) ?? []).flatMap(({ role }) => role.log())
