@@ -171,6 +171,9 @@ check('a refusal is told once: the reason in event, condition, log and metric', 
     assert.is(found.length, 1, `${name}: ${found.join('\n')}`)
     assert.match(found.join(), event)
     assert.match(found.join(), / ×1 /)
+    const lines = controller.log().filter((one) => one['event'] === 'allocationFailed' &&
+      one['service'] === `default/${name}`)
+    assert.is(lines.length, 1, `${name}: ${JSON.stringify(lines)}`)
   }
   await rig.kubectl('delete', 'service', ...refusals.map(({ name }) => name))
 })
