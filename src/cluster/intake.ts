@@ -69,10 +69,12 @@ export function createIntake(options: IntakeOptions): Intake {
     take: (objects, lastGood) => {
       if (taken !== undefined && isSameValue(taken, objects)) return false
       taken = objects
+      const wasBad = (reading?.problems.length ?? 0) > 0
       reading = read(objects, namespace)
       const isGood = reading.problems.length === 0
       let isNew = isGood
       if (isGood) {
+        if (wasBad) log.info('configuration is good again', { event: 'configAccepted' })
         config = reading.config
         loadedAt = wall()
         good = JSON.stringify({ version: goodVersion, objects })

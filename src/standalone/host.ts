@@ -148,6 +148,7 @@ async function readNew(parts: HostParts, memory: Memory): Promise<void> {
   const reading = readWorld(input.sources, readOptions)
   const emptied = findEmptied(memory.lastGood, input.sources, options.paths)
   const problems = [...input.problems, ...emptied, ...reading.problems]
+  const wasBad = memory.reading.problems.length > 0
   memory.reading = { problems, warnings: reading.warnings }
   const isGood = problems.length === 0 && reading.world !== undefined
   metrics.countUpdate(!isGood)
@@ -158,6 +159,7 @@ async function readNew(parts: HostParts, memory: Memory): Promise<void> {
     log.error('more problems', { count: problems.length - maxLogged, see: '/status' })
   }
   if (isGood) {
+    if (wasBad) log.info('configuration is good again')
     for (const warning of reading.warnings) log.warn('configuration warning', { ...warning })
     memory.world = reading.world
     memory.loadedAt = clock.wall()

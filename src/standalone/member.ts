@@ -177,6 +177,7 @@ async function readOwn(parts: MemberParts, memory: Memory): Promise<void> {
     ...memory.own.share, documents: sharedOf(input.sources),
   })
   if (named !== undefined && !('digest' in named)) problems.push(named)
+  const wasBad = memory.reading.problems.length > 0
   // What an advertisement lacks here another host may have: warnings are of the whole.
   memory.reading = { problems, warnings: [] }
   memory.isRead = true
@@ -185,6 +186,7 @@ async function readOwn(parts: MemberParts, memory: Memory): Promise<void> {
     log.error('failed to parse the configuration', { ...problem })
   }
   if (named === undefined || !('digest' in named)) return
+  if (wasBad) log.info('configuration is good again')
   memory.own = named
   if (!sameSources(memory.lastGood, input.sources)) {
     memory.lastGood = input.sources
