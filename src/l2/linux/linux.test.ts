@@ -57,6 +57,26 @@ check('a burst of 3,000 requests that arrives while the program is busy is not l
   await until('all arrived', () => heard.length > 3_000)
 })
 
+check('frames that waited together come with the age of each', async () => {
+  await using pair = await openPair()
+  const { far, farIndex, nearIndex } = pair
+  const ages: number[] = []
+  await using packets = openPackets((_, __, ageMs) => void ages.push(ageMs))
+  packets.attach(need(pair.links, 'near'))
+  const waitMs = (ms: number): void => {
+    const untilMs = Date.now() + ms
+    while (Date.now() < untilMs) continue
+  }
+  for (let i = 0; i < 2; i++) {
+    far.send(farIndex, arpRequestFrame)
+    waitMs(30)
+  }
+  packets.drain()
+  const [first = Number.NaN, second = Number.NaN] = ages
+  assert.is(ages.length, 2)
+  assert.ok(second > 20 && first > second + 20, `${first} and ${second} ms on ${nearIndex}`)
+})
+
 check('a neighbour advertisement leaves with hop limit 255 and a checksum that holds', async () => {
   await using pair = await openPair()
   const { near, nearIndex, heardFar } = pair
