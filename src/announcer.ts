@@ -102,7 +102,7 @@ export function openAnnouncer(options: AnnouncerOptions): Announcer {
   }
   const packets = options.openPackets(
     (ifindex, frame, ageMs) => void state.frames.push({
-      ifindex, frame: frame.slice(), receivedAtMs: clock.now() - ageMs,
+      ifindex, frame, receivedAtMs: clock.now() - ageMs,
     }),
     () => turn(),
   )

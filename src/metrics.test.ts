@@ -35,4 +35,30 @@ test('updates are objects and configurations; failures are counted with them, or
   }
 })
 
+test('frames are counted by address and by reason, between questions and after them', async () => {
+  const metrics = createMetrics()
+  const lines = async (): Promise<readonly string[]> => (await metrics.text()).split('\n')
+    .filter((line) => /^(metallb_layer2|arpeggio_frames)/.test(line)).toSorted()
+  assert.equal(await lines(), [])
+  metrics.countRequest('192.0.2.1')
+  metrics.countReply('192.0.2.1')
+  for (const ip of ['192.0.2.1', '192.0.2.1', '2001:db8::1']) metrics.countGratuitous(ip)
+  metrics.countDrop('notRequest', 1)
+  const first = [
+    'arpeggio_frames_dropped_total{reason="notRequest"} 1',
+    'metallb_layer2_gratuitous_sent{ip="192.0.2.1"} 2',
+    'metallb_layer2_gratuitous_sent{ip="2001:db8::1"} 1',
+    'metallb_layer2_requests_received{ip="192.0.2.1"} 1',
+    'metallb_layer2_responses_sent{ip="192.0.2.1"} 1',
+  ]
+  assert.equal(await lines(), first)
+  assert.equal(await lines(), first, 'asked again')
+  metrics.countDrop('notRequest', 2)
+  metrics.countRequest('192.0.2.1')
+  assert.equal(await lines(), first.with(0, 'arpeggio_frames_dropped_total{reason="notRequest"} 3')
+    .with(3, 'metallb_layer2_requests_received{ip="192.0.2.1"} 2'))
+  assert.equal(metrics.countsOf('192.0.2.1'), { requests: 2, replies: 1, gratuitous: 2 })
+  assert.equal(metrics.drops(), { notRequest: 3 })
+})
+
 test.run()

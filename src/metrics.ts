@@ -78,10 +78,7 @@ export function createMetrics(): Metrics {
   const gauge = <T extends string>(name: string, help: string, labelNames: T[]): Gauge<T> =>
     new Gauge({ name, help, labelNames, registers })
 
-  const requests = counter('metallb_layer2_requests_received', 'Requests for owned addresses', ['ip'])
-  const replies = counter('metallb_layer2_responses_sent', 'Replies sent', ['ip'])
-  const gratuitous = counter('metallb_layer2_gratuitous_sent', 'Unsolicited frames sent', ['ip'])
-  const drops = counter('arpeggio_frames_dropped_total', 'Frames not answered, by reason', ['reason'])
+  const frames = countFrames(registers)
   const sendFailures = counter('arpeggio_send_failures_total', 'Frames the kernel refused', [])
   const updates = counter('metallb_k8s_client_updates_total', 'Objects and configurations taken in', [])
   const errors = counter('metallb_k8s_client_update_errors_total', 'Configurations refused, and Services', [])
@@ -93,25 +90,12 @@ export function createMetrics(): Metrics {
   const moves = counter('arpeggio_ownership_claims_total', 'Addresses this node became the owner of',
     ['cause'])
   const pools = createPoolGauges(gauge)
-  const counts = new Map<string, { requests: number; replies: number; gratuitous: number }>()
-  const dropCounts: Record<string, number> = {}
   let lastFailure: string | undefined
-  const countsFor = (ip: string): { requests: number; replies: number; gratuitous: number } => {
-    const known = counts.get(ip) ?? { requests: 0, replies: 0, gratuitous: 0 }
-    counts.set(ip, known)
-    return known
-  }
   return {
     contentType: registry.contentType,
     text: () => registry.metrics(),
+    ...frames,
     countMove: (cause) => moves.inc({ cause }),
-    countRequest: (ip) => (requests.inc({ ip }), void countsFor(ip).requests++),
-    countReply: (ip) => (replies.inc({ ip }), void countsFor(ip).replies++),
-    countGratuitous: (ip) => (gratuitous.inc({ ip }), void countsFor(ip).gratuitous++),
-    countDrop: (reason, count) => {
-      drops.inc({ reason }, count)
-      dropCounts[reason] = (dropCounts[reason] ?? 0) + count
-    },
     countSendFailure: (failure) => {
       sendFailures.inc()
       lastFailure = failure
@@ -135,10 +119,59 @@ export function createMetrics(): Metrics {
       for (const [reason, count] of reasons) silent.set({ reason }, count)
     },
     watchMembership: (source) => registerMembership(registry, source),
-    countsOf: (ip) => counts.get(ip) ?? { requests: 0, replies: 0, gratuitous: 0 },
-    drops: () => dropCounts,
     lastSendFailure: () => lastFailure,
   }
+}
+
+type FrameCounts = Pick<
+  Metrics, 'countRequest' | 'countReply' | 'countGratuitous' | 'countDrop' | 'countsOf' | 'drops'
+>
+
+function countFrames(registers: Registry[]): FrameCounts {
+  const tally = <T extends string>(name: string, help: string, label: T): Tally =>
+    createTally(registers, { name, help, label })
+  const requests = tally('metallb_layer2_requests_received', 'Requests for owned addresses', 'ip')
+  const replies = tally('metallb_layer2_responses_sent', 'Replies sent', 'ip')
+  const gratuitous = tally('metallb_layer2_gratuitous_sent', 'Unsolicited frames sent', 'ip')
+  const dropped = tally('arpeggio_frames_dropped_total', 'Frames not answered, by reason', 'reason')
+  const counts = new Map<string, { requests: number; replies: number; gratuitous: number }>()
+  const drops: Record<string, number> = {}
+  const countsFor = (ip: string): { requests: number; replies: number; gratuitous: number } => {
+    const known = counts.get(ip)
+    if (known !== undefined) return known
+    const fresh = { requests: 0, replies: 0, gratuitous: 0 }
+    counts.set(ip, fresh)
+    return fresh
+  }
+  return {
+    countRequest: (ip) => (requests(ip, 1), void countsFor(ip).requests++),
+    countReply: (ip) => (replies(ip, 1), void countsFor(ip).replies++),
+    countGratuitous: (ip) => (gratuitous(ip, 1), void countsFor(ip).gratuitous++),
+    countDrop: (reason, count) => {
+      dropped(reason, count)
+      drops[reason] = (drops[reason] ?? 0) + count
+    },
+    countsOf: (ip) => counts.get(ip) ?? { requests: 0, replies: 0, gratuitous: 0 },
+    drops: () => drops,
+  }
+}
+
+/** Counts one more of what has this value of the counter's label, or several. */
+type Tally = (value: string, count: number) => void
+
+/** A counter of frames: each costs little, and what has come since is added when somebody asks. */
+function createTally<T extends string>(
+  registers: Registry[], { name, help, label }: { name: string; help: string; label: T },
+): Tally {
+  const since = new Map<string, number>()
+  new Counter({
+    name, help, labelNames: [label], registers,
+    collect() {
+      for (const [value, count] of since) this.labels(value).inc(count)
+      since.clear()
+    },
+  })
+  return (value, count) => void since.set(value, (since.get(value) ?? 0) + count)
 }
 
 /** Totals are kept by their owner, and copied when they are collected. */

@@ -38,10 +38,12 @@ export interface Neighbour {
   readonly mac: Mac | undefined
 }
 
+/** ff02::1:ff00:0 */
+const solicitedPrefix = (0xff02n << 112n) | (0x1ffn << 24n)
+
 /** ff02::1:ffXX:XXXX of a unicast address (RFC 4291 §2.7.1). */
 export function solicitedNodeGroup(address: Address): Address {
-  const prefix = (0xff02n << 112n) | (0x1ffn << 24n)
-  return { family: 'ipv6', bits: prefix | (address.bits & 0xffffffn) }
+  return { family: 'ipv6', bits: solicitedPrefix | (address.bits & 0xffffffn) }
 }
 
 /** 33:33 and the last 32 bits of an IPv6 group (RFC 2464 §7). */
@@ -74,10 +76,11 @@ export function decodeNeighbour(frame: Uint8Array): Neighbour | Drop {
   if (type !== typeSolicitation && type !== typeAdvertisement) return 'notForProtocol'
   if (payloadBytes < neighbourBytes) return 'truncated'
   if (frame[ip + 7] !== requiredHopLimit) return 'hopLimit'
+  const sum = payloadBytes + nextHeaderIcmp6 + sumWords(frame, ip + 8, icmp + payloadBytes)
+  if (frame[icmp + 1] !== 0 || foldSum(sum) !== 0) return 'malformed'
   const message = frame.subarray(icmp, icmp + payloadBytes)
   const source: Address = { family: 'ipv6', bits: readBits(frame, ip + 8, 16) }
   const destination: Address = { family: 'ipv6', bits: readBits(frame, ip + 24, 16) }
-  if (message[1] !== 0 || checksum(source, destination, message) !== 0) return 'malformed'
   return decodeMessage({ frame, source, destination, message, type })
 }
 
@@ -201,14 +204,22 @@ export function unsolicited(address: Address, mac: Mac): Neighbour {
 
 /** Internet checksum over the pseudo-header and the message (RFC 8200 §8.1, RFC 1071). */
 function checksum(source: Address, destination: Address, message: Uint8Array): number {
-  let sum = message.length + nextHeaderIcmp6 + wordSum(source.bits) + wordSum(destination.bits)
-  for (let i = 0; i < message.length; i += 2) sum += readUint16(message, i)
-  while (sum > 0xffff) sum = (sum & 0xffff) + (sum >>> 16)
-  return ~sum & 0xffff
+  const addresses = new Uint8Array(32)
+  writeBits(addresses, 0, 16, source.bits)
+  writeBits(addresses, 16, 16, destination.bits)
+  return foldSum(message.length + nextHeaderIcmp6 + sumWords(addresses, 0, addresses.length) +
+    sumWords(message, 0, message.length))
 }
 
-function wordSum(bits: bigint): number {
+/** Sum of the 16-bit words in network order; an odd last byte is followed by zero. */
+function sumWords(bytes: Uint8Array, from: number, to: number): number {
   let sum = 0
-  for (let rest = bits; rest > 0n; rest >>= 16n) sum += Number(rest & 0xffffn)
-  return sum
+  for (let i = from; i + 1 < to; i += 2) sum += readUint16(bytes, i)
+  return ((to - from) & 1) === 0 ? sum : sum + ((bytes[to - 1] ?? 0) << 8)
+}
+
+function foldSum(words: number): number {
+  let sum = words
+  while (sum > 0xffff) sum = (sum & 0xffff) + (sum >>> 16)
+  return ~sum & 0xffff
 }

@@ -1,11 +1,12 @@
 /** Decides whether this node answers one received frame, and with which bytes. */
 import type { Address, Millis } from '../net/model.ts'
-import { answerArp, arpRequest, decodeArp } from './arp.ts'
-import { broadcastMac, etherHeaderBytes, etherTypeArp, readUint16 } from './frame.ts'
+import { answerArp, type ArpPacket, arpRequest } from './arp.ts'
+import { broadcastMac } from './frame.ts'
 import type { Drop, Mac } from './model.ts'
 import {
-  answerSolicitation, decodeNeighbour, groupMac, solicitedNodeGroup, typeSolicitation,
+  answerSolicitation, groupMac, type Neighbour, solicitedNodeGroup, typeSolicitation,
 } from './ndp.ts'
+import { decodePacket, isArp, type Packet } from './packet.ts'
 
 /** One interface the responder answers on. */
 export interface AnswerLink {
@@ -39,9 +40,12 @@ export type Outcome =
   /** A request for `text` reached us and is not ours to answer here and now. */
   | { readonly kind: 'drop'; readonly reason: Drop }
 
+/** Above all of IPv6. */
+const ipv4Keys = 1n << 128n
+
 /** Key of an address in an `AnswerTable`: families do not collide. */
 export function answerKey(address: Address): bigint {
-  return address.family === 'ipv4' ? address.bits | (1n << 128n) : address.bits
+  return address.family === 'ipv4' ? address.bits | ipv4Keys : address.bits
 }
 
 /**
@@ -53,18 +57,23 @@ export function answerKey(address: Address): bigint {
 export function respond(
   table: AnswerTable, ifindex: number, frame: Uint8Array, now: Millis,
 ): Outcome {
-  const link = table.links.get(ifindex)
-  if (link === undefined) return drop('notThisInterface')
-  if (frame.length < etherHeaderBytes) return drop('truncated')
-  return readUint16(frame, 12) === etherTypeArp
-    ? respondArp(table, link, frame, now)
-    : respondNeighbour(table, link, frame, now)
+  return respondTo(table, ifindex, decodePacket(frame), now)
 }
 
-function respondArp(table: AnswerTable, link: AnswerLink, frame: Uint8Array, now: Millis): Outcome {
-  const packet = decodeArp(frame)
+/** The same of a frame that has been decoded. */
+export function respondTo(
+  table: AnswerTable, ifindex: number, packet: Packet | Drop, now: Millis,
+): Outcome {
+  const link = table.links.get(ifindex)
+  if (link === undefined) return drop('notThisInterface')
   if (typeof packet === 'string') return drop(packet)
   if (packet.etherFrom === link.mac) return drop('ownFrame')
+  return isArp(packet)
+    ? respondArp(table, link, packet, now)
+    : respondNeighbour(table, link, packet, now)
+}
+
+function respondArp(table: AnswerTable, link: AnswerLink, packet: ArpPacket, now: Millis): Outcome {
   if (packet.operation !== arpRequest) return drop('notRequest')
   if (packet.etherTo !== broadcastMac && packet.etherTo !== link.mac) {
     return drop('ethernetDestination')
@@ -75,15 +84,11 @@ function respondArp(table: AnswerTable, link: AnswerLink, frame: Uint8Array, now
 }
 
 function respondNeighbour(
-  table: AnswerTable, link: AnswerLink, frame: Uint8Array, now: Millis,
+  table: AnswerTable, link: AnswerLink, packet: Neighbour, now: Millis,
 ): Outcome {
-  const packet = decodeNeighbour(frame)
-  if (typeof packet === 'string') return drop(packet)
-  if (packet.etherFrom === link.mac) return drop('ownFrame')
   if (packet.type !== typeSolicitation) return drop('notRequest')
-  const group = groupMac(solicitedNodeGroup(packet.target))
-  const isForUs = packet.etherTo === link.mac || packet.etherTo === group ||
-    packet.etherTo.startsWith('33:33:00:00:00:')
+  const isForUs = packet.etherTo === link.mac || packet.etherTo.startsWith('33:33:00:00:00:') ||
+    packet.etherTo === groupMac(solicitedNodeGroup(packet.target))
   if (!isForUs) return drop('ethernetDestination')
   const answer = findAnswer(table, link, packet.target, now)
   if (typeof answer === 'string') return drop(answer)

@@ -1,5 +1,6 @@
 /** Values of ownership: what a node is told, what it answers with, and what it remembers of the others. */
-import type { Mac } from '../l2/model.ts'
+import type { Drop, Mac } from '../l2/model.ts'
+import type { Packet } from '../l2/packet.ts'
 import type { Placement } from '../l2/placement.ts'
 import type { Address, Millis, Prefix } from '../net/model.ts'
 
@@ -87,7 +88,7 @@ export interface World {
  *   1. read every socket of frames to its end, then every queue of messages to its end;
  *   2. `step` with `frames` (if any), then with `messages` (if any), then `world` if it changed,
  *      and perform the effects of each at once: `rights` may take back what is now forbidden;
- *   3. answer those of the frames that `answerableAsks` lets through, from the rights of that instant,
+ *   3. answer those of the frames that `isAnswerable` lets through, from the rights of that instant,
  *      reading the clock immediately before each answer;
  *   4. only then, if the instant of the last `wake` effect has come, `step` with `wake`.
  * Beats leave, and claims are made, in `wake` alone. A wake that comes more than 40 ms late does
@@ -95,7 +96,7 @@ export interface World {
  */
 export type Event =
   | { readonly kind: 'world'; readonly world: World }
-  | { readonly kind: 'frames'; readonly frames: readonly ReceivedFrame[] }
+  | { readonly kind: 'frames'; readonly frames: readonly ReadFrame[] }
   | { readonly kind: 'messages'; readonly messages: readonly ReceivedMessage[] }
   | { readonly kind: 'wake' }
 
@@ -104,6 +105,11 @@ export interface ReceivedFrame {
   readonly frame: Uint8Array
   /** When the kernel took it in (not when it was read), on the clock of `now`. */
   readonly receivedAtMs: Millis
+}
+
+/** Decoded once, for all who look at it. */
+export interface ReadFrame extends ReceivedFrame {
+  readonly packet: Packet | Drop
 }
 
 export interface ReceivedMessage {

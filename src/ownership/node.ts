@@ -3,11 +3,13 @@ import { createEngine, type Effect as EngineEffect, step as stepEngine } from '.
 import type { Announcement, Drop, LinkState } from '../l2/model.ts'
 import type { Neighbour } from '../l2/ndp.ts'
 import {
-  type Answer, answerKey, type AnswerLink, type AnswerTable, emptyTable, respond,
+  type Answer, answerKey, type AnswerLink, type AnswerTable, emptyTable, respondTo,
 } from '../l2/responder.ts'
 import type { Address, Millis } from '../net/model.ts'
-import type { Effect, Event, Note, ReceivedFrame, ReceivedMessage, Right, World } from './model.ts'
-import { answerableAsks } from './wire.ts'
+import type {
+  Effect, Event, Note, ReadFrame, ReceivedFrame, ReceivedMessage, Right, World,
+} from './model.ts'
+import { isAnswerable, readBatch } from './wire.ts'
 
 /** One turn of the shell's loop, whatever woke it: all that its sockets held, read to the end. */
 export interface Turn {
@@ -75,16 +77,16 @@ export function createNode(decide: Decide): Node {
  */
 function takeTurn(parts: Parts, turn: Turn, now: Millis): readonly NodeEffect[] {
   const out: NodeEffect[] = []
-  const { frames, messages, links, world } = turn
+  const { messages, links, world } = turn
+  const frames = readBatch(turn.frames)
   const before = parts.rights
   if (links !== undefined) setLinks(parts, links, out, now)
   if (frames.length > 0) decide(parts, { kind: 'frames', frames }, out, now)
   if (messages.length > 0) decide(parts, { kind: 'messages', messages }, out, now)
   if (world !== undefined) decide(parts, { kind: 'world', world }, out, now)
-  const answerable = new Set(answerableAsks(frames, now))
   for (const received of frames) {
     const effect = answer(parts, received, now)
-    const isStale = effect.kind === 'sendFrame' && !answerable.has(received)
+    const isStale = effect.kind === 'sendFrame' && !isAnswerable(received, now)
     out.push(isStale ? { kind: 'dropped', reason: 'stale' } : effect)
   }
   if (isDue(parts.decideAtMs, now)) {
@@ -215,8 +217,8 @@ function toNodeEffect(
   }
 }
 
-function answer(parts: Parts, { ifindex, frame }: ReceivedFrame, now: Millis): NodeEffect {
-  const outcome = respond(parts.table, ifindex, frame, now)
+function answer(parts: Parts, { ifindex, packet }: ReadFrame, now: Millis): NodeEffect {
+  const outcome = respondTo(parts.table, ifindex, packet, now)
   if (outcome.kind === 'drop') return { kind: 'dropped', reason: outcome.reason }
   const notAfterMs = parts.byText.get(outcome.text)?.notAfterMs ?? -Infinity
   const { text, frame: reply } = outcome

@@ -16,7 +16,7 @@ import {
   pausedMs, postponeMs, slowMs, stallMs, unheardRetryMs, unicastCount,
 } from './limits.ts'
 import { sendMail } from './mail.ts'
-import type { Effect, Event, ReceivedFrame, ReceivedMessage, World } from './model.ts'
+import type { Effect, Event, ReadFrame, ReceivedFrame, ReceivedMessage, World } from './model.ts'
 import {
   onBeat, onList, onSuspicion, onWithdrawal, type Rival, watchBeats,
 } from './monitor.ts'
@@ -30,7 +30,7 @@ import { lookAt, note, type Ownership, takeLook, type Unit } from './state.ts'
 import { orphanWithdrawn, recogniseStranger } from './stranger.ts'
 import { readWishes } from './units.ts'
 import { endWiden, widen } from './widen.ts'
-import { readFrame, type Sighting } from './wire.ts'
+import { readPacket, type Sighting } from './wire.ts'
 import { onWitnessed, watchOwners } from './witness.ts'
 
 /**
@@ -132,10 +132,10 @@ function takeWishes(o: Ownership, world: World, now: Millis): void {
   }
 }
 
-function takeFrames(o: Ownership, frames: readonly ReceivedFrame[], now: Millis): void {
+function takeFrames(o: Ownership, frames: readonly ReadFrame[], now: Millis): void {
   const probes: { readonly received: ReceivedFrame; readonly sighting: Sighting }[] = []
   for (const received of frames) {
-    const sighting = readFrame(received.frame)
+    const sighting = readPacket(received.packet)
     if (sighting === undefined || !o.legs.has(received.ifindex)) continue
     if (o.ownMacs.has(sighting.from)) {
       findTwin(o, received.ifindex, sighting)

@@ -8,7 +8,7 @@ import { unsolicited, encodeNeighbour } from '../l2/ndp.ts'
 import type { Effect, Leg, Note, Peer, ReceivedFrame, ReceivedMessage, Right, Wish, World } from './model.ts'
 import { step } from './ownership.ts'
 import { createOwnership, type Ownership } from './state.ts'
-import { answerableAsks } from './wire.ts'
+import { isAnswerable, readBatch } from './wire.ts'
 
 /** Between a frame or message leaving and its arrival. */
 const wireMs: Millis = 1
@@ -83,7 +83,10 @@ export function turn(rig: Rig, node: RigNode): void {
   node.frames = []
   node.messages = []
   const now = rig.nowMs
-  if (frames.length > 0) perform(rig, node, step(node.ownership, { kind: 'frames', frames }, now))
+  if (frames.length > 0) {
+    const event = { kind: 'frames', frames: readBatch(frames) } as const
+    perform(rig, node, step(node.ownership, event, now))
+  }
   if (messages.length > 0) {
     perform(rig, node, step(node.ownership, { kind: 'messages', messages }, now))
   }
@@ -113,7 +116,9 @@ function answerAll(rig: Rig, node: RigNode, frames: readonly ReceivedFrame[]): v
   const tables = new Map(frames.length === 0 ? [] : node.legs.map(({ ifindex, mac }) =>
     [ifindex, tableOf(node, ifindex, mac)] as const
   ))
-  for (const { ifindex, frame } of answerableAsks(frames, rig.nowMs)) {
+  for (const received of readBatch(frames)) {
+    if (!isAnswerable(received, rig.nowMs)) continue
+    const { ifindex, frame } = received
     const outcome = respond(tables.get(ifindex) ?? emptyTable, ifindex, frame, rig.nowMs)
     if (outcome.kind === 'reply') emit(rig, node, ifindex, outcome.frame)
   }

@@ -1,14 +1,15 @@
 /** Frames of ownership: what a received one asserts and asks, and the probes and controls sent. */
-import { answerArp, arpReply, arpRequest, decodeArp, encodeArp } from '../l2/arp.ts'
-import { broadcastMac, etherTypeArp, readUint16 } from '../l2/frame.ts'
-import type { Mac } from '../l2/model.ts'
+import { answerArp, type ArpPacket, arpReply, arpRequest, encodeArp } from '../l2/arp.ts'
+import { broadcastMac } from '../l2/frame.ts'
+import type { Drop, Mac } from '../l2/model.ts'
 import {
-  answerSolicitation, decodeNeighbour, encodeNeighbour, groupMac, solicitedNodeGroup,
+  answerSolicitation, encodeNeighbour, groupMac, type Neighbour, solicitedNodeGroup,
   typeSolicitation, unspecified,
 } from '../l2/ndp.ts'
+import { decodePacket, isArp, type Packet } from '../l2/packet.ts'
 import type { Address, Millis } from '../net/model.ts'
 import { stallMs } from './limits.ts'
-import type { Leg, ReceivedFrame } from './model.ts'
+import type { Leg, ReadFrame, ReceivedFrame } from './model.ts'
 
 /** What one frame says. */
 export interface Sighting {
@@ -27,14 +28,25 @@ export interface Sighting {
 const noAddress: Address = { family: 'ipv4', bits: 0n }
 const zeroMac: Mac = '00:00:00:00:00:00'
 
-/** What the frame says; undefined where it is neither ARP nor a neighbour message. */
-export function readFrame(frame: Uint8Array): Sighting | undefined {
-  return readUint16(frame, 12) === etherTypeArp ? readArp(frame) : readNeighbour(frame)
+/** Decodes each frame once, for all who look at it. */
+export function readBatch(frames: readonly ReceivedFrame[]): readonly ReadFrame[] {
+  return frames.map(({ ifindex, frame, receivedAtMs }) => ({
+    ifindex, frame, receivedAtMs, packet: decodePacket(frame),
+  }))
 }
 
-function readArp(frame: Uint8Array): Sighting | undefined {
-  const packet = decodeArp(frame)
+/** What the frame says; undefined where it is neither ARP nor a neighbour message. */
+export function readFrame(frame: Uint8Array): Sighting | undefined {
+  return readPacket(decodePacket(frame))
+}
+
+/** The same of a frame that has been decoded. */
+export function readPacket(packet: Packet | Drop): Sighting | undefined {
   if (typeof packet === 'string') return undefined
+  return isArp(packet) ? readArp(packet) : readNeighbour(packet)
+}
+
+function readArp(packet: ArpPacket): Sighting {
   const { sender, senderMac, target, operation } = packet
   const isRequest = operation === arpRequest
   const isGratuitous = sender.bits === target.bits
@@ -48,9 +60,7 @@ function readArp(frame: Uint8Array): Sighting | undefined {
   }
 }
 
-function readNeighbour(frame: Uint8Array): Sighting | undefined {
-  const packet = decodeNeighbour(frame)
-  if (typeof packet === 'string') return undefined
+function readNeighbour(packet: Neighbour): Sighting {
   const { etherFrom: from, etherTo: to, source, target, mac } = packet
   if (packet.type === typeSolicitation) {
     const isProbe = source.bits === 0n
@@ -64,15 +74,11 @@ function readNeighbour(frame: Uint8Array): Sighting | undefined {
 }
 
 /**
- * Which frames of a batch may be answered at `now`: after a stall, asks that have waited for more
- * than 40 ms are dropped (the asker asks again; its next hop may have moved), probes never are.
+ * Whether a frame may be answered at `now`: after a stall, asks that have waited for more than 40 ms
+ * are dropped (the asker asks again; its next hop may have moved), probes never are.
  */
-export function answerableAsks(
-  batch: readonly ReceivedFrame[], now: Millis,
-): readonly ReceivedFrame[] {
-  return batch.filter(({ frame, receivedAtMs }) =>
-    now - receivedAtMs <= stallMs || readFrame(frame)?.isProbe === true
-  )
+export function isAnswerable({ packet, receivedAtMs }: ReadFrame, now: Millis): boolean {
+  return now - receivedAtMs <= stallMs || readPacket(packet)?.isProbe === true
 }
 
 /** The frames of one probe of `address` from `leg`. IPv6: MetalLB ignores probes from `::`. */
@@ -117,10 +123,7 @@ export function isLinkLocal(address: Address): boolean {
 
 /** The answer of `mac` to the request in `frame`; undefined where it is none. */
 export function answerFrame(frame: Uint8Array, mac: Mac): Uint8Array | undefined {
-  if (readUint16(frame, 12) === etherTypeArp) {
-    const packet = decodeArp(frame)
-    return typeof packet === 'string' ? undefined : answerArp(packet, mac)
-  }
-  const packet = decodeNeighbour(frame)
-  return typeof packet === 'string' ? undefined : answerSolicitation(packet, mac)
+  const packet = decodePacket(frame)
+  if (typeof packet === 'string') return undefined
+  return isArp(packet) ? answerArp(packet, mac) : answerSolicitation(packet, mac)
 }

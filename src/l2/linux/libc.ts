@@ -19,6 +19,9 @@ const cSetsockopt = call<[number, number, number, Uint8Array, number], number>(
 const cRecvfrom = call<[number, Uint8Array, number, number, Uint8Array, Uint8Array], number>(
   'int64_t recvfrom(int, void *, uint64_t, int, void *, void *)',
 )
+const cRecvmmsg = call<[number, Uint8Array, number, number, null], number>(
+  'int recvmmsg(int, void *, uint32_t, int, void *)',
+)
 const cSend = call<[number, Uint8Array, number, number], number>(
   'int64_t send(int, void *, uint64_t, int)',
 )
@@ -33,7 +36,6 @@ const cWrite = call<[number, Uint8Array, number], number>('int64_t write(int, vo
 const cOpen = call<[string, number, number], number>('int open(const char *, int, uint32_t)')
 const cFlock = call<[number, number], number>('int flock(int, int)')
 const cClockGettime = call<[number, Uint8Array], number>('int clock_gettime(int, void *)')
-const cIoctl = call<[number, number, Uint8Array], number>('int ioctl(int, uint64_t, void *)')
 const cMallocTrim = call<[number], number>('int malloc_trim(size_t)')
 const cStrerror = call<[number], string>('const char *strerror(int)')
 
@@ -52,7 +54,7 @@ export const errnos = {
 /** MSG_DONTWAIT */
 export const flagDontWait = 0x40
 /** MSG_TRUNC: report the real length of what did not fit. */
-export const flagTrunc = 0x20
+const flagTrunc = 0x20
 /** SOCK_CLOEXEC: no child of ours inherits a socket. */
 const closeOnExec = 0o2000000
 
@@ -79,12 +81,19 @@ export function setOption(fd: number, level: number, name: number, value: Uint8A
 const fromLength = new Uint8Array(4)
 
 /**
- * Bytes received into `into`, or the negated error number. With `flagTrunc` the result may exceed
- * the buffer. `from` is filled with the sender's address.
+ * Bytes received into `into`, or the negated error number. `from` is filled with the sender's address.
  */
 export function receive(fd: number, into: Uint8Array, flags: number, from: Uint8Array): number {
   new DataView(fromLength.buffer).setUint32(0, from.length, true)
   return orErrno(cRecvfrom(fd, into, into.length, flags, from, fromLength))
+}
+
+/**
+ * Fills an array of `count` `struct mmsghdr` with what has arrived: the number of datagrams, or the
+ * negated error number. Does not wait; lengths may exceed the buffers.
+ */
+export function receiveMany(fd: number, headers: Uint8Array, count: number): number {
+  return orErrno(cRecvmmsg(fd, headers, count, flagDontWait | flagTrunc, null))
 }
 
 /** Bytes sent on a bound socket, or the negated error number. */
@@ -104,20 +113,8 @@ const timeView = new DataView(time.buffer)
 /** Milliseconds since the machine started, with fractions, suspended time included (CLOCK_BOOTTIME). */
 export function bootMs(): number {
   cClockGettime(clockBoottime, time)
-  return Number(timeView.getBigInt64(0, true)) * 1e3 + Number(timeView.getBigInt64(8, true)) / 1e6
-}
-
-const siocgstamp = 0x8906
-const stamp = new Uint8Array(16)
-const stampView = new DataView(stamp.buffer)
-
-/**
- * Wall time, in ms, at which the kernel took in what was received last on the socket; undefined
- * before the first frame. Once asked, the kernel stamps whatever arrives (socket(7), SIOCGSTAMP).
- */
-export function receivedWallMs(fd: number): number | undefined {
-  if (cIoctl(fd, siocgstamp, stamp) < 0) return undefined
-  return Number(stampView.getBigInt64(0, true)) * 1e3 + Number(stampView.getBigInt64(8, true)) / 1e3
+  // Each fits 32 bits: a machine is up for less than 136 years.
+  return timeView.getUint32(0, true) * 1e3 + timeView.getUint32(8, true) / 1e6
 }
 
 /**

@@ -10,7 +10,7 @@ import { decodeNeighbour, solicitedNodeGroup, unsolicited } from '../ndp.ts'
 import { openIcmp6 } from './icmp6.ts'
 import { openLinks } from './links.ts'
 import { openPackets } from './packets.ts'
-import { enterNamespace, hasDevice, ip, linkNamed, need, openPair, until } from './pair.ts'
+import { enterNamespace, hasDevice, ip, linkNamed, need, openPair, until, untilInOperation } from './pair.ts'
 
 const check = enterNamespace(import.meta.url, test)
 
@@ -55,6 +55,30 @@ check('a burst of 3,000 requests that arrives while the program is busy is not l
   for (let i = 0; i < 3_000; i++) far.send(farIndex, arpRequestFrame)
   far.send(farIndex, marker)
   await until('all arrived', () => heard.length > 3_000)
+})
+
+check('frames that waited together come with the age of each', async () => {
+  await using pair = await openPair()
+  const { far, farIndex, links } = pair
+  const ages: number[] = []
+  await using packets = openPackets((_, __, ageMs) => void ages.push(ageMs))
+  packets.attach(need(links, 'near'))
+  const sendAndWait = (ms: number): void => {
+    far.send(farIndex, arpRequestFrame)
+    const untilMs = Date.now() + ms
+    while (Date.now() < untilMs) continue
+  }
+  await until('the kernel stamps what arrives', () => {
+    sendAndWait(3)
+    packets.drain()
+    return (ages.at(-1) ?? 0) > 1
+  })
+  ages.length = 0
+  for (let i = 0; i < 2; i++) sendAndWait(30)
+  packets.drain()
+  const [first = Number.NaN, second = Number.NaN] = ages
+  assert.is(ages.length, 2)
+  assert.ok(second > 28 && first > second + 28, `${first} and ${second} ms`)
 })
 
 check('a neighbour advertisement leaves with hop limit 255 and a checksum that holds', async () => {
@@ -122,6 +146,7 @@ check('frames arrive again after the interface was down', async () => {
   await until('it is down', () => !need(pair.links, 'near').isUp)
   ip('link', 'set', 'near', 'up')
   await until('it is up', () => need(pair.links, 'near').hasCarrier)
+  await untilInOperation()
   far.send(farIndex, marker)
   await until('the marker arrived', () => heard.includes(toHex(marker)))
 })

@@ -5,10 +5,10 @@ import type { LinkState } from '../model.ts'
 import { encodeNeighbour, groupMac, isMulticast, type Neighbour } from '../ndp.ts'
 import { arpFilter, encodeFilter, neighbourFilter } from './filter.ts'
 import {
-  bindSocket, closeFd, describeErrno, errnos, flagDontWait, flagTrunc, openSocket, receive,
-  receivedWallMs, send, setOption,
+  bindSocket, closeFd, describeErrno, errnos, openSocket, send, setOption,
 } from './libc.ts'
 import type { Icmp6 } from './icmp6.ts'
+import { createInbox, optionTimestamp } from './inbox.ts'
 import { openPoller } from './poller.ts'
 
 const familyPacket = 17
@@ -30,8 +30,10 @@ const receiveBufferBytes = 4 << 20
 
 /** Longer frames are reported cut: no ARP or neighbour message of ours needs more. */
 const receiveBytes = 2048
-/** Frames taken from one socket before others get their turn: what a stall of seconds leaves behind. */
-const batchFrames = 4_096
+/** Frames that are read in one call. */
+const inboxFrames = 32
+/** Calls on one socket before others get their turn: what a stall of seconds leaves behind. */
+const maxCalls = 128
 
 interface Joined {
   readonly fd: number
@@ -70,8 +72,8 @@ export interface PacketsOptions {
 }
 
 /**
- * Nothing is open until `attach`. `onFrame` runs on the main thread with a buffer that is reused:
- * it must not be kept. Frames sent here do not come back. Unsolicited advertisements leave through
+ * Nothing is open until `attach`. `onFrame` runs on the main thread, and may keep the frame. Frames
+ * sent here do not come back. Unsolicited advertisements leave through
  * `icmp6` where there is one, else, and where it fails, as frames.
  */
 export function openPackets(onFrame: OnFrame, options: PacketsOptions = {}): Packets {
@@ -80,15 +82,17 @@ export function openPackets(onFrame: OnFrame, options: PacketsOptions = {}): Pac
   const poller = openPoller((error) => {
     throw error
   })
-  const buffer = new Uint8Array(receiveBytes)
-  const from = new Uint8Array(20)
-  /** To the end, or to what a batch may be while others wait. */
+  const inbox = createInbox(inboxFrames, receiveBytes)
+  /** To the end, or to what may be taken while others wait. */
   const drain = (fd: number, ifindex: number): void => {
-    for (let i = 0; i < batchFrames; i++) {
-      const bytes = receive(fd, buffer, flagDontWait | flagTrunc, from)
-      if (bytes < 0 && -bytes === errnos.netDown) continue
-      if (bytes < 0) return
-      onFrame(ifindex, buffer.subarray(0, Math.min(bytes, receiveBytes)), ageOf(fd))
+    for (let call = 0; call < maxCalls; call++) {
+      const count = inbox.receive(fd)
+      if (count < 0 && -count === errnos.netDown) continue
+      const wallMs = Date.now()
+      for (let i = 0; i < count; i++) {
+        onFrame(ifindex, inbox.datagram(i), ageOf(inbox.arrivedWallMs(i), wallMs))
+      }
+      if (count < inboxFrames) return
     }
   }
   const detach = (ifindex: number): void => {
@@ -138,8 +142,8 @@ export function openPackets(onFrame: OnFrame, options: PacketsOptions = {}): Pac
 /** A stamp from the future, or from long ago, is one of a clock that has been set. */
 const maxAgeMs = 60_000
 
-function ageOf(fd: number): Millis {
-  const ageMs = Date.now() - (receivedWallMs(fd) ?? Infinity)
+function ageOf(arrivedWallMs: number | undefined, wallMs: number): Millis {
+  const ageMs = wallMs - (arrivedWallMs ?? Infinity)
   return ageMs > 0 && ageMs < maxAgeMs ? ageMs : 0
 }
 
@@ -163,9 +167,9 @@ function openFiltered(
   const fd = openSocket(familyPacket, socketRaw, 0)
   if (fd < 0) return failure('open packet socket', link, -fd)
   enlargeBuffer(fd)
-  receivedWallMs(fd) // from the first frame on, each has its time
+  const isStamped = setOption(fd, levelSocket, optionTimestamp, int(1))
   const { option, program } = encodeFilter(filter)
-  const attached = setOption(fd, levelSocket, optionAttachFilter, option)
+  const attached = isStamped < 0 ? isStamped : setOption(fd, levelSocket, optionAttachFilter, option)
   const bound = attached < 0 ? attached : bindSocket(fd, linkAddress(etherType, link.index))
   if (bound < 0 || program.length === 0) {
     closeFd(fd)
@@ -176,9 +180,14 @@ function openFiltered(
 
 /** Without the right to force it, the buffer is as large as the system allows. */
 function enlargeBuffer(fd: number): void {
-  const size = new Uint8Array(new Uint32Array([receiveBufferBytes]).buffer)
+  const size = int(receiveBufferBytes)
   if (setOption(fd, levelSocket, optionReceiveBufferForce, size) >= 0) return
   setOption(fd, levelSocket, optionReceiveBuffer, size)
+}
+
+/** An option's value of type `int`. */
+function int(value: number): Uint8Array {
+  return new Uint8Array(new Int32Array([value]).buffer)
 }
 
 function failure(action: string, link: LinkState, errno: number): string {

@@ -76,15 +76,18 @@ export interface Pair extends AsyncDisposable {
   readonly heardFar: string[]
 }
 
+/** Until the kernel has followed the carrier on both ends, it silently drops what is sent. */
+export function untilInOperation(): Promise<void> {
+  return until('both ends are in operation', () =>
+    ['near', 'far'].every((name) => ip('link', 'show', name).includes('state UP')))
+}
+
 /** A veth pair `near`–`far`, both up with carrier, and what each end received. */
 export async function openPair(): Promise<Pair> {
   ip('link', 'add', 'near', 'address', askerMac, 'type', 'veth', 'peer', 'name', 'far')
   ip('link', 'set', 'near', 'addrgenmode', 'none', 'up')
   ip('link', 'set', 'far', 'addrgenmode', 'none', 'up')
-  // Until the kernel has followed the carrier, it silently drops what is sent.
-  await until('both ends are in operation', () =>
-    ['near', 'far'].every((name) => ip('link', 'show', name).includes('state UP'))
-  )
+  await untilInOperation()
   const links = await openLinks()
   const heard: string[] = []
   const heardFar: string[] = []
