@@ -35,4 +35,35 @@ test('updates are objects and configurations; failures are counted with them, or
   }
 })
 
+test('frames are counted by address or by reason, and shown as they are when somebody asks', async () => {
+  const metrics = createMetrics()
+  metrics.countRequest('192.0.2.1')
+  metrics.countRequest('192.0.2.1')
+  metrics.countReply('192.0.2.1')
+  metrics.countGratuitous('192.0.2.2')
+  metrics.countDrop('notAnnounced', 3)
+  await metrics.text()
+  metrics.countDrop('notAnnounced', 1)
+  const lines = (await metrics.text()).split('\n')
+    .filter((line) => /^(metallb_layer2|arpeggio_frames)/.test(line))
+  assert.equal(lines, [
+    'metallb_layer2_requests_received{ip="192.0.2.1"} 2', 'metallb_layer2_responses_sent{ip="192.0.2.1"} 1',
+    'metallb_layer2_gratuitous_sent{ip="192.0.2.2"} 1',
+    'arpeggio_frames_dropped_total{reason="notAnnounced"} 4',
+  ])
+  assert.equal(metrics.countsOf('192.0.2.1'), { requests: 2, replies: 1, gratuitous: 0 })
+})
+
+test('announced is what was said last', async () => {
+  const metrics = createMetrics()
+  const row = (ip: string) => ({ service: 'default/web', node: 'a', ip })
+  metrics.setAnnounced([row('192.0.2.1'), row('192.0.2.2')])
+  await metrics.text()
+  metrics.setAnnounced([row('192.0.2.2')])
+  const lines = (await metrics.text()).split('\n').filter((line) => line.startsWith('metallb_speaker'))
+  assert.equal(lines, [
+    'metallb_speaker_announced{service="default/web",node="a",ip="192.0.2.2",protocol="layer2"} 1',
+  ])
+})
+
 test.run()

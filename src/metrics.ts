@@ -69,6 +69,33 @@ function toGauge(value: bigint): number {
   return Number(value)
 }
 
+/** Mutable totals of one address. */
+interface Tally {
+  requests: number
+  replies: number
+  gratuitous: number
+}
+
+/** A counter or gauge whose values are brought when somebody asks: each frame is counted, few are read. */
+interface Collected<T extends string> {
+  readonly name: string
+  readonly help: string
+  readonly labelNames: T[]
+  readonly registers: Registry[]
+}
+
+function collectCounter<T extends string>(
+  about: Collected<T>, read: () => Iterable<readonly [Record<T, string>, number]>,
+): void {
+  new Counter({
+    ...about,
+    collect() {
+      this.reset()
+      for (const [labels, count] of read()) this.inc(labels, count)
+    },
+  })
+}
+
 /** A registry of its own: nothing global, several in one test. */
 export function createMetrics(): Metrics {
   const registry = new Registry()
@@ -78,40 +105,31 @@ export function createMetrics(): Metrics {
   const gauge = <T extends string>(name: string, help: string, labelNames: T[]): Gauge<T> =>
     new Gauge({ name, help, labelNames, registers })
 
-  const requests = counter('metallb_layer2_requests_received', 'Requests for owned addresses', ['ip'])
-  const replies = counter('metallb_layer2_responses_sent', 'Replies sent', ['ip'])
-  const gratuitous = counter('metallb_layer2_gratuitous_sent', 'Unsolicited frames sent', ['ip'])
-  const drops = counter('arpeggio_frames_dropped_total', 'Frames not answered, by reason', ['reason'])
+  const frames = createFrameCounts(registers)
   const sendFailures = counter('arpeggio_send_failures_total', 'Frames the kernel refused', [])
   const updates = counter('metallb_k8s_client_updates_total', 'Objects and configurations taken in', [])
   const errors = counter('metallb_k8s_client_update_errors_total', 'Configurations refused, and Services', [])
   const loaded = gauge('metallb_k8s_client_config_loaded_bool', '1 once configuration is in force', [])
   const stale = gauge('metallb_k8s_client_config_stale_bool', '1 while running on an old one', [])
-  const announced = gauge('metallb_speaker_announced', '1 per announced address',
-    ['service', 'protocol', 'node', 'ip'])
+  let announced: readonly AnnouncedGauge[] = []
+  new Gauge({
+    name: 'metallb_speaker_announced', help: '1 per announced address',
+    labelNames: ['service', 'protocol', 'node', 'ip'], registers,
+    collect() {
+      this.reset()
+      for (const row of announced) this.set({ ...row, protocol: 'layer2' }, 1)
+    },
+  })
   const silent = gauge('arpeggio_services_not_announced', 'Services announced nowhere', ['reason'])
   const moves = counter('arpeggio_ownership_claims_total', 'Addresses this node became the owner of',
     ['cause'])
   const pools = createPoolGauges(gauge)
-  const counts = new Map<string, { requests: number; replies: number; gratuitous: number }>()
-  const dropCounts: Record<string, number> = {}
   let lastFailure: string | undefined
-  const countsFor = (ip: string): { requests: number; replies: number; gratuitous: number } => {
-    const known = counts.get(ip) ?? { requests: 0, replies: 0, gratuitous: 0 }
-    counts.set(ip, known)
-    return known
-  }
   return {
     contentType: registry.contentType,
     text: () => registry.metrics(),
     countMove: (cause) => moves.inc({ cause }),
-    countRequest: (ip) => (requests.inc({ ip }), void countsFor(ip).requests++),
-    countReply: (ip) => (replies.inc({ ip }), void countsFor(ip).replies++),
-    countGratuitous: (ip) => (gratuitous.inc({ ip }), void countsFor(ip).gratuitous++),
-    countDrop: (reason, count) => {
-      drops.inc({ reason }, count)
-      dropCounts[reason] = (dropCounts[reason] ?? 0) + count
-    },
+    ...frames,
     countSendFailure: (failure) => {
       sendFailures.inc()
       lastFailure = failure
@@ -127,17 +145,52 @@ export function createMetrics(): Metrics {
     },
     setPools: pools,
     setAnnounced: (rows) => {
-      announced.reset()
-      for (const row of rows) announced.set({ ...row, protocol: 'layer2' }, 1)
+      announced = rows
     },
     setSilent: (reasons) => {
       silent.reset()
       for (const [reason, count] of reasons) silent.set({ reason }, count)
     },
     watchMembership: (source) => registerMembership(registry, source),
-    countsOf: (ip) => counts.get(ip) ?? { requests: 0, replies: 0, gratuitous: 0 },
-    drops: () => dropCounts,
     lastSendFailure: () => lastFailure,
+  }
+}
+
+type FrameCounts = Pick<
+  Metrics, 'countRequest' | 'countReply' | 'countGratuitous' | 'countDrop' | 'countsOf' | 'drops'
+>
+
+/** What is counted for each frame. */
+function createFrameCounts(registers: Registry[]): FrameCounts {
+  const counts = new Map<string, Tally>()
+  const drops: Record<string, number> = {}
+  const byAddress = (name: string, help: string, kind: keyof Tally): void => {
+    collectCounter({ name, help, labelNames: ['ip'], registers }, () =>
+      [...counts].flatMap(([ip, tally]) => tally[kind] === 0 ? [] : [[{ ip }, tally[kind]] as const]))
+  }
+  byAddress('metallb_layer2_requests_received', 'Requests for owned addresses', 'requests')
+  byAddress('metallb_layer2_responses_sent', 'Replies sent', 'replies')
+  byAddress('metallb_layer2_gratuitous_sent', 'Unsolicited frames sent', 'gratuitous')
+  collectCounter({
+    name: 'arpeggio_frames_dropped_total', help: 'Frames not answered, by reason',
+    labelNames: ['reason'], registers,
+  }, () => Object.entries(drops).map(([reason, count]) => [{ reason }, count] as const))
+  const countsFor = (ip: string): Tally => {
+    const known = counts.get(ip)
+    if (known !== undefined) return known
+    const fresh = { requests: 0, replies: 0, gratuitous: 0 }
+    counts.set(ip, fresh)
+    return fresh
+  }
+  return {
+    countRequest: (ip) => void countsFor(ip).requests++,
+    countReply: (ip) => void countsFor(ip).replies++,
+    countGratuitous: (ip) => void countsFor(ip).gratuitous++,
+    countDrop: (reason, count) => {
+      drops[reason] = (drops[reason] ?? 0) + count
+    },
+    countsOf: (ip) => counts.get(ip) ?? { requests: 0, replies: 0, gratuitous: 0 },
+    drops: () => drops,
   }
 }
 
