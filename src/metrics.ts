@@ -69,6 +69,33 @@ function toGauge(value: bigint): number {
   return Number(value)
 }
 
+/** Mutable totals of one address. */
+interface Tally {
+  requests: number
+  replies: number
+  gratuitous: number
+}
+
+/** A counter or gauge whose values are brought when somebody asks: each frame is counted, few are read. */
+interface Collected<T extends string> {
+  readonly name: string
+  readonly help: string
+  readonly labelNames: T[]
+  readonly registers: Registry[]
+}
+
+function collectCounter<T extends string>(
+  about: Collected<T>, read: () => Iterable<readonly [Record<T, string>, number]>,
+): void {
+  new Counter({
+    ...about,
+    collect() {
+      this.reset()
+      for (const [labels, count] of read()) this.inc(labels, count)
+    },
+  })
+}
+
 /** A registry of its own: nothing global, several in one test. */
 export function createMetrics(): Metrics {
   const registry = new Registry()
@@ -78,14 +105,21 @@ export function createMetrics(): Metrics {
   const gauge = <T extends string>(name: string, help: string, labelNames: T[]): Gauge<T> =>
     new Gauge({ name, help, labelNames, registers })
 
-  const frames = countFrames(registers)
+  const frames = createFrameCounts(registers)
   const sendFailures = counter('arpeggio_send_failures_total', 'Frames the kernel refused', [])
   const updates = counter('metallb_k8s_client_updates_total', 'Objects and configurations taken in', [])
   const errors = counter('metallb_k8s_client_update_errors_total', 'Configurations refused, and Services', [])
   const loaded = gauge('metallb_k8s_client_config_loaded_bool', '1 once configuration is in force', [])
   const stale = gauge('metallb_k8s_client_config_stale_bool', '1 while running on an old one', [])
-  const announced = gauge('metallb_speaker_announced', '1 per announced address',
-    ['service', 'protocol', 'node', 'ip'])
+  let announced: readonly AnnouncedGauge[] = []
+  new Gauge({
+    name: 'metallb_speaker_announced', help: '1 per announced address',
+    labelNames: ['service', 'protocol', 'node', 'ip'], registers,
+    collect() {
+      this.reset()
+      for (const row of announced) this.set({ ...row, protocol: 'layer2' }, 1)
+    },
+  })
   const silent = gauge('arpeggio_services_not_announced', 'Services announced nowhere', ['reason'])
   const moves = counter('arpeggio_ownership_claims_total', 'Addresses this node became the owner of',
     ['cause'])
@@ -94,8 +128,8 @@ export function createMetrics(): Metrics {
   return {
     contentType: registry.contentType,
     text: () => registry.metrics(),
-    ...frames,
     countMove: (cause) => moves.inc({ cause }),
+    ...frames,
     countSendFailure: (failure) => {
       sendFailures.inc()
       lastFailure = failure
@@ -111,8 +145,7 @@ export function createMetrics(): Metrics {
     },
     setPools: pools,
     setAnnounced: (rows) => {
-      announced.reset()
-      for (const row of rows) announced.set({ ...row, protocol: 'layer2' }, 1)
+      announced = rows
     },
     setSilent: (reasons) => {
       silent.reset()
@@ -127,16 +160,22 @@ type FrameCounts = Pick<
   Metrics, 'countRequest' | 'countReply' | 'countGratuitous' | 'countDrop' | 'countsOf' | 'drops'
 >
 
-function countFrames(registers: Registry[]): FrameCounts {
-  const tally = <T extends string>(name: string, help: string, label: T): Tally =>
-    createTally(registers, { name, help, label })
-  const requests = tally('metallb_layer2_requests_received', 'Requests for owned addresses', 'ip')
-  const replies = tally('metallb_layer2_responses_sent', 'Replies sent', 'ip')
-  const gratuitous = tally('metallb_layer2_gratuitous_sent', 'Unsolicited frames sent', 'ip')
-  const dropped = tally('arpeggio_frames_dropped_total', 'Frames not answered, by reason', 'reason')
-  const counts = new Map<string, { requests: number; replies: number; gratuitous: number }>()
+/** What is counted for each frame. */
+function createFrameCounts(registers: Registry[]): FrameCounts {
+  const counts = new Map<string, Tally>()
   const drops: Record<string, number> = {}
-  const countsFor = (ip: string): { requests: number; replies: number; gratuitous: number } => {
+  const byAddress = (name: string, help: string, kind: keyof Tally): void => {
+    collectCounter({ name, help, labelNames: ['ip'], registers }, () =>
+      [...counts].flatMap(([ip, tally]) => tally[kind] === 0 ? [] : [[{ ip }, tally[kind]] as const]))
+  }
+  byAddress('metallb_layer2_requests_received', 'Requests for owned addresses', 'requests')
+  byAddress('metallb_layer2_responses_sent', 'Replies sent', 'replies')
+  byAddress('metallb_layer2_gratuitous_sent', 'Unsolicited frames sent', 'gratuitous')
+  collectCounter({
+    name: 'arpeggio_frames_dropped_total', help: 'Frames not answered, by reason',
+    labelNames: ['reason'], registers,
+  }, () => Object.entries(drops).map(([reason, count]) => [{ reason }, count] as const))
+  const countsFor = (ip: string): Tally => {
     const known = counts.get(ip)
     if (known !== undefined) return known
     const fresh = { requests: 0, replies: 0, gratuitous: 0 }
@@ -144,34 +183,15 @@ function countFrames(registers: Registry[]): FrameCounts {
     return fresh
   }
   return {
-    countRequest: (ip) => (requests(ip, 1), void countsFor(ip).requests++),
-    countReply: (ip) => (replies(ip, 1), void countsFor(ip).replies++),
-    countGratuitous: (ip) => (gratuitous(ip, 1), void countsFor(ip).gratuitous++),
+    countRequest: (ip) => void countsFor(ip).requests++,
+    countReply: (ip) => void countsFor(ip).replies++,
+    countGratuitous: (ip) => void countsFor(ip).gratuitous++,
     countDrop: (reason, count) => {
-      dropped(reason, count)
       drops[reason] = (drops[reason] ?? 0) + count
     },
     countsOf: (ip) => counts.get(ip) ?? { requests: 0, replies: 0, gratuitous: 0 },
     drops: () => drops,
   }
-}
-
-/** Counts one more of what has this value of the counter's label, or several. */
-type Tally = (value: string, count: number) => void
-
-/** A counter of frames: each costs little, and what has come since is added when somebody asks. */
-function createTally<T extends string>(
-  registers: Registry[], { name, help, label }: { name: string; help: string; label: T },
-): Tally {
-  const since = new Map<string, number>()
-  new Counter({
-    name, help, labelNames: [label], registers,
-    collect() {
-      for (const [value, count] of since) this.labels(value).inc(count)
-      since.clear()
-    },
-  })
-  return (value, count) => void since.set(value, (since.get(value) ?? 0) + count)
 }
 
 /** Totals are kept by their owner, and copied when they are collected. */

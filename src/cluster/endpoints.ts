@@ -5,44 +5,80 @@ import { isSameList } from '../l2/unit.ts'
 
 /** Endpoints by Service, from the slices there are. */
 export interface Merged {
-  changed(items: ReadonlyMap<string, Slice>): void
+  /** Slices of these keys are others than before; undefined = any may be. */
+  changed(items: ReadonlyMap<string, Slice>, keys: ReadonlySet<string> | undefined): void
+  /** One map, which is kept up to date. */
   current(): ReadonlyMap<string, readonly Endpoint[]>
+  /** Services whose endpoints are another list since this was asked last; undefined = any. */
+  takeServed(): ReadonlySet<string> | undefined
 }
+
+interface Memory {
+  readonly merged: Map<string, readonly Endpoint[]>
+  readonly slices: Map<string, Slice>
+  /** Keys of the slices of each Service, sorted. */
+  readonly keys: Map<string, readonly string[]>
+  served: Set<string> | undefined
+}
+
+/** More Services than this are not told one by one: perhaps nobody asks. */
+const maxServed = 1_000
 
 /**
- * Made anew when slices changed, not with every turn; a Service whose slices are the same has the same
- * list, by which a plan sees that nothing has changed for it.
+ * Only Services whose slices changed are joined anew; one whose slices are the same has the same list, by
+ * which a plan sees that nothing has changed for it.
  */
 export function createMerged(): Merged {
-  let merged: ReadonlyMap<string, readonly Endpoint[]> = new Map()
-  let source: ReadonlyMap<string, Slice> = new Map()
-  let isDirty = false
+  const memory: Memory = { merged: new Map(), slices: new Map(), keys: new Map(), served: undefined }
   return {
-    changed: (items) => {
-      source = items
-      isDirty = true
+    changed: (items, keys) => {
+      const all = keys ?? new Set([...memory.slices.keys(), ...items.keys()])
+      for (const service of take(memory, items, all)) {
+        if (join(memory, service)) memory.served?.add(service)
+      }
+      if (memory.served !== undefined && memory.served.size > maxServed) memory.served = undefined
     },
-    current: () => {
-      if (!isDirty) return merged
-      isDirty = false
-      merged = merge(source, merged)
-      return merged
+    current: () => memory.merged,
+    takeServed: () => {
+      const { served } = memory
+      memory.served = new Set()
+      return served
     },
   }
 }
 
-function merge(
-  slices: ReadonlyMap<string, Slice>, before: ReadonlyMap<string, readonly Endpoint[]>,
-): ReadonlyMap<string, readonly Endpoint[]> {
-  const merged = new Map<string, readonly Endpoint[]>()
-  for (const { service, endpoints } of slices.values()) {
-    if (service === undefined) continue
-    const others = merged.get(service)
-    merged.set(service, others === undefined ? endpoints : [...others, ...endpoints])
+/** Takes over these slices; the Services that they are of, and were of. */
+function take(
+  { slices, keys: byService }: Memory, items: ReadonlyMap<string, Slice>, keys: ReadonlySet<string>,
+): ReadonlySet<string> {
+  const touched = new Set<string>()
+  for (const key of keys) {
+    const [before, now] = [slices.get(key), items.get(key)]
+    if (before === now) continue
+    if (before?.service !== undefined) {
+      byService.set(before.service, (byService.get(before.service) ?? []).filter((one) => one !== key))
+      touched.add(before.service)
+    }
+    if (now === undefined) slices.delete(key)
+    else slices.set(key, now)
+    if (now?.service === undefined) continue
+    byService.set(now.service, [...byService.get(now.service) ?? [], key].toSorted())
+    touched.add(now.service)
   }
-  for (const [service, now] of merged) {
-    const known = before.get(service)
-    if (known !== undefined && isSameList(known, now)) merged.set(service, known)
+  return touched
+}
+
+/** Joins the slices of one Service; whether that made another list. */
+function join({ merged, slices, keys }: Memory, service: string): boolean {
+  const own = keys.get(service) ?? []
+  const before = merged.get(service)
+  if (own.length === 0) {
+    keys.delete(service)
+    return merged.delete(service)
   }
-  return merged
+  const lists = own.map((key) => slices.get(key)?.endpoints ?? [])
+  const now = lists.length === 1 ? lists[0] ?? [] : lists.flat()
+  if (before !== undefined && isSameList(before, now)) return false
+  merged.set(service, now)
+  return true
 }

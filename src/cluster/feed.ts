@@ -22,6 +22,8 @@ export interface Feed extends Disposable {
   /** Why kinds are not followed at present, as sentences. */
   troubles(): readonly string[]
   readonly services: ReadonlyMap<string, LiveService>
+  /** Keys of those that came, changed or went since this was asked last; undefined = any may have. */
+  takeChangedServices(): ReadonlySet<string> | undefined
   readonly pools: ReadonlyMap<string, ConfigObject>
   readonly states: ReadonlyMap<string, LiveState>
   readonly l2Statuses: ReadonlyMap<string, LiveL2Status>
@@ -33,7 +35,10 @@ export interface Feed extends Disposable {
   lastGood(): string | undefined
   /** Sorted by name. */
   nodes(): readonly ClusterNode[]
+  /** One map, which is kept up to date. */
   endpoints(): ReadonlyMap<string, readonly Endpoint[]>
+  /** Services whose endpoints are another list since this was asked last; undefined = any. */
+  takeServed(): ReadonlySet<string> | undefined
   /** Nodes with a speaker that runs. */
   speakers(): ReadonlySet<string>
   /** Addresses of their Pods. */
@@ -92,7 +97,7 @@ export function openFeed(options: FeedOptions): Feed {
   const merged = createMerged()
   const slices: Reflector<Slice> = follow(
     isSpeaker ? { ...sliceResource, seen: onObject } : sliceResource,
-    () => merged.changed(slices.items),
+    () => merged.changed(slices.items, slices.takeChanged()),
   )
   const pods = follow(podResource(namespace, options.speakerLabels ?? defaultSpeakerLabels))
   const states = follow(stateResource(namespace))
@@ -101,13 +106,11 @@ export function openFeed(options: FeedOptions): Feed {
     get isSynced() {
       return [...opened.values()].every((reflector) => reflector.isSynced)
     },
-    missing: () => [...opened].filter(([, { isSynced }]) => !isSynced).map(([name]) => name),
-    troubles: () => [...opened].flatMap(([name, { trouble }]) =>
-      trouble === undefined ? [] : [`${name}: ${trouble}`]
-    ),
+    ...describeTroubles(opened),
     get services() {
       return services.items
     },
+    takeChangedServices: () => services.takeChanged(),
     get pools() {
       return pools.items
     },
@@ -129,11 +132,23 @@ export function openFeed(options: FeedOptions): Feed {
     lastGood: () => textOfMap(maps.items.get(`${namespace}/${lastGoodName}`)),
     nodes: () => sorted(nodes.items),
     endpoints: () => merged.current(),
+    takeServed: () => merged.takeServed(),
     ...describeSpeakers(pods),
     refreshServices: () => services.refresh(),
     [Symbol.dispose]: () => {
       for (const reflector of opened.values()) reflector[Symbol.dispose]()
     },
+  }
+}
+
+function describeTroubles(
+  opened: ReadonlyMap<string, Reflector<unknown>>,
+): Pick<Feed, 'missing' | 'troubles'> {
+  return {
+    missing: () => [...opened].filter(([, { isSynced }]) => !isSynced).map(([name]) => name),
+    troubles: () => [...opened].flatMap(([name, { trouble }]) =>
+      trouble === undefined ? [] : [`${name}: ${trouble}`]
+    ),
   }
 }
 

@@ -143,4 +143,26 @@ test('a core kind that is denied stays as it was', async () => {
   assert.equal(told, ['a'])
 })
 
+test('what has changed is named once; a list may have changed everything', async () => {
+  const seen: (string | undefined)[] = []
+  const look = (): void => {
+    const changed = reflector.takeChanged()
+    seen.push(changed === undefined ? undefined : [...changed].join())
+  }
+  const server = createServer(['a', 'b'], [async (call) => {
+    look()
+    call.onEvents([event('MODIFIED', item('a', '11')), event('ADDED', item('c', '12'))])
+    call.onEvents([event('DELETED', item('b', '13')), event('BOOKMARK', item('', '14'))])
+    look()
+    look()
+  }])
+  using reflector = openReflector<string>({
+    name: 'things', path: '/things', narrow: (object) => JSON.stringify(object['metadata']),
+  }, { api: apiOf(server), log, onChange: () => undefined })
+  for (const end = performance.now() + 5_000; seen.length < 3; await sleep(5)) {
+    if (performance.now() > end) throw new Error('Not within 5 s')
+  }
+  assert.equal(seen, [undefined, 'a,c,b', ''])
+})
+
 test.run()

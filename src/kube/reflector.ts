@@ -34,6 +34,8 @@ export interface Reflector<T> extends Disposable {
   readonly isServed: boolean
   /** Why there is no news at present: `connection refused`; undefined = following. */
   readonly trouble: string | undefined
+  /** Keys of what came, changed or went since this was asked last; undefined = everything may have. */
+  takeChanged(): ReadonlySet<string> | undefined
   /** Lists again, so that everything written before this call is seen; settles when it is. */
   refresh(): Promise<void>
 }
@@ -57,11 +59,14 @@ const silenceMs: Millis = 150_000
 const removedAfterMs: Millis = 10_000
 /** A watch that lived so long has worked: its end is the first failure, not one more. */
 const livedMs: Millis = 5_000
+/** More changes than this are not told one by one: perhaps nobody asks. */
+const maxChanged = 1_000
 /** A failing resource is told again after this time. */
 const tellAgainMs: Millis = 60_000
 
 interface State<T> {
   items: Map<string, T>
+  changed: Set<string> | undefined
   isSynced: boolean
   /** undefined = a list is due. */
   version: string | undefined
@@ -78,7 +83,7 @@ export function openReflector<T>(
   resource: Resource<T>, options: ReflectorOptions,
 ): Reflector<T> {
   const state: State<T> = {
-    items: new Map(), isSynced: false, version: undefined, trouble: undefined,
+    items: new Map(), changed: undefined, isSynced: false, version: undefined, trouble: undefined,
     toldAtMs: Number.NEGATIVE_INFINITY, deniedAtMs: undefined, interrupt: () => undefined,
     whenListed: [],
   }
@@ -96,6 +101,11 @@ export function openReflector<T>(
     },
     get trouble() {
       return state.trouble
+    },
+    takeChanged: () => {
+      const { changed } = state
+      state.changed = new Set()
+      return changed
     },
     refresh: () => new Promise((resolve) => {
       state.version = undefined
@@ -167,6 +177,7 @@ async function list<T>(
     }
   } while (next !== '')
   state.items = fresh
+  state.changed = undefined
   state.version = version
   state.isSynced = true
   state.trouble = undefined
@@ -254,11 +265,17 @@ function takeEvent<T>(
   }
   const { resourceVersion } = metadataOf(object)
   if (typeof resourceVersion === 'string') state.version = resourceVersion
-  if (type === 'DELETED') {
-    resource.seen?.()
-    return state.items.delete(keyOf(object))
-  }
-  return type === 'BOOKMARK' ? false : keep(resource, state.items, object)
+  if (type === 'BOOKMARK') return false
+  const isChanged = type === 'DELETED'
+    ? (resource.seen?.(), state.items.delete(keyOf(object)))
+    : keep(resource, state.items, object)
+  if (isChanged) noteChange(state, keyOf(object))
+  return isChanged
+}
+
+function noteChange<T>(state: State<T>, key: string): void {
+  state.changed?.add(key)
+  if (state.changed !== undefined && state.changed.size > maxChanged) state.changed = undefined
 }
 
 /** Whether an API server says that it has no such kind: a proxy may say 404 to whatever it is asked. */
@@ -283,6 +300,7 @@ function judge<T>(
     const isRemoved = state.items.size === 0 || now - state.deniedAtMs > removedAfterMs
     if (isRemoved && (!state.isSynced || state.items.size > 0)) {
       state.items = new Map()
+      state.changed = undefined
       state.isSynced = true
       onChange()
     }

@@ -93,8 +93,9 @@ export function startDemands(input: DemandInput): DemandPlan {
 export function continueDemands(
   before: DemandPlan, endpoints: DemandInput['endpoints'],
 ): DemandPlan {
-  if (before.endpoints === endpoints) return before
-  const known = before.known.size < profileLimit ? before.known : new Map()
+  const isSmall = before.known.size < profileLimit
+  if (before.endpoints === endpoints && isSmall) return before
+  const known = isSmall ? before.known : new Map()
   const isAlike = (before.endpoints === undefined) === (endpoints === undefined)
   return { ...before, endpoints, known, told: isAlike ? before.told : new WeakMap() }
 }

@@ -202,4 +202,45 @@ test('burst: 100 addresses leave at once, 10,000 at most 5,000 rounds a second',
   assert.ok(rounds >= 4_900, `${rounds} rounds: the cap is reached, so the test bites`)
 })
 
+test('one change after another: groups, answers and voices are those of the last list', () => {
+  let state = 7
+  const roll = (n: number): number => (state = Math.imul(state, 48_271) % 0x7fffffff, Math.abs(state) % n)
+  const links = [link(2, 'eth0'), link(3, 'eth1')]
+  const engine = createEngine()
+  step(engine, { kind: 'links', links }, 0)
+  const joined = new Set<string>()
+  const follow = (effects: readonly Effect[], at: string): void => {
+    for (const effect of effects) {
+      if (effect.kind !== 'join' && effect.kind !== 'leave') continue
+      const key = `${effect.ifindex} ${formatAddress(effect.group)}`
+      assert.is(joined.has(key), effect.kind === 'leave', at)
+      if (effect.kind === 'join') joined.add(key)
+      else joined.delete(key)
+    }
+  }
+  let list: readonly Announcement[] = []
+  for (let round = 1; round <= 200; round++) {
+    // Two prefixes: addresses with the same end share a group.
+    const text = roll(3) === 0 ? `192.0.2.${roll(4)}` : `2001:db8:${roll(2)}::${roll(3)}`
+    const rest = list.filter((one) => one.text !== text)
+    const one = announcement(text, roll(3) === 0 ? 'all' : [`eth${roll(2)}`])
+    list = roll(3) === 0 ? rest : rest.toSpliced(roll(rest.length + 1), 0, one)
+    const given = roll(10) === 0 ? [link(2, 'eth0', `02:00:5e:00:53:1${roll(9)}`)] : links
+    const at = `round ${round}`
+    follow(step(engine, { kind: 'links', links: given }, round), at)
+    const effects = step(engine, { kind: 'desired', announcements: list }, round)
+    follow(effects, at)
+    const fresh = createEngine()
+    step(fresh, { kind: 'links', links: given }, round)
+    const scratch = step(fresh, { kind: 'desired', announcements: list }, round)
+    const wanted = scratch.flatMap((effect) =>
+      effect.kind === 'join' ? [`${effect.ifindex} ${formatAddress(effect.group)}`] : [])
+    assert.equal([...joined].toSorted(), wanted.toSorted(), at)
+    const rows = (table: AnswerTable | undefined): unknown =>
+      [...table?.answers.values() ?? []].map((row) => [row.text, [...row.ifindexes]]).toSorted()
+    assert.equal(rows(tableOf(effects)), rows(tableOf(scratch)), at)
+    assert.equal([...engine.voices.keys()].toSorted(), [...fresh.voices.keys()].toSorted(), at)
+  }
+})
+
 test.run()

@@ -5,6 +5,7 @@ import type { Announcement, LinkState } from './model.ts'
 import { type Neighbour, solicitedNodeGroup, unsolicited } from './ndp.ts'
 import { type Answer, type AnswerLink, answerKey, type AnswerTable } from './responder.ts'
 import { createSchedule, insertAt, nextDueMs, type Schedule, takeDue } from './schedule.ts'
+import { type Changes, changesOf } from './span.ts'
 
 /**
  * Instants of the announcement burst after the claim: dense at first, because one lost frame must
@@ -69,6 +70,13 @@ interface Voice {
   isCurrent: boolean
 }
 
+/** One solicited-node group, and how many voices want it. */
+interface Group {
+  readonly ifindex: number
+  readonly group: Address
+  wanted: number
+}
+
 /** Mutable, owned by one loop; only `step` writes it. */
 export interface Engine {
   announcements: readonly Announcement[]
@@ -77,7 +85,9 @@ export interface Engine {
   readonly voices: Map<string, Voice>
   readonly due: Schedule<Voice>
   /** Joined groups, `ifindex` and group bits as key. */
-  readonly groups: Map<string, { readonly ifindex: number; readonly group: Address }>
+  readonly groups: Map<string, Group>
+  /** By `answerKey`. */
+  readonly answers: Map<bigint, Answer>
   /** Earliest instants of the next round, by interface. */
   readonly burstSlotMs: Map<number, Millis>
   readonly refreshSlotMs: Map<number, Millis>
@@ -91,6 +101,7 @@ export function createEngine(): Engine {
     voices: new Map(),
     due: createSchedule(),
     groups: new Map(),
+    answers: new Map(),
     burstSlotMs: new Map(),
     refreshSlotMs: new Map(),
   }
@@ -101,13 +112,11 @@ export function step(engine: Engine, event: Event, now: Millis): readonly Effect
   const effects: Effect[] = []
   switch (event.kind) {
     case 'desired':
+      reconcile(engine, changesOf(engine.announcements, event.announcements), effects, now)
       engine.announcements = event.announcements
-      reconcile(engine, effects, now)
       break
     case 'links':
-      engine.links = new Map(event.links.map((link) => [link.index, toAnswerLink(link)]))
-      engine.namesByIndex = new Map(event.links.map((link) => [link.index, link.name]))
-      reconcile(engine, effects, now)
+      takeLinks(engine, event.links, effects, now)
       break
     case 'restart':
       for (const text of event.texts) restart(engine, `${text}|${event.ifindex}`, now)
@@ -125,27 +134,52 @@ function toAnswerLink({ index, mac, generation }: LinkState): AnswerLink {
   return { index, mac, generation }
 }
 
-function reconcile(engine: Engine, effects: Effect[], now: Millis): void {
-  const wanted = new Map<string, { announcement: Announcement; link: AnswerLink }>()
-  const answers = new Map<bigint, Answer>()
-  for (const announcement of engine.announcements) {
-    const ifindexes = new Set<number>()
-    for (const link of engine.links.values()) {
-      if (!isSelected(engine, announcement, link)) continue
-      ifindexes.add(link.index)
-      wanted.set(`${announcement.text}|${link.index}`, { announcement, link })
-    }
-    answers.set(answerKey(announcement.address), {
-      address: announcement.address,
-      text: announcement.text,
-      ifindexes,
-      notAfterMs: Number.POSITIVE_INFINITY,
-    })
-  }
-  syncGroups(engine, wanted.values(), effects)
+/** Other interfaces: all that is announced is looked at again. */
+function takeLinks(
+  engine: Engine, links: readonly LinkState[], effects: Effect[], now: Millis,
+): void {
+  const { announcements } = engine
+  const gone = announcements.flatMap((announcement) => wantedOf(engine, announcement))
+  engine.links = new Map(links.map((link) => [link.index, toAnswerLink(link)]))
+  engine.namesByIndex = new Map(links.map((link) => [link.index, link.name]))
+  replace(engine, { gone, come: announcements.flatMap((one) => wantedOf(engine, one)) }, effects, now)
+  for (const announcement of announcements) setAnswer(engine, announcement)
+  effects.push({ kind: 'answer', table: { links: engine.links, answers: engine.answers } })
+}
+
+/** Announcements that came and went; what is announced as before is not looked at. */
+function reconcile(
+  engine: Engine, { gone, come }: Changes<Announcement>, effects: Effect[], now: Millis,
+): void {
+  const toWanted = (one: Announcement): readonly Wanted[] => wantedOf(engine, one)
+  replace(engine, { gone: gone.flatMap(toWanted), come: come.flatMap(toWanted) }, effects, now)
+  for (const { address } of gone) engine.answers.delete(answerKey(address))
+  for (const announcement of come) setAnswer(engine, announcement)
   // The table goes before the frames: whoever hears the announcement may ask at once.
-  effects.push({ kind: 'answer', table: { links: engine.links, answers } })
-  syncVoices(engine, wanted, now)
+  effects.push({ kind: 'answer', table: { links: engine.links, answers: engine.answers } })
+}
+
+/** An address on an interface that it is announced on. */
+interface Wanted {
+  readonly key: string
+  readonly announcement: Announcement
+  readonly link: AnswerLink
+}
+
+function wantedOf(engine: Engine, announcement: Announcement): readonly Wanted[] {
+  return [...engine.links.values()].filter((link) => isSelected(engine, announcement, link))
+    .map((link) => ({ key: `${announcement.text}|${link.index}`, announcement, link }))
+}
+
+function setAnswer(engine: Engine, announcement: Announcement): void {
+  const { address, text } = announcement
+  const ifindexes = new Set(wantedOf(engine, announcement).map(({ link }) => link.index))
+  engine.answers.set(answerKey(address), { address, text, ifindexes, notAfterMs: Number.POSITIVE_INFINITY })
+}
+
+function replace(engine: Engine, changes: Changes<Wanted>, effects: Effect[], now: Millis): void {
+  syncGroups(engine, changes, effects)
+  syncVoices(engine, changes, now)
 }
 
 function restart(engine: Engine, key: string, now: Millis): void {
@@ -163,20 +197,18 @@ function isSelected(engine: Engine, announcement: Announcement, link: AnswerLink
   return announcement.interfaces.includes(engine.namesByIndex.get(link.index) ?? '')
 }
 
-function syncVoices(
-  engine: Engine,
-  wanted: ReadonlyMap<string, { announcement: Announcement; link: AnswerLink }>,
-  now: Millis,
-): void {
-  for (const [key, voice] of engine.voices) {
+function syncVoices(engine: Engine, { gone, come }: Changes<Wanted>, now: Millis): void {
+  const wanted = new Map(come.map((want) => [want.key, want]))
+  for (const { key } of gone) {
+    const voice = engine.voices.get(key)
     const want = wanted.get(key)
     // A new MAC, or a new interface, is news to every neighbour: the burst starts again.
-    const isSame = want?.link.mac === voice.link.mac && want.link.generation === voice.link.generation
-    if (isSame) continue
+    const isSame = want?.link.mac === voice?.link.mac && want?.link.generation === voice?.link.generation
+    if (voice === undefined || (want !== undefined && isSame)) continue
     voice.isCurrent = false
     engine.voices.delete(key)
   }
-  for (const [key, { announcement, link }] of wanted) {
+  for (const { key, announcement, link } of wanted.values()) {
     if (engine.voices.has(key)) continue
     const voice = { announcement, link, startedAtMs: now, round: 0, hasSlot: false, isCurrent: true }
     engine.voices.set(key, voice)
@@ -184,28 +216,32 @@ function syncVoices(
   }
 }
 
-function syncGroups(
-  engine: Engine,
-  wanted: Iterable<{ announcement: Announcement; link: AnswerLink }>,
-  effects: Effect[],
-): void {
-  const groups = new Map<string, { ifindex: number; group: Address }>()
-  for (const { announcement, link } of wanted) {
-    if (announcement.address.family !== 'ipv6') continue
-    const group = solicitedNodeGroup(announcement.address)
-    const key = `${link.index}|${link.generation}|${group.bits}`
-    groups.set(key, { ifindex: link.index, group })
+function syncGroups(engine: Engine, { gone, come }: Changes<Wanted>, effects: Effect[]): void {
+  const { groups } = engine
+  const fresh: Group[] = []
+  for (const want of come) {
+    const found = groupOf(want)
+    if (found === undefined) continue
+    const { key, group } = found
+    const known = groups.get(key) ?? { ifindex: want.link.index, group, wanted: 0 }
+    if (!groups.has(key)) fresh.push(known)
+    known.wanted++
+    groups.set(key, known)
   }
-  for (const [key, joined] of engine.groups) {
-    if (groups.has(key)) continue
-    engine.groups.delete(key)
-    effects.push({ kind: 'leave', ...joined })
+  for (const want of gone) {
+    const key = groupOf(want)?.key ?? ''
+    const known = groups.get(key)
+    if (known === undefined || --known.wanted > 0) continue
+    groups.delete(key)
+    effects.push({ kind: 'leave', ifindex: known.ifindex, group: known.group })
   }
-  for (const [key, group] of groups) {
-    if (engine.groups.has(key)) continue
-    engine.groups.set(key, group)
-    effects.push({ kind: 'join', ...group })
-  }
+  for (const { ifindex, group } of fresh) effects.push({ kind: 'join', ifindex, group })
+}
+
+function groupOf({ announcement, link }: Wanted): { key: string; group: Address } | undefined {
+  if (announcement.address.family !== 'ipv6') return undefined
+  const group = solicitedNodeGroup(announcement.address)
+  return { key: `${link.index}|${link.generation}|${group.bits}`, group }
 }
 
 function sendDue(engine: Engine, effects: Effect[], now: Millis): void {

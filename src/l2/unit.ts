@@ -1,30 +1,117 @@
 /** Joins what Services hold into units: sets of addresses that have one owner. */
 import type { Holding } from './demand.ts'
+import { changesOf } from './span.ts'
 
 /** The units of each list of holdings, and by its first holding each unit: the same ones again. */
-const unitsOf = new WeakMap<readonly Holding[], readonly Unit[]>()
+const unitsOf = new WeakMap<readonly Holding[], Units>()
 const unitOf = new WeakMap<Holding, Unit>()
 
 /** Holdings that have one owner, oldest Service first. */
 export type Unit = readonly Holding[]
+
+/** Units in order of their first holdings, and where each Service and address is. */
+export interface Units {
+  readonly holdings: readonly Holding[]
+  readonly list: readonly Unit[]
+  readonly index: UnitIndex
+}
+
+/** Goes on from one list of units to the next: it is about the latest one. */
+export interface UnitIndex {
+  latest: readonly Unit[]
+  readonly byService: Map<string, Unit>
+  readonly byText: Map<string, Unit>
+}
+
+/** More changes than this at once are grouped anew as a whole. */
+const maxChanges = 64
 
 /**
  * Holdings that share a Service or an address belong to one unit; order of input is kept. A unit of
  * the same holdings is the same value each time.
  */
 export function groupUnits(holdings: readonly Holding[]): readonly Unit[] {
+  return (unitsOf.get(holdings) ?? groupAll(holdings)).list
+}
+
+/** The same with its index. Made from the last one where few holdings came or went. */
+export function unitsFrom(holdings: readonly Holding[], before?: Units): Units {
   const known = unitsOf.get(holdings)
-  if (known !== undefined) return known
-  const units = joinUnits(holdings).map((unit) => {
-    const [first] = unit
-    if (first === undefined) return unit
-    const before = unitOf.get(first)
-    if (isSameList(before, unit)) return before ?? unit
-    unitOf.set(first, unit)
-    return unit
-  })
-  unitsOf.set(holdings, units)
+  if (known !== undefined && known.index.latest === known.list) return known
+  const isLatest = before !== undefined && before.index.latest === before.list
+  return (isLatest ? regroup(before, holdings) : undefined) ?? groupAll(holdings)
+}
+
+function groupAll(holdings: readonly Holding[]): Units {
+  const list = joinUnits(holdings).map(known)
+  const index = { latest: list, byService: new Map(), byText: new Map() }
+  for (const unit of list) indexUnit(index, unit)
+  return remember({ holdings, list, index })
+}
+
+function remember(units: Units): Units {
+  unitsOf.set(units.holdings, units)
+  units.index.latest = units.list
   return units
+}
+
+function known(unit: Unit): Unit {
+  const [first] = unit
+  if (first === undefined) return unit
+  const before = unitOf.get(first)
+  if (before !== undefined && isSameList(before, unit)) return before
+  unitOf.set(first, unit)
+  return unit
+}
+
+function indexUnit({ byService, byText }: UnitIndex, unit: Unit): void {
+  for (const { service, text } of unit) {
+    byService.set(service.key, unit)
+    byText.set(text, unit)
+  }
+}
+
+/** Only units that have to do with what came or went; undefined = too many. */
+function regroup(before: Units, holdings: readonly Holding[]): Units | undefined {
+  const { gone, come } = changesOf(before.holdings, holdings)
+  if (gone.length + come.length > maxChanges) return undefined
+  const { index } = before
+  const touched = new Set<Unit>()
+  for (const { service, text } of [...gone, ...come]) {
+    for (const unit of [index.byService.get(service.key), index.byText.get(text)]) {
+      if (unit !== undefined) touched.add(unit)
+    }
+  }
+  const left = new Set([...touched].flatMap((unit) => unit))
+  if (left.size > maxChanges) return undefined
+  for (const { service, text } of left) {
+    index.byService.delete(service.key)
+    index.byText.delete(text)
+  }
+  for (const holding of gone) left.delete(holding)
+  for (const holding of come) left.add(holding)
+  const places = new Map([...left].map((holding) => [holding, holdings.indexOf(holding)]))
+  const inOrder = [...left].toSorted((a, b) => (places.get(a) ?? 0) - (places.get(b) ?? 0))
+  let list = before.list
+  for (const unit of touched) list = list.toSpliced(list.indexOf(unit), 1)
+  for (const unit of joinUnits(inOrder).map(known)) {
+    list = list.toSpliced(placeOf(index, { holdings, list, unit }), 0, unit)
+    indexUnit(index, unit)
+  }
+  return remember({ holdings, list, index })
+}
+
+/** After the last unit that begins before it; all of these are in the index. */
+function placeOf(
+  { byService }: UnitIndex,
+  { holdings, list, unit }: Pick<Units, 'holdings' | 'list'> & { readonly unit: Unit },
+): number {
+  const [first] = unit
+  for (let i = first === undefined ? -1 : holdings.indexOf(first) - 1; i >= 0; i--) {
+    const before = byService.get(holdings[i]?.service.key ?? '')
+    if (before !== undefined && before[0] === holdings[i]) return list.indexOf(before) + 1
+  }
+  return 0
 }
 
 function joinUnits(holdings: readonly Holding[]): readonly Unit[] {

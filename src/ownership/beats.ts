@@ -82,7 +82,7 @@ function isPausing(o: Ownership, { own, legs }: Unit, now: Millis): boolean {
 /** Brings the list up to date; returns what changed. */
 function renewList(o: Ownership, now: Millis): readonly Entry[] {
   const before = o.listed
-  const listed = new Map<string, { term: number; flags: number }>()
+  const listed: Ownership['listed'] = new Map()
   const changes: Entry[] = []
   let digest = 0
   for (const unit of o.owned) {
@@ -94,8 +94,9 @@ function renewList(o: Ownership, now: Millis): readonly Entry[] {
       (own.scope === undefined ? 0 : isPart)
     const was = before.get(key)
     const isSame = was?.term === own.term && was.flags === flags
-    listed.set(key, isSame ? was : { term: own.term, flags })
-    digest ^= itemDigest(key, own.term, flags)
+    const item = isSame ? was : { term: own.term, flags, digest: itemDigest(key, own.term, flags) }
+    listed.set(key, item)
+    digest ^= item.digest
     if (!isSame) changes.push(entryOf(key, { term: own.term, flags }))
   }
   for (const [key, { term }] of before) {

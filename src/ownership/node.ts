@@ -47,6 +47,7 @@ export interface Node {
   rights(): readonly Right[]
 }
 
+/** A copy of ownership's: only its deadline changes. */
 type KeptRight = Omit<Right, 'notAfterMs'> & { notAfterMs: Millis }
 
 interface Parts {
@@ -54,9 +55,11 @@ interface Parts {
   readonly engine: ReturnType<typeof createEngine>
   links: readonly LinkState[]
   answerLinks: ReadonlyMap<number, AnswerLink>
-  /** Copies of ownership's: only their deadlines change. */
   rights: readonly KeptRight[]
-  byText: ReadonlyMap<string, KeptRight>
+  readonly byText: Map<string, KeptRight>
+  /** As the engine announces each, while links are the same. */
+  readonly announcements: Map<KeptRight, Announcement>
+  readonly answers: Map<bigint, Answer>
   table: AnswerTable
   decideAtMs: Millis | undefined
   engineAtMs: Millis | undefined
@@ -66,7 +69,8 @@ interface Parts {
 export function createNode(decide: Decide): Node {
   const parts: Parts = {
     decide, engine: createEngine(), links: [], answerLinks: new Map(), rights: [],
-    byText: new Map(), table: emptyTable, decideAtMs: undefined, engineAtMs: undefined,
+    byText: new Map(), announcements: new Map(), answers: new Map(), table: emptyTable,
+    decideAtMs: undefined, engineAtMs: undefined,
   }
   return { turn: (turn, now) => takeTurn(parts, turn, now), rights: () => parts.rights }
 }
@@ -115,8 +119,9 @@ function setLinks(
   parts.links = links
   parts.answerLinks = new Map(links.map(({ index, generation, mac }) =>
     [index, { index, generation, mac }]))
+  parts.announcements.clear()
   runEngine(parts, { kind: 'links', links }, out, now)
-  parts.table = tableOf(parts)
+  parts.table = { links: parts.answerLinks, answers: parts.answers }
 }
 
 /** One event for ownership: what concerns engine and responder is performed here. */
@@ -154,35 +159,55 @@ function decide(parts: Parts, event: Event, out: NodeEffect[], now: Millis): voi
 function setRights(
   parts: Parts, rights: readonly Right[], out: NodeEffect[], now: Millis,
 ): void {
-  const isSame = rights.length === parts.byText.size && rights.every((right) => {
-    const known = parts.byText.get(right.text)
-    return known !== undefined && sameSet(known.ifindexes, right.ifindexes)
-  })
   // The table goes before the frames: whoever hears the announcement may ask at once.
-  keepRights(parts, rights)
-  if (isSame) return
-  const announcements = rights.map((right) => toAnnouncement(parts, right))
+  if (!keepRights(parts, rights)) return
+  const announcements = parts.rights.map((right) => announcementOf(parts, right))
   runEngine(parts, { kind: 'desired', announcements }, out, now)
 }
 
-function keepRights(parts: Parts, rights: readonly Right[]): void {
-  parts.rights = rights.map((right) => ({ ...right }))
-  parts.byText = new Map(parts.rights.map((right) => [right.text, right]))
-  parts.table = tableOf(parts)
-}
-
-function tableOf({ answerLinks, rights }: Parts): AnswerTable {
-  const answers = rights.map((right): [bigint, Answer] => [answerKey(right.address), right])
-  return { links: answerLinks, answers: new Map(answers) }
+/** What stays is the same value with another deadline; whether anything but deadlines has changed. */
+function keepRights(parts: Parts, rights: readonly Right[]): boolean {
+  const { byText, answers, announcements } = parts
+  const before = parts.rights
+  let isChanged = false
+  parts.rights = rights.map((right) => {
+    const known = byText.get(right.text)
+    if (known !== undefined && sameSet(known.ifindexes, right.ifindexes)) {
+      known.notAfterMs = right.notAfterMs
+      return known
+    }
+    const fresh = { ...right }
+    byText.set(right.text, fresh)
+    answers.set(answerKey(right.address), fresh)
+    isChanged = true
+    return fresh
+  })
+  if (!isChanged && rights.length === before.length) return false
+  const kept = new Set(parts.rights)
+  for (const right of before) {
+    if (kept.has(right)) continue
+    announcements.delete(right)
+    if (byText.get(right.text) !== right) continue
+    byText.delete(right.text)
+    answers.delete(answerKey(right.address))
+  }
+  parts.table = { links: parts.answerLinks, answers }
+  return true
 }
 
 function sameSet(a: ReadonlySet<number>, b: ReadonlySet<number>): boolean {
   return a === b || (a.size === b.size && [...a].every((item) => b.has(item)))
 }
 
-function toAnnouncement({ links }: Parts, { address, text, ifindexes }: Right): Announcement {
+/** The same value as long as nothing about it has changed. */
+function announcementOf({ announcements, links }: Parts, right: KeptRight): Announcement {
+  const known = announcements.get(right)
+  if (known !== undefined) return known
+  const { address, text, ifindexes } = right
   const interfaces = links.filter(({ index }) => ifindexes.has(index)).map(({ name }) => name)
-  return { address, text, interfaces, services: [] }
+  const fresh = { address, text, interfaces, services: [] }
+  announcements.set(right, fresh)
+  return fresh
 }
 
 function runEngine(

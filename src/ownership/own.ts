@@ -3,7 +3,7 @@ import { takeDue } from '../l2/schedule.ts'
 import type { Millis } from '../net/model.ts'
 import { legOf } from './fleet.ts'
 import { handedMs, historyLength, provisionalMs, shoutGapMs, shoutMs, unheardRetryMs } from './limits.ts'
-import type { Cause, Right, UnitAddress } from './model.ts'
+import type { Cause, Right, UnitAddress, Wish } from './model.ts'
 import type { Hush } from './ongoing.ts'
 import { lookAt, type Move, note, type Ownership, setOwner, setTerm, type Unit } from './state.ts'
 
@@ -38,6 +38,7 @@ export function take(o: Ownership, unit: Unit, taking: Taking, now: Millis): voi
   unit.beatTerm = unit.term
   unit.isBeatPart = taking.scope !== undefined
   o.owned.add(unit)
+  o.unsteady.add(unit)
   if (from !== undefined && taking.isHanded !== true) lose(o, from, taking.scope ?? unit.legs, now)
   setOwner(o, unit, o.self, now)
   unit.sinceMs = now
@@ -150,10 +151,30 @@ function remember(o: Ownership, move: Move): void {
   note(o, { kind, unit, cause, from, to, darkMs })
 }
 
+/** Where a unit would be answered for, if this node hears all of its legs: known until it is placed anew. */
+const wholes = new WeakMap<Unit['mine'], { readonly wish: Wish; readonly rights: readonly Right[] }>()
+
 /** What this node may answer of the unit now. */
 export function rightsOf(o: Ownership, unit: Unit): readonly Right[] {
   const { own, wish } = unit
   if (own === undefined || own.hush !== undefined || wish === undefined) return []
+  const { notAfterMs } = o
+  if (!isWhole(o, unit)) return rightsOn(o, unit, wish)
+  const known = wholes.get(unit.mine)
+  if (known?.wish === wish) return known.rights.map((right) => ({ ...right, notAfterMs }))
+  const rights = rightsOn(o, unit, wish)
+  wholes.set(unit.mine, { wish, rights })
+  return rights
+}
+
+/** All its addresses are answered for, on all its legs: none is in doubt, deaf, or spoken for by a twin. */
+function isWhole(o: Ownership, { own, unproven, legs }: Unit): boolean {
+  if (unproven.size > 0 || own?.scope !== undefined || o.twins.size > 0) return false
+  for (const ifindex of legs) if (o.hearing.get(ifindex)?.isDeaf === true) return false
+  return true
+}
+
+function rightsOn(o: Ownership, unit: Unit, wish: Wish): readonly Right[] {
   return wish.addresses.flatMap(({ address, text }: UnitAddress) => {
     if (unit.unproven.has(text)) return []
     const ifindexes = new Set<number>()

@@ -175,8 +175,13 @@ export interface Ownership {
   readonly units: Map<string, Unit>
   /** By `answerKey` of the address. */
   readonly byAddress: Map<bigint, { readonly unit: Unit; readonly text: string }>
-  /** What wishes were read under last: see `readWishes`. */
+  /** What wishes were read last, and under what: see `readWishes`. undefined = all are to be read. */
+  wishes: readonly Wish[] | undefined
   places: string
+  /** All units that are not steady (`isSteady`), besides some that are: looked into with each world. */
+  readonly unsteady: Set<Unit>
+  /** When units that nobody wants were last forgotten. */
+  sweptMs: Millis
   readonly owned: Set<Unit>
   readonly early: Map<string, EarlyPick>
   readonly hearing: Map<number, Hearing>
@@ -206,7 +211,7 @@ export interface Ownership {
   incarnation: number
   revision: number
   digest: number
-  listed: Map<string, { readonly term: number; readonly flags: number }>
+  listed: Map<string, { readonly term: number; readonly flags: number; readonly digest: number }>
   isListDirty: boolean
   nextBeatMs: Millis
   /** Last instant of the present rights. */
@@ -239,7 +244,8 @@ export function createOwnership(self: string, rules: Rules = allRules): Ownershi
     restartUntilMs: 0, mixedUntilMs: 0, peers: new Map(), deadSinceMs: new Map(), lost: new Map(),
     rivals: new Map(), returned: new Map(), legs: new Map(), ownMacs: new Set(), macs: new Map(),
     knownLegs: new Map(),
-    peerAddresses: new Map(), units: new Map(), byAddress: new Map(), places: '', owned: new Set(),
+    peerAddresses: new Map(), units: new Map(), byAddress: new Map(), wishes: undefined,
+    places: '', unsteady: new Set(), sweptMs: Number.NEGATIVE_INFINITY, owned: new Set(),
     early: new Map(), hearing: new Map(), twins: new Map(), beats: new Map(), witnessing: new Map(),
     isWitness: new Map(), due: createSchedule(), later: createSchedule(),
     starts: { nextMs: 0, credit: startCredit, atMs: 0 },

@@ -1,10 +1,11 @@
 /** The units a node knows: taken over from wishes, ranked, and weighed. */
 import { rankByHash } from '../l2/placement.ts'
 import { answerKey } from '../l2/responder.ts'
+import { changesOf } from '../l2/span.ts'
 import type { Address, Millis } from '../net/model.ts'
 import { digestOf } from './codec.ts'
 import { isHash, isMixed, legOf } from './fleet.ts'
-import { ghostMs, unitLimit } from './limits.ts'
+import { ghostMs, slowMs, unitLimit } from './limits.ts'
 import type { Nominee, Wish, World } from './model.ts'
 import { createUnit, isAliveNode, lookAt, type Ownership, setOwner, type Unit } from './state.ts'
 import { isLinkLocal } from './wire.ts'
@@ -34,19 +35,66 @@ export interface UnitChanges {
  * the value it was is not looked into again.
  */
 export function readWishes(o: Ownership, world: World, now: Millis): UnitChanges {
-  const fresh: Unit[] = []
-  const changed: Unit[] = []
+  const isSamePlace = keepPlaces(o, now)
+  const { gone, others } = isSamePlace && o.wishes !== undefined
+    ? newsOf(o, world.wishes, o.wishes, now)
+    : allOf(o, world.wishes, isSamePlace, now)
+  const changes = setWishes(o, { gone, others }, now)
+  if (now - o.sweptMs >= slowMs) sweep(o, now)
+  return changes
+}
+
+/** Units that nobody wishes for any more, and those whose wish, or what is made of it, is another. */
+interface News {
+  readonly gone: readonly Unit[]
+  readonly others: readonly { readonly unit: Unit; readonly wish: Wish }[]
+}
+
+/** From what has changed in the list, and from units that may change without it. */
+function newsOf(o: Ownership, wishes: readonly Wish[], known: readonly Wish[], now: Millis): News {
+  const { gone, come } = changesOf(known, wishes)
+  const others = new Map<Unit, Wish>()
+  let isWhole = true
+  for (const wish of come) {
+    const unit = unitOf(o, wish.key, now)
+    if (unit === undefined) isWhole = false
+    else others.set(unit, wish)
+  }
+  o.wishes = isWhole ? wishes : undefined
+  const left = gone.flatMap((wish) => {
+    const unit = o.units.get(wish.key)
+    return unit === undefined || unit.wish !== wish || others.has(unit) ? [] : [unit]
+  })
+  const lost = new Set(left)
+  for (const unit of o.unsteady) {
+    if (isSteady(o, unit)) o.unsteady.delete(unit)
+    else if (unit.wish !== undefined && !others.has(unit) && !lost.has(unit)) others.set(unit, unit.wish)
+  }
+  return { gone: left, others: [...others].map(([unit, wish]) => ({ unit, wish })) }
+}
+
+function allOf(o: Ownership, wishes: readonly Wish[], isSamePlace: boolean, now: Millis): News {
   const wished = new Set<Unit>()
   const others: { readonly unit: Unit; readonly wish: Wish }[] = []
-  const isSamePlace = keepPlaces(o, now)
-  for (const wish of world.wishes) {
+  let isWhole = true
+  for (const wish of wishes) {
     const unit = unitOf(o, wish.key, now)
-    if (unit === undefined) continue
+    if (unit === undefined) {
+      isWhole = false
+      continue
+    }
     wished.add(unit)
     if (!isSamePlace || unit.wish !== wish || !isSteady(o, unit)) others.push({ unit, wish })
   }
-  const before = [...o.units.values()].filter((unit) => unit.wish !== undefined && !wished.has(unit))
-    .concat(others.map(({ unit }) => unit)).flatMap(keysOf)
+  o.wishes = isWhole ? wishes : undefined
+  const gone = [...o.units.values()].filter((unit) => unit.wish !== undefined && !wished.has(unit))
+  return { gone, others }
+}
+
+function setWishes(o: Ownership, { gone, others }: News, now: Millis): UnitChanges {
+  const fresh: Unit[] = []
+  const changed: Unit[] = []
+  const before = gone.concat(others.map(({ unit }) => unit)).flatMap(keysOf)
   for (const { unit, wish } of others) {
     const isNew = unit.wish === undefined
     const isUntouched = isNew || (unit.nominees.length === 0 && isUnowned(unit))
@@ -63,22 +111,29 @@ export function readWishes(o: Ownership, world: World, now: Millis): UnitChanges
   for (const { unit, wish } of others) {
     for (const { address, text } of wish.addresses) o.byAddress.set(answerKey(address), { unit, text })
   }
-  const unwanted: Unit[] = []
+  for (const unit of gone) forgetWish(o, unit, now)
+  return { fresh, unwanted: gone.filter(({ own }) => own !== undefined), changed }
+}
+
+function forgetWish(o: Ownership, unit: Unit, now: Millis): void {
+  unit.wish = undefined
+  unit.goneMs = now
+  unit.mine = new Map()
+  unit.legs = new Set()
+  unit.attempt = undefined
+  unit.round = undefined
+  unit.pick = undefined
+  o.load = undefined
+  o.unsteady.delete(unit)
+}
+
+/** What nobody has wanted for long is forgotten. */
+function sweep(o: Ownership, now: Millis): void {
+  o.sweptMs = now
   for (const unit of o.units.values()) {
-    if (wished.has(unit)) continue
-    if (unit.wish !== undefined) {
-      unit.wish = undefined
-      unit.goneMs = now
-      unit.mine = new Map()
-      unit.legs = new Set()
-      unit.attempt = undefined
-      unit.round = undefined
-      unit.pick = undefined
-      o.load = undefined
-      if (unit.own !== undefined) unwanted.push(unit)
-    } else if (now - unit.goneMs > ghostMs && unit.own === undefined) o.units.delete(unit.key)
+    if (unit.wish !== undefined || unit.own !== undefined) continue
+    if (now - unit.goneMs > ghostMs) o.units.delete(unit.key)
   }
-  return { fresh, unwanted, changed }
 }
 
 /** Addresses that belonged to a unit of another owner, or of none, until now. */
@@ -154,6 +209,7 @@ function setWish(o: Ownership, unit: Unit, wish: Wish, now: Millis): boolean {
     unit.own.hasLost = true
   } else if (unit.own !== undefined && legs.size > unit.legs.size) unit.own.hasLost = false
   unit.legs = legs
+  o.unsteady.add(unit)
   return !samePlaces(before, unit.mine)
 }
 

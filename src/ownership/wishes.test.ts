@@ -34,7 +34,7 @@ const demandOf = (members: readonly Member[]): DemandInput => ({
 })
 
 const run = (isMixed: boolean, holdings: readonly Holding[], hints: [string, string][] = []) =>
-  wishesOf({ demand: startDemands(demandOf([near, far])), holdings, hints: new Map(hints), isMixed })
+  wishesOf({ demand: startDemands(demandOf([near, far])), holdings, hints: new Map(hints), isMixed }).list
 
 test('addresses that a Service connects are one unit, named by the first', () => {
   const wishes = run(false, [

@@ -2,7 +2,8 @@
 import {
   type Bid, type Demand, type DemandPlan, type Holding, planDemand, startDemands,
 } from '../l2/demand.ts'
-import { groupUnits, isSameList, type Unit } from '../l2/unit.ts'
+import { spanOf } from '../l2/span.ts'
+import { isSameList, type Unit, type Units, unitsFrom } from '../l2/unit.ts'
 import type { Nominee, UnitAddress, Wish } from './model.ts'
 
 export interface WishInput {
@@ -10,13 +11,26 @@ export interface WishInput {
   readonly demand: DemandPlan
   /** Every address that a Service of ours holds, oldest Service first. */
   readonly holdings: readonly Holding[]
-  /** Last known owner by address text: ServiceL2Status, or the state directory. */
+  /** Last known owner by address text, or by Service: the state directory, or ServiceL2Status. */
   readonly hints: ReadonlyMap<string, string>
   /**
    * Some member speaks no beats, or did lately: nominees without the prefix rule are made too,
    * since MetalLB knows no such rule.
    */
   readonly isMixed: boolean
+  /**
+   * Services (`namespace/name`) whose endpoints may be others than they were for the last wishes;
+   * undefined = any.
+   */
+  readonly served?: ReadonlySet<string> | undefined
+}
+
+/** Wishes, and what the next ones may be made from. */
+export interface Wishes {
+  /** One a unit, in order of the oldest Service; units that nobody may announce are included. */
+  readonly list: readonly Wish[]
+  readonly units: Units
+  readonly input: WishInput
 }
 
 /** What was wished last for a unit, and from what. */
@@ -27,30 +41,57 @@ interface Known {
 }
 
 const wished = new WeakMap<Unit, Known>()
+/** More units than this at once are all looked at. */
+const maxServed = 64
 
 /**
- * One wish a unit, in order of the oldest Service; units that nobody may announce are included. A
- * wish whose unit, demands and hint are as they were is the same value as last time.
+ * A wish whose unit, demands and hint are as they were is the same value as last time. With the last
+ * wishes, which are used up, only units that may have changed are looked at.
  */
-export function wishesOf(input: WishInput): readonly Wish[] {
+export function wishesOf(input: WishInput, before?: Wishes): Wishes {
+  const units = unitsFrom(input.holdings, before?.units)
+  const list = before === undefined ? undefined : change(input, units, before)
+  if (list !== undefined) return { list, units, input }
   const wideDemand = input.isMixed ? startDemands({ ...input.demand, everywhere: true }) : undefined
-  return groupUnits(input.holdings).flatMap((unit) => {
-    const key = unit[0]?.text
-    if (key === undefined) return []
-    const demands = demandsOf(input.demand, unit)
-    const wide = wideDemand === undefined ? undefined : demandsOf(wideDemand, unit)
-    const hint = hintOf(input, unit)
-    const known = wished.get(unit)
-    const isSame = known !== undefined && known.wish.hint === hint &&
-      isSameList(known.demands, demands) && isSameList(known.wide, wide)
-    if (isSame) return [known.wish]
-    const wideNominees = wide === undefined ? undefined : nomineesOf(wide)
-    const wish = {
-      key, addresses: addressesOf(unit), nominees: nomineesOf(demands), wideNominees, hint,
-    }
-    wished.set(unit, { demands, wide, wish })
-    return [wish]
-  })
+  return { list: units.list.flatMap((unit) => wishOf(input, unit, wideDemand) ?? []), units, input }
+}
+
+/** undefined = all are to be looked at. */
+function change(input: WishInput, units: Units, before: Wishes): readonly Wish[] | undefined {
+  const { demand, hints, isMixed, served } = input
+  const { input: was } = before
+  const isSame = demand.told === was.demand.told && hints === was.hints && !isMixed && !was.isMixed
+  const changed = served ?? (demand.endpoints === was.demand.endpoints ? new Set<string>() : undefined)
+  if (!isSame || changed === undefined || changed.size > maxServed) return undefined
+  const { from, count, items } = spanOf(before.units.list, units.list)
+  const fresh = items.flatMap((unit) => wishOf(input, unit, undefined) ?? [])
+  const isEqual = count === 0 && fresh.length === 0
+  let list = isEqual ? before.list : before.list.toSpliced(from, count, ...fresh)
+  for (const key of changed) {
+    const unit = units.index.byService.get(key)
+    const wish = unit === undefined ? undefined : wishOf(input, unit, undefined)
+    const at = unit === undefined ? -1 : units.list.indexOf(unit)
+    if (wish !== undefined && list[at] !== wish) list = list.with(at, wish)
+  }
+  return list
+}
+
+function wishOf(input: WishInput, unit: Unit, wideDemand: DemandPlan | undefined): Wish | undefined {
+  const key = unit[0]?.text
+  if (key === undefined) return undefined
+  const demands = demandsOf(input.demand, unit)
+  const wide = wideDemand === undefined ? undefined : demandsOf(wideDemand, unit)
+  const hint = hintOf(input, unit)
+  const known = wished.get(unit)
+  const isSame = known !== undefined && known.wish.hint === hint &&
+    isSameList(known.demands, demands) && isSameList(known.wide, wide)
+  if (isSame) return known.wish
+  const wideNominees = wide === undefined ? undefined : nomineesOf(wide)
+  const wish = {
+    key, addresses: addressesOf(unit), nominees: nomineesOf(demands), wideNominees, hint,
+  }
+  wished.set(unit, { demands, wide, wish })
+  return wish
 }
 
 function demandsOf(plan: DemandPlan, unit: Unit): readonly Demand[] {
@@ -59,8 +100,8 @@ function demandsOf(plan: DemandPlan, unit: Unit): readonly Demand[] {
 
 /** The first hint of any of its addresses. */
 function hintOf({ hints }: WishInput, unit: Unit): string | undefined {
-  for (const { text } of unit) {
-    const hint = hints.get(text)
+  for (const { text, service } of unit) {
+    const hint = hints.get(text) ?? hints.get(service.key)
     if (hint !== undefined) return hint
   }
   return undefined

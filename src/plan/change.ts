@@ -1,6 +1,7 @@
 /** Compares two decisions: what a user would recognise as a change, as values for the log. */
 import { gistOf } from '../ipam/message.ts'
 import type { Announcement } from '../l2/model.ts'
+import { spanOf } from '../l2/span.ts'
 import type { ServiceRow } from './report.ts'
 
 export type Change =
@@ -63,9 +64,10 @@ function changesOf(row: ServiceRow, was: ServiceRow | undefined): Change[] {
 export function compareAnnouncements(
   before: readonly Announcement[], after: readonly Announcement[],
 ): readonly Change[] {
-  const old = new Map(before.map((row) => [row.text, row]))
+  const { from, count, items } = spanOf(before, after)
+  const old = new Map(before.slice(from, from + count).map((row) => [row.text, row]))
   const changes: Change[] = []
-  for (const { text, services, interfaces } of after) {
+  for (const { text, services, interfaces } of items) {
     const was = old.get(text)
     old.delete(text)
     const isSame = was !== undefined && String(was.interfaces) === String(interfaces)

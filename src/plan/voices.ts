@@ -1,23 +1,49 @@
 /** What a node's rights are, seen as announcements: which Services, on which interfaces. */
-import type { Holding } from '../l2/demand.ts'
 import type { Announcement, LinkState } from '../l2/model.ts'
+import { isSameList, type Unit, type Units } from '../l2/unit.ts'
 import type { Right } from '../ownership/model.ts'
 
-/** In the order of the rights; rights of addresses that no Service holds any more are left out. */
+/** Announcements, and what the next ones may be made from. */
+export interface Voices {
+  readonly list: readonly Announcement[]
+  readonly names: ReadonlyMap<number, string>
+  /** By address. */
+  readonly known: ReadonlyMap<string, Known>
+}
+
+interface Known {
+  readonly unit: Unit
+  readonly ifindexes: ReadonlySet<number>
+  readonly announcement: Announcement
+}
+
+/**
+ * In the order of the rights; rights of addresses that no Service holds any more are left out. What is
+ * announced as before is the same value.
+ */
 export function voicesOf(
-  rights: readonly Right[], holdings: readonly Holding[], links: readonly LinkState[],
-): readonly Announcement[] {
-  const services = new Map<string, string[]>()
-  for (const { text, service } of holdings) {
-    const list = services.get(text)
-    if (list === undefined) services.set(text, [service.key])
-    else list.push(service.key)
+  rights: readonly Right[], { index }: Units, links: readonly LinkState[], before?: Voices,
+): Voices {
+  const names = new Map(links.map(({ index: ifindex, name }) => [ifindex, name]))
+  const isSame = before !== undefined && names.size === before.names.size &&
+    [...names].every(([ifindex, name]) => before.names.get(ifindex) === name)
+  const known = new Map<string, Known>()
+  const list: Announcement[] = []
+  for (const { address, text, ifindexes } of rights) {
+    const unit = index.byText.get(text)
+    if (unit === undefined) continue
+    const was = isSame ? before.known.get(text) : undefined
+    const isKept = was?.unit === unit && isSameSet(was.ifindexes, ifindexes)
+    const announcement = isKept ? was.announcement : {
+      address, text, interfaces: [...ifindexes].flatMap((ifindex) => names.get(ifindex) ?? []).toSorted(),
+      services: unit.filter((holding) => holding.text === text).map(({ service }) => service.key).toSorted(),
+    }
+    known.set(text, isKept ? was : { unit, ifindexes, announcement })
+    list.push(announcement)
   }
-  const names = new Map(links.map(({ index, name }) => [index, name]))
-  return rights.flatMap(({ address, text, ifindexes }) => {
-    const sharers = services.get(text)
-    if (sharers === undefined) return []
-    const interfaces = [...ifindexes].flatMap((index) => names.get(index) ?? []).toSorted()
-    return [{ address, text, interfaces, services: sharers.toSorted() }]
-  })
+  return { list: before !== undefined && isSameList(before.list, list) ? before.list : list, names, known }
+}
+
+function isSameSet(a: ReadonlySet<number>, b: ReadonlySet<number>): boolean {
+  return a === b || (a.size === b.size && [...a].every((item) => b.has(item)))
 }

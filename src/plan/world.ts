@@ -10,7 +10,7 @@ import { isSameList } from '../l2/unit.ts'
 import type { Address } from '../net/model.ts'
 import { prefixContains } from '../net/range.ts'
 import type { Leg, Peer, World } from '../ownership/model.ts'
-import { wishesOf } from '../ownership/wishes.ts'
+import { type Wishes, wishesOf } from '../ownership/wishes.ts'
 
 /** A member of the ring, as far as it matters here. */
 export interface WorldMember {
@@ -43,7 +43,9 @@ export interface WorldInput {
   readonly restarted: ReadonlySet<string>
   /** Default routers by name of the interface that leads to them. */
   readonly gateways: ReadonlyMap<string, readonly Address[]>
-  /** Last known owner by address. */
+  /** Services whose endpoints may be others than in the last world; undefined = any. */
+  readonly served?: ReadonlySet<string> | undefined
+  /** Last known owner by address, or by Service. */
   readonly hints: ReadonlyMap<string, string>
   readonly isDraining: boolean
   readonly isLeaving?: boolean
@@ -55,6 +57,7 @@ export interface WorldInput {
 export interface Outlook {
   readonly world: World
   readonly demand: DemandPlan
+  readonly wishes: Wishes
 }
 
 /**
@@ -62,7 +65,7 @@ export interface Outlook {
  * that says the same is the same value.
  */
 export function worldOf(input: WorldInput, before?: Outlook): Outlook {
-  const { self, placement, members, expected, isDraining, config, nodes, endpoints, hints } = input
+  const { self, placement, members, expected, isDraining, config, nodes, endpoints, hints, served } = input
   const peers = peersOf(input)
   const others = members.filter((member) => member.isAlive && member.name !== self)
   const demand = prepare({
@@ -71,14 +74,15 @@ export function worldOf(input: WorldInput, before?: Outlook): Outlook {
     ignoreExcludeLabel: input.ignoreExcludeLabel,
   }, before?.demand)
   const isMixed = others.some(({ legs }) => legs === undefined)
+  const wishes = wishesOf({ demand, holdings: input.holdings, hints, isMixed, served }, before?.wishes)
   const world = {
     self, placement, peers, expected, isDraining, isLeaving: input.isLeaving === true,
-    wishes: wishesOf({ demand, holdings: input.holdings, hints, isMixed }),
+    wishes: wishes.list,
     gateways: gatewaysOf(input),
     moves: noMoves,
   }
   const isSame = before !== undefined && isSameWorld(before.world, world)
-  return { world: isSame ? before.world : world, demand }
+  return { world: isSame ? before.world : world, demand, wishes }
 }
 
 const noMoves: World['moves'] = new Map()

@@ -7,7 +7,7 @@ import {
 } from '../cluster/members.ts'
 import { type PodIdentity, syncState } from '../cluster/state.ts'
 import { isSameValue } from '../config/fields.ts'
-import type { Config, Intent } from '../config/model.ts'
+import type { Config } from '../config/model.ts'
 import type { SpeakerOptions } from '../config/role-options.ts'
 import { drain } from '../drain.ts'
 import { outsideFinding } from '../http/rows.ts'
@@ -21,22 +21,22 @@ import type { Links } from '../l2/linux/links.ts'
 import { type Gateways, readGateways } from '../l2/linux/routes.ts'
 import type { Announcement, Member } from '../l2/model.ts'
 import { type AnnouncementPlan, planAnnouncements, prepare } from '../l2/plan.ts'
-import { isSameList } from '../l2/unit.ts'
+import { unitsFrom } from '../l2/unit.ts'
 import type { Log } from '../log.ts'
 import type { Metrics } from '../metrics.ts'
 import { type Change, compareAnnouncements } from '../plan/change.ts'
 import { planFailures } from '../plan/failure.ts'
-import { type HeldPlan, planHeld } from '../plan/held.ts'
 import { type ServiceRow, heldRows } from '../plan/report.ts'
-import { voicesOf } from '../plan/voices.ts'
+import { type Voices, voicesOf } from '../plan/voices.ts'
 import { planWithdrawals } from '../plan/withdrawal.ts'
 import { legsOf, type Outlook, worldOf } from '../plan/world.ts'
 import type { Address } from '../net/model.ts'
 import type { Leg } from '../ownership/model.ts'
 import { ownersByAddress } from '../ownership/view.ts'
 import type { Ring } from '../ring.ts'
-import { type Calm, countChanges } from './calm.ts'
+import type { Calm } from './calm.ts'
 import { createHints, type HintsOf } from './hints.ts'
+import { createHoldings, type Holdings } from './holdings.ts'
 import type { Spoken, Statuses } from './statuses.ts'
 
 export interface ShareParts {
@@ -98,10 +98,9 @@ interface Memory {
   outside: ReadonlySet<string>
   announcements: readonly Announcement[]
   readonly hintsOf: HintsOf
-  /** As they were last, and what they hold under which configuration. */
-  services: readonly Intent[]
-  config: Config | undefined
-  held: HeldPlan
+  readonly holdings: Holdings
+  /** What the last announcements were made from. */
+  voices: Voices | undefined
   /** What was judged for the wire, and what reasons were found from: each turn goes on from these. */
   outlook: Outlook | undefined
   reasons: DemandPlan | undefined
@@ -124,9 +123,9 @@ const gatewaysMs = 1_000
 export function createShare(parts: ShareParts): Share {
   const memory: Memory = {
     isSettled: false, isStopped: false, isDraining: false, isLeaving: false, barriers: new Map(),
-    failures: new Set(), outside: new Set(), announcements: [], services: [], config: undefined,
+    failures: new Set(), outside: new Set(), announcements: [], voices: undefined,
     outlook: undefined, reasons: undefined, gateways: undefined, hintsOf: createHints(),
-    held: { holdings: [], unheld: [] },
+    holdings: createHoldings(parts.feed, parts.options.loadBalancerClass),
     told: undefined, plan: undefined, accounting: undefined, accountedMs: Number.NEGATIVE_INFINITY,
   }
   return {
@@ -144,7 +143,7 @@ export function createShare(parts: ShareParts): Share {
     isSettled: () => memory.isSettled,
     announcements: () => memory.announcements,
     view: () => ({
-      rows: heldRows(memory.held, planOf(parts, memory)), announcements: memory.announcements,
+      rows: heldRows(memory.holdings.plan, planOf(parts, memory)), announcements: memory.announcements,
       outside: [...memory.outside],
     }),
   }
@@ -163,9 +162,11 @@ function turn(parts: ShareParts, memory: Memory): void {
     memory.isSettled = true
     return
   }
-  hold(parts, memory, config)
+  parts.calm.stir(memory.holdings.follow(config))
   setWorld(parts, memory, config)
-  const announcements = voicesOf(announcer.rights(), memory.held.holdings, current)
+  const units = unitsFrom(memory.holdings.plan.holdings, memory.outlook?.wishes.units)
+  memory.voices = voicesOf(announcer.rights(), units, current, memory.voices)
+  const announcements = memory.voices.list
   memory.plan = undefined
   publish(parts, memory, announcements)
   memory.announcements = announcements
@@ -185,7 +186,7 @@ function planOf(parts: ShareParts, memory: Memory): AnnouncementPlan {
     nodes: feed.nodes(),
     members: membersOf(parts),
     endpoints: feed.endpoints(),
-    holdings: memory.held.holdings,
+    holdings: memory.holdings.plan.holdings,
     owners: ownersByAddress(announcer.ownership),
     placement: options.placement,
     everywhere: options.announceEverywhere,
@@ -219,21 +220,10 @@ function account(parts: ShareParts, memory: Memory): void {
   syncStatuses(parts, memory.announcements)
 }
 
-/** The same plan as long as no Service that holds an address is another. */
-function hold({ feed, options, calm }: ShareParts, memory: Memory, config: Config): void {
-  // One that has no address yet is no business of a speaker's: the controller is about to give it one.
-  const services = [...feed.services.values()].flatMap(({ intent }) => intent.held.length > 0 ? [intent] : [])
-  if (memory.config === config && isSameList(memory.services, services)) return
-  memory.services = services
-  memory.config = config
-  const before = memory.held.holdings
-  memory.held = planHeld(config, services.toSorted(compareKeys), options.loadBalancerClass)
-  calm.stir(countChanges(before, memory.held.holdings))
-}
-
 /** Nothing is placed before the ring is there: who else lives is not known until then. */
 function setWorld(parts: ShareParts, memory: Memory, config: Config): void {
   const { feed, options, links, announcer, ring } = parts
+  const { holdings } = memory
   if (ring === undefined) return
   const current = links.current()
   const deaf = new Set(announcer.failures().keys())
@@ -246,15 +236,17 @@ function setWorld(parts: ShareParts, memory: Memory, config: Config): void {
   }
   const outlook = worldOf({
     self: options.nodeName, placement: options.placement, config, nodes: feed.nodes(),
-    endpoints: feed.endpoints(), holdings: memory.held.holdings, links: current, deaf,
+    endpoints: feed.endpoints(), served: holdings.served(), holdings: holdings.plan.holdings,
+    links: current, deaf,
     members: ring.members(), expected: [...feed.speakers()].toSorted(),
     restarted: feed.otherRevisions(options.nodeName), gateways: memory.gateways.found,
-    hints: memory.hintsOf(feed.l2Statuses.values(), memory.held.holdings),
+    hints: memory.hintsOf(feed.l2Statuses.values()),
     isDraining: memory.isDraining, isLeaving: memory.isLeaving,
     announceEverywhere: options.announceEverywhere, ignoreExcludeLabel: options.ignoreExcludeLabel,
   }, memory.outlook)
   const isSame = memory.outlook?.world === outlook.world
   memory.outlook = outlook
+  holdings.forget()
   if (!isSame) announcer.setWorld(outlook.world)
 }
 
@@ -276,10 +268,6 @@ function tellNodes({ feed, log }: ShareParts, memory: Memory): void {
     log.info('node event - forcing sync', { event: 'nodeChanged', node, state: now })
   }
   memory.barriers = barriers
-}
-
-function compareKeys(a: { key: string }, b: { key: string }): number {
-  return a.key < b.key ? -1 : a.key > b.key ? 1 : 0
 }
 
 /** Live speakers, with the interfaces they tell the API server of: what silence is explained with. */
@@ -345,7 +333,8 @@ function explain(parts: ShareParts, memory: Memory, changes: readonly Change[]):
   if (!changes.some(({ kind }) => kind === 'withdrawn')) return changes
   const { feed, options } = parts
   const why = planWithdrawals({
-    serviceOf: (key) => feed.services.get(key)?.intent, held: memory.held, plan: planOf(parts, memory),
+    serviceOf: (key) => feed.services.get(key)?.intent, held: memory.holdings.plan,
+    plan: planOf(parts, memory),
     node: options.nodeName,
   })
   return changes.flatMap((change): readonly Change[] => {

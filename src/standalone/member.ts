@@ -12,6 +12,7 @@ import { outsideFinding } from '../http/rows.ts'
 import { isUsable } from '../l2/eligible.ts'
 import { readGateways } from '../l2/linux/routes.ts'
 import type { Announcement, LinkState } from '../l2/model.ts'
+import { unitsFrom } from '../l2/unit.ts'
 import { createLoop } from '../loop.ts'
 import type { Address } from '../net/model.ts'
 import type { World as OwnershipWorld } from '../ownership/model.ts'
@@ -307,7 +308,7 @@ async function publish(parts: MemberParts, memory: Memory, turned: Turned): Prom
   const { announcer, log, metrics, node } = parts
   const { world, decision, holdings } = turned
   const rows = reportRows(decision, true)
-  const announcements = voicesOf(announcer.rights(), holdings, memory.links)
+  const announcements = voicesOf(announcer.rights(), unitsFrom(holdings), memory.links).list
   metrics.setPools(poolGauges(world.config, decision.verdicts))
   metrics.setAnnounced(announcements.flatMap(({ text, services }) =>
     services.map((service) => ({ service, node, ip: text }))
