@@ -201,6 +201,8 @@ async function beginTerm(
   await Promise.all([parts.feed.refreshServices(), ready])
   if (term !== memory.term) return // that list is of another term
   memory.isFresh = true
+  // Where many wait, they are told of after they were given something.
+  memory.toldAtMs = performance.now()
   mark()
 }
 
