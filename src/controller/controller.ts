@@ -43,6 +43,8 @@ const crowd = 4 * width
 const crowdedMs = 250
 /** with more writes of any kind, what nothing in the crowd waits for is told as seldom as this. */
 const crowdedTellMs = 1_000
+/** What was decided has reached the API server, and perhaps come back, before it is told. */
+const tellAfterMs = 100
 /** A ConfigMap holds at most 1 MiB. */
 const maxGoodBytes = 1_000_000
 
@@ -103,6 +105,7 @@ interface Memory {
   timer: ReturnType<typeof setTimeout> | undefined
   crowded: ReturnType<typeof setTimeout> | undefined
   savedGood: string | undefined
+  soon: ReturnType<typeof setTimeout> | undefined
   /** When rows and conditions were last made. */
   toldAtMs: number
   /** What is to be told; undefined = nothing is decided in this term. */
@@ -114,12 +117,6 @@ interface Memory {
 /** What the last turn came to; without a configuration there are no verdicts. */
 interface Decided {
   readonly judged: Judged | undefined
-}
-
-/** Asks for a turn: of addresses, or of what is told of them. */
-interface Turns {
-  readonly decide: () => void
-  readonly tell: () => void
 }
 
 /** Serves until `stopped` settles. Throws an Error that says what could not be opened. */
@@ -137,10 +134,10 @@ export async function runController(
   const api = closing.use(openApi(access, { connections: width + 4, userAgent }))
   const identity = identityOf(options.podName)
   const memory: Memory = {
-    isFresh: false, term: 0, timer: undefined, crowded: undefined, savedGood: undefined,
+    isFresh: false, term: 0, timer: undefined, crowded: undefined, soon: undefined, savedGood: undefined,
     toldAtMs: Number.NEGATIVE_INFINITY, decided: undefined, reported: undefined,
   }
-  closing.defer(() => [memory.timer, memory.crowded].forEach((timer) => clearTimeout(timer)))
+  closing.defer(() => [memory.timer, memory.crowded, memory.soon].forEach((timer) => clearTimeout(timer)))
 
   const leader = closing.use(openLeader({
     // A connection of its own: long lists and a hundred writes on their way must not cost the lease.
@@ -162,11 +159,14 @@ export async function runController(
   const { state } = parts
   const whenIPModeIsKnown = whenAnswered(log, stopped, () => knowsIPMode(api))
     .then((knows) => void (parts.hasIPMode = knows ?? false))
-  const turns: Turns = { decide: () => loop.mark(), tell: () => telling.mark() }
   const onError = (error: unknown): void => log.error('turn failed', { error: describeError(error) })
-  const loop = createLoop(async () => turn(parts, memory, turns), onError, { rest })
+  const loop = createLoop(
+    async () => turn(parts, memory, () => telling.mark()), onError, { rest },
+  )
   // Apart from the other, so that no address waits for what is told, nor for its rest.
-  const telling = createLoop(() => tell(parts, memory, turns), onError, { rest: tellRest })
+  const telling = createLoop(
+    () => tell(parts, memory, () => telling.mark()), onError, { rest: tellRest },
+  )
   const takeOffice = (): Promise<void> =>
     beginTerm(parts, memory, { ready: whenIPModeIsKnown, mark: () => loop.mark() })
   closing.use(await openSite({
@@ -233,7 +233,7 @@ async function knowsIPMode(api: Api): Promise<boolean> {
 }
 
 /** Decides who gets which address, and queues what is to be written. */
-function turn(parts: Parts, memory: Memory, turns: Turns): void {
+function turn(parts: Parts, memory: Memory, tellSoon: () => void): void {
   const { feed, intake, leader, namespace, allocation } = parts
   if (!feed.isSynced) return
   parts.webhook?.turn(leader.isLeading())
@@ -248,7 +248,10 @@ function turn(parts: Parts, memory: Memory, turns: Turns): void {
   const snapshot = snapshotOf(parts)
   if (snapshot !== undefined) saveGood(parts, memory)
   memory.decided = { judged: snapshot && allocation.turn(snapshot) }
-  turns.tell()
+  memory.soon ??= setTimeout(() => {
+    memory.soon = undefined
+    tellSoon()
+  }, tellAfterMs)
 }
 
 /** undefined = no configuration was ever good. */
@@ -260,40 +263,32 @@ function snapshotOf({ feed, intake: { config } }: Parts): Snapshot | undefined {
 }
 
 /** Tells what was decided last: rows, log and metrics, counters of pools, conditions. */
-async function tell(parts: Parts, memory: Memory, turns: Turns): Promise<void> {
+async function tell(parts: Parts, memory: Memory, again: () => void): Promise<void> {
   const { feed, writer, allocation, namespace, options } = parts
-  const { term } = memory
-  // What has been queued leaves first: the rest can wait for it.
-  await untilSent()
+  const { decided, term } = memory
   const now = performance.now()
   const tellAtMs = memory.toldAtMs + crowdedTellMs
-  if (writer.crowd > crowd && now < tellAtMs) return lookAgain(memory, turns.tell, tellAtMs - now)
-  const { decided } = memory
+  if (writer.crowd > crowd && now < tellAtMs) return lookAgain(memory, again, tellAtMs - now)
+  if (decided === undefined) return
   const snapshot = snapshotOf(parts)
-  if (term !== memory.term || decided === undefined) return
   memory.toldAtMs = now
   const { judged } = decided
   if (judged === undefined || snapshot === undefined) {
-    return tellConditions(parts, memory, unreadRows(feed.services, options.loadBalancerClass), turns)
+    return tellConditions(parts, memory, unreadRows(feed.services, options.loadBalancerClass), again)
   }
   if (decided !== memory.reported) {
     memory.reported = decided
     allocation.report(snapshot, judged)
     syncPools(writer, feed.pools, poolUsage(judged.world.config, judged.verdicts), namespace)
     // A newcomer need not wait for both.
-    await untilSent()
+    await new Promise((resolve) => void setImmediate(resolve))
     if (term !== memory.term) return
   }
-  tellConditions(parts, memory, allocation.rows, turns)
-}
-
-/** What was asked to be sent has been handed to the system. */
-function untilSent(): Promise<void> {
-  return new Promise((resolve) => void setImmediate(resolve))
+  tellConditions(parts, memory, allocation.rows, again)
 }
 
 function tellConditions(
-  { conditions, feed, intake }: Parts, memory: Memory, rows: readonly ServiceRow[], turns: Turns,
+  { conditions, feed, intake }: Parts, memory: Memory, rows: readonly ServiceRow[], again: () => void,
 ): void {
   const now = performance.now()
   const nextMs = conditions.turn({
@@ -301,7 +296,7 @@ function tellConditions(
     statuses: feed.hasL2Statuses ? feed.l2Statuses.values() : undefined,
     isStale: intake.problems.length > 0, now,
   })
-  lookAgain(memory, turns.tell, nextMs === undefined ? undefined : nextMs - now)
+  lookAgain(memory, again, nextMs === undefined ? undefined : nextMs - now)
 }
 
 /** After so many ms, whatever was agreed before; undefined = only when something changes. */
