@@ -17,6 +17,11 @@ export type Task =
   | { readonly kind: 'make'; readonly file: string }
   /** Patches the status of each of these Services: an address, then none; prints ms of each half. */
   | { readonly kind: 'patch'; readonly count: number }
+  /**
+   * What the best controller writes, and nothing else: gives each of these Services an address of its own,
+   * then makes an event on each; prints ms of each. Takes the addresses away again, unmeasured.
+   */
+  | { readonly kind: 'give'; readonly count: number }
   /** Prints `ready`, then wall time at which so many Services have an address and an event each. */
   | { readonly kind: 'await'; readonly count: number }
   /**
@@ -152,6 +157,22 @@ async function patchAll(count: number): Promise<readonly number[]> {
   return halves
 }
 
+async function giveAll(count: number): Promise<readonly number[]> {
+  const patch = (i: number, ingress: unknown): Promise<string> =>
+    call('PATCH', `${services}/s${i}/status`, { status: { loadBalancer: { ingress } } })
+  const begun = performance.now()
+  // Of the pool, so that speakers have their work with them.
+  await inParallel(count, (i) => patch(i, [{ ip: `10.240.${i >> 8}.${i % 256}` }]))
+  const given = performance.now()
+  await inParallel(count, (i) => call('POST', '/api/v1/namespaces/default/events', {
+    apiVersion: 'v1', kind: 'Event', metadata: { name: `s${i}.given` }, reason: 'Given', message: 'Given',
+    involvedObject: { apiVersion: 'v1', kind: 'Service', namespace: 'default', name: `s${i}` },
+  }))
+  const told = performance.now()
+  await inParallel(count, (i) => patch(i, null))
+  return [given - begun, told - given]
+}
+
 function awaitAll(count: number): Promise<{ assignedAtMs: number; eventsAtMs: number }> {
   return new Promise((resolve) => {
     const assigned = new Set<string>()
@@ -237,6 +258,8 @@ async function perform(): Promise<unknown> {
     }
     case 'patch':
       return patchAll(task.count)
+    case 'give':
+      return giveAll(task.count)
     case 'await':
       return awaitAll(task.count)
     case 'trials':

@@ -6,6 +6,10 @@ import { readCpuSeconds } from './memory.ts'
 import { formatNumber, formatRatio, median, printTable } from './table.ts'
 
 const readyCapMs = 30_000
+/** Speakers are at rest when together they use less than this part of a core, for so long. */
+const restShare = 0.05
+const restLookMs = 3_000
+const restCapMs = 60_000
 /** Kinds of requests that are printed: the most frequent ones. */
 const maxKinds = 12
 
@@ -27,6 +31,8 @@ async function startBefore(
 export async function measureStart(
   rig: Rig, count: number, speakers: readonly Child[],
 ): Promise<Child> {
+  const given = await load<readonly number[]>(rig, { kind: 'give', count })
+  await untilAtRest(speakers)
   const halves = await load<readonly number[]>(rig, { kind: 'patch', count })
   const limitMs = median(halves)
   const pids = [
@@ -45,6 +51,7 @@ export async function measureStart(
   printTable(`${count} waiting Services when the controller starts, until all have an address`, [
     ['WHAT', 'MS', 'TO LIMIT', 'PEER'],
     [`limit: ${count} bare status patches over 8 connections`, limitMs.toFixed(0), '1.00 x', ''],
+    ...bareRows(given, limitMs),
     ['all have an address, process start included', assignedMs.toFixed(0),
       formatRatio(assignedMs / limitMs), '10.8 x'],
     ['and an event each', eventsMs.toFixed(0), formatRatio(eventsMs / limitMs), ''],
@@ -58,6 +65,27 @@ export async function measureStart(
     ...await requestsSince(rig, asked),
   ])
   return controller
+}
+
+/** What nobody can do faster: the same writes, by a client that does nothing else, with speakers that act. */
+function bareRows(
+  [givenMs = Number.NaN, toldMs = Number.NaN]: readonly number[], limitMs: number,
+): readonly (readonly string[])[] {
+  const bothMs = givenMs + toldMs
+  return [
+    ['bare, addresses that speakers announce', givenMs.toFixed(0), formatRatio(givenMs / limitMs), ''],
+    ['bare, and then an event each', bothMs.toFixed(0), formatRatio(bothMs / limitMs), ''],
+  ]
+}
+
+/** They have withdrawn what they had to, and told of it. */
+async function untilAtRest(speakers: readonly Child[]): Promise<void> {
+  const cpu = (): number => speakers.reduce((sum, { pid }) => sum + readCpuSeconds(pid), 0)
+  for (const endAtMs = wallMs() + restCapMs; wallMs() < endAtMs;) {
+    const before = cpu()
+    await new Promise((resolve) => setTimeout(resolve, restLookMs))
+    if (cpu() - before < restShare * restLookMs / 1_000) return
+  }
 }
 
 function pidsOfServer({ server }: Rig): readonly { name: string; pid: number }[] {

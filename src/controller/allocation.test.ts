@@ -229,6 +229,21 @@ for (const [it, more, act, want] of rows) {
   })
 }
 
+test('what was settled is written again where somebody else has emptied it', () => {
+  const world = open()
+  world.turn(config(lan))
+  world.write()
+  world.show('192.0.2.1', 'lan')
+  const pools = config(lan)
+  for (let i = 0; i < 3; i += 1) assert.equal(world.turn(pools), [])
+  world.write()
+  assert.is(world.writes, 1, 'nothing is left to be done')
+  world.show('')
+  assert.equal(world.turn(pools), [given])
+  world.write()
+  assert.is(world.writes, 2)
+})
+
 test('leading ended: who leads next tells for itself', () => {
   const world = open()
   world.turn(config(lan))

@@ -10,6 +10,8 @@ import type { Address } from '../net/model.ts'
 import { poolUsage } from '../ipam/usage.ts'
 import { gistOf } from '../ipam/message.ts'
 import type { Verdict } from '../ipam/model.ts'
+import type { KnownHeld } from '../ipam/plan.ts'
+import type { Plan } from '../ipam/replan.ts'
 import type { Config, ClusterNode, Endpoint, World } from '../config/model.ts'
 import { compareRows } from '../plan/change.ts'
 import { decideAddresses, decideVoices, type Voices } from '../plan/decision.ts'
@@ -64,6 +66,12 @@ export interface Allocation {
 
 interface Memory {
   held: Map<string, Held>
+  /** Of the last turn, from which the next is made. */
+  plan: Plan | undefined
+  /** Keys of the Services, sorted. */
+  keys: readonly string[]
+  /** What there is nothing left to do about. */
+  settled: Map<string, { readonly verdict: Verdict; readonly live: LiveService }>
   /** What the last term left; looked at once. */
   seen: ReadonlyMap<string, Held>
   rows: readonly ServiceRow[]
@@ -78,7 +86,8 @@ interface Memory {
 
 export function createAllocation(options: AllocationOptions): Allocation {
   const memory: Memory = {
-    held: new Map(), seen: new Map(), rows: [], voices: undefined,
+    held: new Map(), plan: undefined, keys: [], settled: new Map(), seen: new Map(), rows: [],
+    voices: undefined,
     told: new Map(), wishes: new Map(), spent: new Map(),
   }
   return {
@@ -88,6 +97,8 @@ export function createAllocation(options: AllocationOptions): Allocation {
       // Told that leading ended, and again that it began: nothing is held the second time.
       if (memory.held.size > 0) memory.seen = keepShown(memory.held, options.services())
       memory.held = new Map()
+      memory.plan = undefined
+      memory.settled = new Map()
       memory.told = new Map()
       memory.wishes = new Map()
       memory.spent = new Map()
@@ -102,35 +113,50 @@ export function createAllocation(options: AllocationOptions): Allocation {
 
 function turn(options: AllocationOptions, memory: Memory, snapshot: Snapshot): Judged {
   const { services } = snapshot
-  const world = worldOf(snapshot)
-  const verdicts = decideAddresses({
-    world,
-    ledger: new Map([...recall(memory.seen, services), ...ledgerOf(memory, services)]),
-    loadBalancerClass: options.loadBalancerClass,
-  })
-  const held = new Map<string, Held>()
-  const judged = new Set<string>()
+  const { loadBalancerClass } = options
+  const world = worldOf(memory, snapshot)
+  const before = memory.plan
+  memory.plan = undefined // it is spent, also by a turn that fails
+  const plan = decideAddresses({ world, ledger: ledgerOf(memory, services), loadBalancerClass }, before)
+  memory.plan = plan
+  const { verdicts } = plan
   for (const verdict of verdicts) {
     const live = services.get(verdict.service)
-    judged.add(verdict.service)
-    if (live === undefined) continue
-    if (verdict.kind === 'assigned' || verdict.kind === 'kept') {
-      held.set(verdict.service, { uid: live.uid, addresses: verdict.addresses })
-    }
+    if (live === undefined || isSettled(memory, verdict, live)) continue
+    hold(memory, verdict, live)
     queueStatus(options, memory, verdict, live)
     tell(options, memory, verdict, live)
+    if (!memory.wishes.has(verdict.service)) memory.settled.set(verdict.service, { verdict, live })
   }
   for (const [key, live] of services) {
     // Its type changed while nobody looked: the server has emptied the status, not the annotation.
-    const isLeftOver = live.pool !== undefined && !judged.has(key)
+    const isLeftOver = live.pool !== undefined && plan.rows.get(key)?.verdict === undefined
     if (isLeftOver) queueStatus(options, memory, leftOver(key), live)
   }
-  for (const map of [memory.told, memory.wishes, memory.spent]) {
+  const { held, told, wishes, spent, settled } = memory
+  for (const map of [held, told, wishes, spent, settled]) {
     for (const key of map.keys()) if (!services.has(key)) map.delete(key)
   }
-  memory.held = held
+  for (const key of held.keys()) if (plan.rows.get(key)?.verdict === undefined) held.delete(key)
   memory.seen = new Map()
   return { world, verdicts }
+}
+
+/** The same was found of the same Service before, and nothing was left to write or to tell. */
+function isSettled({ settled }: Memory, verdict: Verdict, live: LiveService): boolean {
+  const before = settled.get(verdict.service)
+  if (before?.verdict === verdict && before.live === live) return true
+  if (before !== undefined) settled.delete(verdict.service)
+  return false
+}
+
+/** What is given is held from now on, whatever the cluster shows yet. */
+function hold({ held }: Memory, verdict: Verdict, { uid }: LiveService): void {
+  if (verdict.kind === 'assigned' || verdict.kind === 'kept') {
+    held.set(verdict.service, { uid, addresses: verdict.addresses })
+  } else {
+    held.delete(verdict.service)
+  }
 }
 
 function report(
@@ -165,24 +191,21 @@ function ownersOf({ services, speakers, statuses }: Snapshot): ReadonlyMap<strin
   return owners
 }
 
-function worldOf({ config, services, nodes, endpoints }: Snapshot): World {
-  const intents = [...services.values()].map((live) => live.intent)
-  return { config, services: intents.toSorted(compareKeys), nodes, endpoints }
-}
-
-function compareKeys(a: { key: string }, b: { key: string }): number {
-  return a.key < b.key ? -1 : a.key > b.key ? 1 : 0
+function worldOf(memory: Memory, { config, services, nodes, endpoints }: Snapshot): World {
+  const isSame = memory.keys.length === services.size && memory.keys.every((key) => services.has(key))
+  if (!isSame) memory.keys = [...services.keys()].toSorted()
+  const intents = memory.keys.flatMap((key) => services.get(key)?.intent ?? [])
+  return { config, services: intents, nodes, endpoints }
 }
 
 /** What we gave, also where the cluster does not show it yet; not to a Service made anew. */
-function ledgerOf(
-  memory: Memory, services: ReadonlyMap<string, LiveService>,
-): ReadonlyMap<string, readonly Address[]> {
-  const ledger = new Map<string, readonly Address[]>()
-  for (const [key, { uid, addresses }] of memory.held) {
-    if (services.get(key)?.uid === uid) ledger.set(key, addresses)
+function ledgerOf({ held, seen }: Memory, services: ReadonlyMap<string, LiveService>): KnownHeld {
+  const recalled = recall(seen, services)
+  const get = (key: string): readonly Address[] | undefined => {
+    const given = held.get(key)
+    return given !== undefined && given.uid === services.get(key)?.uid ? given.addresses : recalled.get(key)
   }
-  return ledger
+  return { get, has: (key) => get(key) !== undefined }
 }
 
 function queueStatus(

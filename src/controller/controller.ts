@@ -21,7 +21,7 @@ import { createMetrics, type Metrics } from '../metrics.ts'
 import { type ServiceRow, unreadRows } from '../plan/report.ts'
 import { poolUsage } from '../ipam/usage.ts'
 import { version } from '../version.ts'
-import { type Allocation, createAllocation, type Snapshot } from './allocation.ts'
+import { type Allocation, createAllocation, type Judged, type Snapshot } from './allocation.ts'
 import { type Conditions, createConditions } from './conditions.ts'
 import { openHook } from './hook.ts'
 import { syncPools } from './pools.ts'
@@ -32,17 +32,19 @@ import { describeError } from '../cli/input.ts'
 const leaseName = 'arpeggio-controller'
 /** Of a turn's time: a burst of changes is taken together, a single one at once. */
 const rest = 3
+/** What is told may be late, and is told of all Services at once: a tenth of the time at most. */
+const tellRest = 9
 const component = 'metallb-controller'
 /** Writes in flight; more only make the API server's queue longer. */
 const width = 16
-/** With more writes than this still to be made, changes are looked at together: so often while these */
+/** With more statuses than this still to be written, changes are looked at together, */
 const crowd = 4 * width
-/** are statuses, */
+/** so often; */
 const crowdedMs = 250
-/** so often where addresses are given and only told of; */
-const tellingMs = 25
-/** and what follows from them, which nothing in the crowd waits for, is told as seldom as this. */
+/** with more writes of any kind, what nothing in the crowd waits for is told as seldom as this. */
 const crowdedTellMs = 1_000
+/** What was decided has reached the API server, and perhaps come back, before it is told. */
+const tellAfterMs = 100
 /** A ConfigMap holds at most 1 MiB. */
 const maxGoodBytes = 1_000_000
 
@@ -103,8 +105,18 @@ interface Memory {
   timer: ReturnType<typeof setTimeout> | undefined
   crowded: ReturnType<typeof setTimeout> | undefined
   savedGood: string | undefined
+  soon: ReturnType<typeof setTimeout> | undefined
   /** When rows and conditions were last made. */
   toldAtMs: number
+  /** What is to be told; undefined = nothing is decided in this term. */
+  decided: Decided | undefined
+  /** Of that, what log, metrics and rows have already. */
+  reported: Decided | undefined
+}
+
+/** What the last turn came to; without a configuration there are no verdicts. */
+interface Decided {
+  readonly judged: Judged | undefined
 }
 
 /** Serves until `stopped` settles. Throws an Error that says what could not be opened. */
@@ -122,10 +134,10 @@ export async function runController(
   const api = closing.use(openApi(access, { connections: width + 4, userAgent }))
   const identity = identityOf(options.podName)
   const memory: Memory = {
-    isFresh: false, term: 0, timer: undefined, crowded: undefined, savedGood: undefined,
-    toldAtMs: Number.NEGATIVE_INFINITY,
+    isFresh: false, term: 0, timer: undefined, crowded: undefined, soon: undefined, savedGood: undefined,
+    toldAtMs: Number.NEGATIVE_INFINITY, decided: undefined, reported: undefined,
   }
-  closing.defer(() => [memory.timer, memory.crowded].forEach((timer) => clearTimeout(timer)))
+  closing.defer(() => [memory.timer, memory.crowded, memory.soon].forEach((timer) => clearTimeout(timer)))
 
   const leader = closing.use(openLeader({
     // A connection of its own: long lists and a hundred writes on their way must not cost the lease.
@@ -147,10 +159,13 @@ export async function runController(
   const { state } = parts
   const whenIPModeIsKnown = whenAnswered(log, stopped, () => knowsIPMode(api))
     .then((knows) => void (parts.hasIPMode = knows ?? false))
+  const onError = (error: unknown): void => log.error('turn failed', { error: describeError(error) })
   const loop = createLoop(
-    () => turn(parts, memory, () => loop.mark()),
-    (error) => log.error('turn failed', { error: describeError(error) }),
-    { rest },
+    async () => turn(parts, memory, () => telling.mark()), onError, { rest },
+  )
+  // Apart from the other, so that no address waits for what is told, nor for its rest.
+  const telling = createLoop(
+    () => tell(parts, memory, () => telling.mark()), onError, { rest: tellRest },
   )
   const takeOffice = (): Promise<void> =>
     beginTerm(parts, memory, { ready: whenIPModeIsKnown, mark: () => loop.mark() })
@@ -186,23 +201,26 @@ async function beginTerm(
   await Promise.all([parts.feed.refreshServices(), ready])
   if (term !== memory.term) return // that list is of another term
   memory.isFresh = true
+  // Where many wait, they are told of after they were given something.
+  memory.toldAtMs = performance.now()
   mark()
 }
 
-/** At once, unless so many writes wait that another look would only make work. */
+/** At once, unless so many statuses wait that another look would only make work. */
 function markSoon(memory: Memory, writer: CountedWriter, mark: () => void): void {
-  if (writer.pending <= crowd) return mark()
-  // A newcomer's status goes before all that is told: only other statuses keep it waiting.
+  if (writer.urgent <= crowd) return mark()
   memory.crowded ??= setTimeout(() => {
     memory.crowded = undefined
     mark()
-  }, writer.urgent > crowd ? crowdedMs : tellingMs)
+  }, crowdedMs)
 }
 
 /** Leading began or ended: what was only planned, or waits to be written, is nobody's. */
 function forget({ allocation, conditions, writer }: Parts, memory: Memory): void {
   memory.isFresh = false
   memory.savedGood = undefined
+  memory.decided = undefined
+  memory.reported = undefined
   allocation.forget()
   conditions.forget()
   writer.clear()
@@ -214,8 +232,9 @@ async function knowsIPMode(api: Api): Promise<boolean> {
   return major > 1 || minor >= 30
 }
 
-async function turn(parts: Parts, memory: Memory, again: () => void): Promise<void> {
-  const { feed, intake, leader, namespace, writer, allocation } = parts
+/** Decides who gets which address, and queues what is to be written. */
+function turn(parts: Parts, memory: Memory, tellSoon: () => void): void {
+  const { feed, intake, leader, namespace, allocation } = parts
   if (!feed.isSynced) return
   parts.webhook?.turn(leader.isLeading())
   intake.take(feed.configObjects(), feed.lastGood())
@@ -226,27 +245,45 @@ async function turn(parts: Parts, memory: Memory, again: () => void): Promise<vo
     })
   }
   if (!leader.isLeading() || !memory.isFresh) return
-  const { config } = intake
-  if (config === undefined) {
-    tellConditions(parts, memory, unreadRows(feed.services, parts.options.loadBalancerClass), again)
-    return
-  }
-  saveGood(parts, memory)
-  const snapshot: Snapshot = {
+  const snapshot = snapshotOf(parts)
+  if (snapshot !== undefined) saveGood(parts, memory)
+  memory.decided = { judged: snapshot && allocation.turn(snapshot) }
+  memory.soon ??= setTimeout(() => {
+    memory.soon = undefined
+    tellSoon()
+  }, tellAfterMs)
+}
+
+/** undefined = no configuration was ever good. */
+function snapshotOf({ feed, intake: { config } }: Parts): Snapshot | undefined {
+  return config && {
     config, services: feed.services, nodes: feed.nodes(), endpoints: feed.endpoints(),
     speakers: feed.speakers(), states: feed.states, statuses: feed.l2Statuses.values(),
   }
-  const judged = allocation.turn(snapshot)
-  const { term } = memory
-  // What has been queued leaves first: the rest can wait for it.
-  await new Promise((resolve) => setImmediate(resolve))
-  if (term !== memory.term) return
+}
+
+/** Tells what was decided last: rows, log and metrics, counters of pools, conditions. */
+async function tell(parts: Parts, memory: Memory, again: () => void): Promise<void> {
+  const { feed, writer, allocation, namespace, options } = parts
+  const { decided, term } = memory
   const now = performance.now()
   const tellAtMs = memory.toldAtMs + crowdedTellMs
-  if (writer.pending > crowd && now < tellAtMs) return void lookAgain(memory, again, tellAtMs - now)
+  if (writer.crowd > crowd && now < tellAtMs) return lookAgain(memory, again, tellAtMs - now)
+  if (decided === undefined) return
+  const snapshot = snapshotOf(parts)
   memory.toldAtMs = now
-  allocation.report(snapshot, judged)
-  syncPools(writer, feed.pools, poolUsage(config, judged.verdicts), namespace)
+  const { judged } = decided
+  if (judged === undefined || snapshot === undefined) {
+    return tellConditions(parts, memory, unreadRows(feed.services, options.loadBalancerClass), again)
+  }
+  if (decided !== memory.reported) {
+    memory.reported = decided
+    allocation.report(snapshot, judged)
+    syncPools(writer, feed.pools, poolUsage(judged.world.config, judged.verdicts), namespace)
+    // A newcomer need not wait for both.
+    await new Promise((resolve) => void setImmediate(resolve))
+    if (term !== memory.term) return
+  }
   tellConditions(parts, memory, allocation.rows, again)
 }
 

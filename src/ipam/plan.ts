@@ -10,11 +10,14 @@ import type { Dropped, Verdict } from './model.ts'
 import { addressKey, candidatesFor, createPoolIndex, type PoolIndex, poolOf } from './pools.ts'
 import { createSearch, findAddress, rewind } from './search.ts'
 
+/** Addresses by Service key, as far as they are asked for. */
+export type KnownHeld = Pick<ReadonlyMap<string, readonly Address[]>, 'get' | 'has'>
+
 export interface AllocationInput {
   readonly config: Config
   readonly services: readonly Intent[]
   /** What this program knows that Services hold; goes before their status. */
-  readonly ledger?: ReadonlyMap<string, readonly Address[]>
+  readonly ledger?: KnownHeld
   /** '' or absent: Services without class; else only those of this class. */
   readonly loadBalancerClass?: string
 }
@@ -26,6 +29,13 @@ export interface AllocationInput {
  * time (absent: last), then by position in the input.
  */
 export function planAllocation(input: AllocationInput): readonly Verdict[] {
+  return planAfresh(input).verdicts
+}
+
+/** The same, with the allocator in which all that is held by now is taken. */
+export function planAfresh(
+  input: AllocationInput,
+): { readonly verdicts: readonly Verdict[]; readonly allocator: Allocator } {
   const { config, services } = input
   const ours = services.filter((service) => isOurs(service, input)).toSorted(compareAge)
   const verdicts: Verdict[] = services
@@ -40,7 +50,11 @@ export function planAllocation(input: AllocationInput): readonly Verdict[] {
   for (const holder of holders) {
     verdicts.push(settled.get(holder) ?? serveNewcomer(allocator, holder, input))
   }
-  return verdicts.toSorted((a, b) => (a.service < b.service ? -1 : a.service > b.service ? 1 : 0))
+  return { verdicts: verdicts.toSorted(compareVerdicts), allocator }
+}
+
+export function compareVerdicts(a: Verdict, b: Verdict): number {
+  return a.service < b.service ? -1 : a.service > b.service ? 1 : 0
 }
 
 /**
@@ -93,7 +107,7 @@ function createAllocator(config: Config): Allocator {
   return { pools: config.pools, index, ledger, search: createSearch(ledger) }
 }
 
-function isOurs(service: Intent, input: AllocationInput): boolean {
+export function isOurs(service: Intent, input: AllocationInput): boolean {
   const wanted = input.loadBalancerClass ?? ''
   return service.isLoadBalancer && (service.loadBalancerClass ?? '') === wanted
 }
@@ -105,7 +119,7 @@ export function compareAge(a: Intent, b: Intent): number {
 }
 
 /** Services of another type or class: released if they hold an address of ours, else ignored. */
-function judgeOther(service: Intent, input: AllocationInput): Verdict | undefined {
+export function judgeOther(service: Intent, input: AllocationInput): Verdict | undefined {
   const known = input.ledger?.get(service.key) ?? []
   const index = known.length > 0 ? undefined : createHeldIndex(service, input)
   const inPools = service.held.filter((one) => index !== undefined && poolOf(index, one) !== undefined)
@@ -124,7 +138,7 @@ function createHeldIndex(service: Intent, input: AllocationInput): PoolIndex | u
   return service.held.length === 0 ? undefined : createPoolIndex(input.config.pools)
 }
 
-function createHolder(service: Intent, input: AllocationInput): Holder {
+export function createHolder(service: Intent, input: AllocationInput): Holder {
   const held = input.ledger?.get(service.key) ?? service.held
   return { service, held, kept: [], dropped: [] }
 }
@@ -156,7 +170,10 @@ function serveHolder(allocator: Allocator, holder: Holder): Verdict {
   return keep(allocator, holder, lacking)
 }
 
-function meetsRequest(allocator: Allocator, holder: Holder): boolean {
+/** It has what it asks for by address and by pool. */
+export function meetsRequest(
+  allocator: Allocator, holder: Pick<Holder, 'service' | 'kept'>,
+): boolean {
   const { requested, requestedPool } = holder.service
   const hasAll = requested.length === 0 || (requested.length === holder.kept.length &&
     requested.every((address) => holder.kept.some((one) => sameAddress(one, address))))
@@ -209,7 +226,7 @@ function settle(
   }
 }
 
-function serveNewcomer(allocator: Allocator, holder: Holder, input: AllocationInput): Verdict {
+export function serveNewcomer(allocator: Allocator, holder: Holder, input: AllocationInput): Verdict {
   const found: Found | Refused = allocate(allocator, holder.service)
   if ('reason' in found) {
     const { reason, message } = found

@@ -1,7 +1,7 @@
 /** Waits: doubling after failures, longer on a busy server, never beyond their bounds. */
 import { test } from 'uvu'
 import * as assert from 'uvu/assert'
-import { backoffMs, patientRest } from './backoff.ts'
+import { backoffMs, lastRestMs, patientRest } from './backoff.ts'
 
 const failures: { it: string; failures: number; random: number; want: number }[] = [
   { it: 'the first failure', failures: 1, random: 0, want: 100 },
@@ -29,6 +29,17 @@ const rests: { it: string; tookMs: number; leastMs: number; want: ReturnType<typ
 
 for (const { it, tookMs, leastMs, want } of rests) {
   test(`rest: ${it}`, () => assert.equal(patientRest(tookMs, leastMs), want))
+}
+
+const lastRests: { it: string; tookMs: number; leastMs: number; want: number }[] = [
+  { it: 'three times as long as the write', tookMs: 6, leastMs: 6, want: 18 },
+  { it: 'on a busy server longer', tookMs: 20.4, leastMs: 10, want: 20.4 * 2 * 3 },
+  { it: 'no longer than the bound', tookMs: 100, leastMs: 10, want: 250 },
+  { it: 'nothing was written', tookMs: 0, leastMs: 10, want: 0 },
+]
+
+for (const { it, tookMs, leastMs, want } of lastRests) {
+  test(`rest of the last rank: ${it}`, () => assert.is(lastRestMs(tookMs, leastMs), want))
 }
 
 test.run()

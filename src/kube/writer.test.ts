@@ -123,6 +123,41 @@ test('one of many rests between its writes, as long as a write takes', async () 
   for (const rest of rests) assert.ok(rest >= takesMs - 2, `rested ${rest} ms`)
 })
 
+test('what is least urgent makes place after a rest, and keeps nobody else waiting meanwhile', async () => {
+  const takesMs = 10
+  const spans: { path: string; from: number; to: number }[] = []
+  const api: Api = {
+    ...apiOf(() => 200),
+    call: async ({ path }) => {
+      const from = performance.now()
+      await sleep(takesMs)
+      spans.push({ path, from, to: performance.now() })
+      if (path === '/l1') put(writer, ['newcomer'])
+      return { status: 200, value: {}, retryAfterMs: undefined }
+    },
+  }
+  await using writer = createWriter({ api, log, width: 6 })
+  for (let i = 0; i < 4; i += 1) {
+    writer.put({ key: `l${i}`, rank: 2, make: () => ({ method: 'PATCH', path: `/l${i}` }) })
+  }
+  await writer.idle()
+  assert.equal(spans.map(({ path }) => path), ['/l0', '/l1', '/newcomer', '/l2', '/l3'])
+  const [first, , , third] = spans
+  const rested = (third?.from ?? 0) - (first?.to ?? 0)
+  // Timers may end a millisecond early.
+  assert.ok(rested >= 3 * takesMs - 2, `rested ${rested} ms`)
+})
+
+test('what rests after a refusal is still to be written, but is no crowd', async () => {
+  const api = apiOf(({ path }) => (path === '/refused' ? 403 : 200))
+  await using writer = createWriter({ api, log, width: 2 })
+  put(writer, ['refused', 'a'])
+  assert.is(writer.crowd, 2)
+  await when(() => writer.crowd === 0)
+  assert.is(writer.pending, 1)
+  assert.is(writer.trouble, undefined)
+})
+
 const lost: { it: string; first: number | typeof cut; second: number; third: string }[] = [
   { it: 'refused for a while', first: 503, second: 201, third: 'PATCH' },
   { it: 'made, but nobody said so', first: cut, second: 409, third: 'PATCH' },

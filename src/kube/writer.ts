@@ -3,7 +3,7 @@ import { isFields } from '../config/fields.ts'
 import type { Log } from '../log.ts'
 import type { Millis } from '../net/model.ts'
 import { type Api, type Call, describeReply, type Reply } from './api.ts'
-import { type Backoff, backoffMs, type Patience, patientRest } from './backoff.ts'
+import { type Backoff, backoffMs, lastRestMs, type Patience, patientRest } from './backoff.ts'
 import { describeFailure } from './reflector.ts'
 
 /** Smaller goes first. */
@@ -35,6 +35,8 @@ export interface Writer extends AsyncDisposable {
 export interface CountedWriter extends Writer {
   /** Jobs of the first rank that wait. */
   readonly urgent: number
+  /** Jobs whose turn comes: `pending` without those that rest after a refusal. */
+  readonly crowd: number
 }
 
 export interface WriterOptions {
@@ -61,7 +63,10 @@ const refusedRetry = { firstMs: 2_000, maxMs: 60_000 }
 const timeoutMs: Millis = 4_000
 /** Every so many writes the oldest job goes first, whatever its rank: none is starved. */
 const fairEvery = 8
-/** Of the last rank so many are in flight: what is least urgent keeps the server from nobody. */
+/**
+ * Of the last rank so many are in flight, and each makes its place free only after a rest: what is least
+ * urgent keeps the server from nobody, however much of it there is.
+ */
 const lastWidth = 2
 const lastRank: Rank = 2
 
@@ -71,18 +76,16 @@ interface Queue {
   readonly resting: Map<string, { entry: Entry; timer: ReturnType<typeof setTimeout> }>
   /** Value: a job that came while its key was in flight. */
   readonly flying: Map<string, Job | undefined>
-  /** Of them, those of the last rank. */
-  lastFlying: number
+  /** Places of the last rank that are taken: in flight, or resting after it. */
+  lastTaken: number
+  readonly rests: Set<ReturnType<typeof setTimeout>>
   arrived: number
   taken: number
 }
 
 /** Starts with nothing to do. */
 export function createWriter(options: WriterOptions): CountedWriter {
-  const queue: Queue = {
-    ranks: [new Map(), new Map(), new Map()], resting: new Map(), flying: new Map(),
-    lastFlying: 0, arrived: 0, taken: 0,
-  }
+  const queue = createQueue()
   let troubles = 0
   let trouble: string | undefined
   let patience: Patience = { restMs: 0, leastMs: Number.POSITIVE_INFINITY }
@@ -120,13 +123,14 @@ export function createWriter(options: WriterOptions): CountedWriter {
       if (options.isPatient === true && pause === undefined) rest(patience.restMs)
     }
     land(queue, entry, outcome, pump)
+    const tookMs = outcome.kind === 'none' || options.isPatient === true ? 0 : performance.now() - sentAtMs
+    if (entry.job.rank === lastRank) freePlace(queue, lastRestMs(tookMs, patience.leastMs), pump)
     pump()
   }
   return {
     put: (job) => {
       if (isClosed) return
-      if (queue.flying.has(job.key)) queue.flying.set(job.key, job)
-      else replaceOrAdd(queue, job)
+      replaceOrAdd(queue, job)
       pump()
     },
     clear: () => clear(queue),
@@ -136,15 +140,26 @@ export function createWriter(options: WriterOptions): CountedWriter {
     get urgent() {
       return queue.ranks[0].size
     },
+    get crowd() {
+      return countPending(queue) - queue.resting.size
+    },
     get trouble() {
       return trouble
     },
     idle: () => new Promise((resolve) => (whenIdle.push(resolve), pump())),
     [Symbol.asyncDispose]: async () => {
       isClosed = true
-      clearTimeout(pause)
+      for (const timer of [pause, ...queue.rests]) clearTimeout(timer)
       clear(queue)
     },
+  }
+}
+
+/** Nothing to do. */
+function createQueue(): Queue {
+  return {
+    ranks: [new Map(), new Map(), new Map()], resting: new Map(), flying: new Map(),
+    lastTaken: 0, rests: new Set(), arrived: 0, taken: 0,
   }
 }
 
@@ -161,6 +176,7 @@ function clear(queue: Queue): void {
 }
 
 function replaceOrAdd(queue: Queue, job: Job): void {
+  if (queue.flying.has(job.key)) return void queue.flying.set(job.key, job)
   const resting = queue.resting.get(job.key)
   if (resting !== undefined) {
     // A new wish is a new try.
@@ -183,13 +199,26 @@ function enqueue(queue: Queue, entry: Entry): void {
 
 /** A newer job takes the place of the one that has landed; one that failed waits again. */
 function land(queue: Queue, entry: Entry, outcome: Outcome, pump: () => void): void {
-  const { key, rank } = entry.job
+  const { key } = entry.job
   const newer = queue.flying.get(key)
   queue.flying.delete(key)
-  if (rank === lastRank) queue.lastFlying -= 1
   if (newer !== undefined) enqueue(queue, { ...entry, job: newer })
   else if (outcome.kind === 'trouble') enqueue(queue, entry)
   else if (outcome.kind === 'refused') restEntry(queue, entry, outcome.retry, pump)
+}
+
+/** A place of the last rank is free again, after its rest. */
+function freePlace(queue: Queue, restMs: Millis, pump: () => void): void {
+  if (restMs === 0) {
+    queue.lastTaken -= 1
+    return
+  }
+  const timer = setTimeout(() => {
+    queue.rests.delete(timer)
+    queue.lastTaken -= 1
+    pump()
+  }, restMs)
+  queue.rests.add(timer)
 }
 
 function restEntry(queue: Queue, entry: Entry, how: Backoff, pump: () => void): void {
@@ -205,7 +234,7 @@ function restEntry(queue: Queue, entry: Entry, how: Backoff, pump: () => void): 
 function takeNext(queue: Queue): Entry | undefined {
   const firsts = queue.ranks.flatMap((rank, i) => {
     const [first] = rank.values()
-    const isFull = i === lastRank && queue.lastFlying >= lastWidth
+    const isFull = i === lastRank && queue.lastTaken >= lastWidth
     return first === undefined || isFull ? [] : [first]
   })
   const isFair = ++queue.taken % fairEvery === 0
@@ -214,7 +243,7 @@ function takeNext(queue: Queue): Entry | undefined {
   const { key, rank } = entry.job
   queue.ranks[rank].delete(key)
   queue.flying.set(key, undefined)
-  if (rank === lastRank) queue.lastFlying += 1
+  if (rank === lastRank) queue.lastTaken += 1
   return entry
 }
 

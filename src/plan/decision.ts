@@ -1,8 +1,9 @@
 /** Joins allocation and announcement: from one world to one verdict per Service and its voices. */
 import type { ClusterNode, Intent, World } from '../config/model.ts'
 import type { Verdict } from '../ipam/model.ts'
-import { compareAge, planAllocation } from '../ipam/plan.ts'
+import { compareAge, type KnownHeld } from '../ipam/plan.ts'
 import { createPoolIndex, poolOf } from '../ipam/pools.ts'
+import { type Plan, replan } from '../ipam/replan.ts'
 import type { DemandPlan, Holding } from '../l2/demand.ts'
 import type { Member } from '../l2/model.ts'
 import type { Placement } from '../l2/placement.ts'
@@ -13,7 +14,7 @@ import type { Address } from '../net/model.ts'
 export interface DecisionInput {
   readonly world: World
   /** Addresses held by each Service, beyond what its status says. */
-  readonly ledger?: ReadonlyMap<string, readonly Address[]>
+  readonly ledger?: KnownHeld
   /** Live speakers; `plan` takes every Node document as one. */
   readonly members: readonly Member[]
   /** Present owner by formatted address. */
@@ -32,20 +33,21 @@ export interface Decision {
 
 /** Plans the whole world at once; pure, so that a dry run and the real thing cannot differ. */
 export function decide(input: DecisionInput): Decision {
-  const verdicts = decideAddresses(input)
+  const { verdicts } = decideAddresses(input)
   return { verdicts, announcements: decideVoices(input, verdicts).announcements }
 }
 
-/** The first half: who gets which address. */
+/** The first half: who gets which address. With what the last one left, which is spent by this. */
 export function decideAddresses(
   { world, ledger, loadBalancerClass }: Pick<DecisionInput, 'world' | 'ledger' | 'loadBalancerClass'>,
-): readonly Verdict[] {
-  return planAllocation({
+  before?: Plan,
+): Plan {
+  return replan({
     config: world.config,
     services: world.services,
     loadBalancerClass,
     ...(ledger === undefined ? {} : { ledger }),
-  })
+  }, before)
 }
 
 /** Who announces, and what the next plan of it may be made from. */
