@@ -37,13 +37,22 @@ export const refreshGridMs: Millis = 500
 export const burstGapMs: Millis = 0.2
 const burstCreditMs: Millis = 20
 
+/**
+ * The first round says who has the address, the others are against loss: these leave at 1,000 a second,
+ * since all others on the segment read each of them. The first hundred do not wait.
+ */
+export const againGapMs: Millis = 1
+const againCreditMs: Millis = 100
+
 export type Event =
   /** The whole set of addresses to announce, replacing the last one. */
   | { readonly kind: 'desired'; readonly announcements: readonly Announcement[] }
   /** The whole set of interfaces that may be announced on, replacing the last one. */
   | { readonly kind: 'links'; readonly links: readonly LinkState[] }
   /** Begins the bursts of these addresses on this interface again, where they have not just begun. */
-  | { readonly kind: 'restart'; readonly texts: readonly string[]; readonly ifindex: number }
+  | { readonly kind: 'restart'; readonly texts: readonly string[]; readonly ifindex: number
+      /** One round is enough: nobody else can have been heard meanwhile. */
+      readonly isBrief?: boolean }
   | { readonly kind: 'wake' }
 
 export type Effect =
@@ -66,6 +75,8 @@ interface Voice {
   round: number
   /** A round that had to wait for its turn on the interface has been given one. */
   hasSlot: boolean
+  /** The rest of its burst is left out. */
+  isBrief: boolean
   /** Cleared when the address is withdrawn here: queued rounds are then dropped. */
   isCurrent: boolean
 }
@@ -90,6 +101,7 @@ export interface Engine {
   readonly answers: Map<bigint, Answer>
   /** Earliest instants of the next round, by interface. */
   readonly burstSlotMs: Map<number, Millis>
+  readonly againSlotMs: Map<number, Millis>
   readonly refreshSlotMs: Map<number, Millis>
 }
 
@@ -103,6 +115,7 @@ export function createEngine(): Engine {
     groups: new Map(),
     answers: new Map(),
     burstSlotMs: new Map(),
+    againSlotMs: new Map(),
     refreshSlotMs: new Map(),
   }
 }
@@ -119,7 +132,7 @@ export function step(engine: Engine, event: Event, now: Millis): readonly Effect
       takeLinks(engine, event.links, effects, now)
       break
     case 'restart':
-      for (const text of event.texts) restart(engine, `${text}|${event.ifindex}`, now)
+      for (const text of event.texts) restart(engine, `${text}|${event.ifindex}`, event.isBrief === true, now)
       break
     case 'wake':
       break
@@ -182,14 +195,26 @@ function replace(engine: Engine, changes: Changes<Wanted>, effects: Effect[], no
   syncVoices(engine, changes, now)
 }
 
-function restart(engine: Engine, key: string, now: Millis): void {
+function restart(engine: Engine, key: string, isBrief: boolean, now: Millis): void {
   const voice = engine.voices.get(key)
-  if (voice === undefined || voice.startedAtMs === now) return
+  if (voice === undefined) return
+  if (voice.startedAtMs === now) {
+    voice.isBrief = isBrief
+    return
+  }
   voice.isCurrent = false
-  const { announcement, link } = voice
-  const fresh = { announcement, link, startedAtMs: now, round: 0, hasSlot: false, isCurrent: true }
-  engine.voices.set(key, fresh)
-  insertAt(engine.due, now, fresh)
+  begin(engine, key, { ...voice, isBrief }, now)
+}
+
+function begin(
+  engine: Engine, key: string,
+  { announcement, link, isBrief }: Pick<Voice, 'announcement' | 'link' | 'isBrief'>, now: Millis,
+): void {
+  const voice = {
+    announcement, link, isBrief, startedAtMs: now, round: 0, hasSlot: false, isCurrent: true,
+  }
+  engine.voices.set(key, voice)
+  insertAt(engine.due, now, voice)
 }
 
 function isSelected(engine: Engine, announcement: Announcement, link: AnswerLink): boolean {
@@ -209,10 +234,7 @@ function syncVoices(engine: Engine, { gone, come }: Changes<Wanted>, now: Millis
     engine.voices.delete(key)
   }
   for (const { key, announcement, link } of wanted.values()) {
-    if (engine.voices.has(key)) continue
-    const voice = { announcement, link, startedAtMs: now, round: 0, hasSlot: false, isCurrent: true }
-    engine.voices.set(key, voice)
-    insertAt(engine.due, now, voice)
+    if (!engine.voices.has(key)) begin(engine, key, { announcement, link, isBrief: false }, now)
   }
 }
 
@@ -249,6 +271,11 @@ function sendDue(engine: Engine, effects: Effect[], now: Millis): void {
     const voice = takeDue(engine.due, now)
     if (voice === undefined) return
     if (!voice.isCurrent) continue
+    if (voice.isBrief && voice.round > 0 && voice.round < burstMs.length) {
+      voice.round = burstMs.length
+      insertAt(engine.due, nextRoundMs(voice, now), voice)
+      continue
+    }
     if (!voice.hasSlot) {
       const slotMs = reserveSlot(engine, voice, now)
       if (slotMs > now) {
@@ -259,19 +286,30 @@ function sendDue(engine: Engine, effects: Effect[], now: Millis): void {
     }
     voice.hasSlot = false
     sendRound(voice, effects)
-    voice.round++
+    voice.round = dueRound(voice, now) + 1
     insertAt(engine.due, nextRoundMs(voice, now), voice)
   }
 }
 
-/** The next free turn for a round on an interface; bursts and refreshes have turns of their own. */
-function reserveSlot(engine: Engine, { round, link }: Voice, now: Millis): Millis {
-  const isBurst = round < burstMs.length
-  const slots = isBurst ? engine.burstSlotMs : engine.refreshSlotMs
-  const earliestMs = isBurst ? now - burstCreditMs : now
-  const slotMs = Math.max(earliestMs, slots.get(link.index) ?? earliestMs)
-  slots.set(link.index, slotMs + (isBurst ? burstGapMs : refreshGapMs))
-  return isBurst ? slotMs : Math.floor(slotMs / refreshGridMs) * refreshGridMs
+/** Of the rounds whose time has come meanwhile, the last is sent. */
+function dueRound({ round, startedAtMs }: Voice, now: Millis): number {
+  let due = round
+  while (startedAtMs + (burstMs[due + 1] ?? Infinity) <= now) due++
+  return due
+}
+
+/** The next free turn on an interface; refreshes have turns of their own. */
+function reserveSlot(engine: Engine, { round, link: { index } }: Voice, now: Millis): Millis {
+  const take = (slots: Map<number, Millis>, gapMs: Millis, creditMs: Millis): Millis => {
+    const slotMs = Math.max(now - creditMs, slots.get(index) ?? Number.NEGATIVE_INFINITY)
+    slots.set(index, slotMs + gapMs)
+    return slotMs
+  }
+  if (round >= burstMs.length) {
+    return Math.floor(take(engine.refreshSlotMs, refreshGapMs, 0) / refreshGridMs) * refreshGridMs
+  }
+  const slotMs = take(engine.burstSlotMs, burstGapMs, burstCreditMs)
+  return round === 0 ? slotMs : Math.max(slotMs, take(engine.againSlotMs, againGapMs, againCreditMs))
 }
 
 function sendRound({ announcement, link }: Voice, effects: Effect[]): void {

@@ -29,6 +29,8 @@ export const startsPerMs = 12
 /** So many may start so fast; the credit comes back at this pace, so that probes are no storm. */
 export const startCredit = 1_000
 export const creditPerMs = 0.5
+/** Credit is taken so long in advance; a round that finds none asks again after as much at most. */
+export const lineMs: Millis = 100
 
 /** Instants at which an owner answers a member's probe after the responder's own answer. */
 export const repeatMs: readonly Millis[] = [4, 9]
@@ -73,6 +75,9 @@ export const expiryWaitMs: Millis = 100
 export const expiryWaitMaxMs: Millis = 2_000
 /** Nodes that know fewer units wait in proportion. */
 export const strainUnits = 256
+/** A loop that was late is forgiven once in this time; late again, its probes are halved, `lateMax` times. */
+export const lateCalmMs: Millis = 1_000
+export const lateMax = 4
 /** After so many in a row, nobody waits for the owner any more. */
 export const pauseCount = 2
 /** Nothing moves by choice within this after a loop that was late. */

@@ -141,7 +141,9 @@ export type Effect =
    * Start the announcement burst of these addresses on this interface (engine), or start it again.
    * Each round of it may leave only while the right lasts.
    */
-  | { readonly kind: 'announce'; readonly texts: readonly string[]; readonly ifindex: number }
+  | { readonly kind: 'announce'; readonly texts: readonly string[]; readonly ifindex: number
+      /** One round is enough: nobody else can have been heard meanwhile. */
+      readonly isBrief?: boolean }
   /** Leaves only before `notAfterMs`, read from the clock immediately before. */
   | { readonly kind: 'send'; readonly ifindex: number; readonly frame: Uint8Array
       readonly notAfterMs: Millis }

@@ -137,8 +137,8 @@ function decide(parts: Parts, event: Event, out: NodeEffect[], now: Millis): voi
         parts.rights = parts.rights.slice()
         break
       case 'announce': {
-        const { texts, ifindex } = effect
-        runEngine(parts, { kind: 'restart', texts, ifindex }, out, now)
+        const { texts, ifindex, isBrief = false } = effect
+        runEngine(parts, { kind: 'restart', texts, ifindex, isBrief }, out, now)
         break
       }
       case 'send': {

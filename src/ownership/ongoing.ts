@@ -96,6 +96,8 @@ export interface Round {
   readonly startMs: Millis
   readonly legs: ReadonlySet<number>
   sent: number
+  /** There was no credit for it: it asks again at `startMs`. */
+  readonly isInLine: boolean
 }
 
 /** How fast probe rounds may begin: `nextMs` spaces them, `credit` is what is left of a batch. */

@@ -86,20 +86,21 @@ export function resume(o: Ownership, unit: Unit): void {
   }
   own.hush = undefined
   unit.darkMs = undefined
-  voiced(o, unit)
+  // Nobody else can have been heard for it: whoever owned it meanwhile would have answered.
+  voiced(o, unit, cause === 'expired')
   o.news.add(unit)
   note(o, { kind: 'resumed', unit: unit.key, cause })
 }
 
-function voiced(o: Ownership, unit: Unit): void {
+function voiced(o: Ownership, unit: Unit, isBrief = false): void {
   unit.unproven.clear()
   o.isRightsDirty = true
   o.isListDirty = true
-  announce(o, unit)
+  announce(o, unit, isBrief)
 }
 
-/** Starts the announcement burst of the whole unit. */
-export function announce(o: Ownership, unit: Unit): void {
+/** Starts the announcement burst of the whole unit, or sends one round of it. */
+export function announce(o: Ownership, unit: Unit, isBrief = false): void {
   const byLeg = new Map<number, string[]>()
   for (const { text, ifindexes } of rightsOf(o, unit)) {
     for (const ifindex of ifindexes) {
@@ -108,7 +109,7 @@ export function announce(o: Ownership, unit: Unit): void {
       else texts.push(text)
     }
   }
-  for (const [ifindex, texts] of byLeg) o.out.push({ kind: 'announce', texts, ifindex })
+  for (const [ifindex, texts] of byLeg) o.out.push({ kind: 'announce', texts, ifindex, isBrief })
 }
 
 /** Somebody else's answers may be in the caches of others: the unit is announced again, soon. */

@@ -201,6 +201,8 @@ export interface Ownership {
   expiries: { count: number; lastMs: Millis }
   /** When the loop was last late. */
   stalledMs: Millis
+  /** How often lately, up to `lateMax`, as of then. */
+  late: { count: number; lastMs: Millis }
   /** When the next offer may be made. */
   offerMs: Millis
   /** Until then units whose deadline passed are in the list all the same. */
@@ -250,6 +252,7 @@ export function createOwnership(self: string, rules: Rules = allRules): Ownershi
     isWitness: new Map(), due: createSchedule(), later: createSchedule(),
     starts: { nextMs: 0, credit: startCredit, atMs: 0 },
     expiries: { count: 0, lastMs: Number.NEGATIVE_INFINITY },
+    late: { count: 0, lastMs: 0 },
     offerMs: 0, pausedUntilMs: Number.POSITIVE_INFINITY, stalledMs: Number.NEGATIVE_INFINITY,
     spoken: new Map(), incarnation: 0, revision: 0, digest: 0, listed: new Map(),
     isListDirty: false, nextBeatMs: 0, notAfterMs: 0, lastTargets: '', targets: [], load: undefined,

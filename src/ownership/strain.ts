@@ -1,13 +1,29 @@
 /** Overload: how long a node waits whose own deadlines pass again and again. */
 import type { Millis } from '../net/model.ts'
 import { digestOf } from './codec.ts'
-import { calmMs, expiryMs, expiryWaitMaxMs, expiryWaitMs, pauseCount, strainUnits } from './limits.ts'
+import {
+  calmMs, expiryMs, expiryWaitMaxMs, expiryWaitMs, lateCalmMs, lateMax, pauseCount, strainUnits,
+} from './limits.ts'
 import type { Ownership, Unit } from './state.ts'
 
 /** The deadline of this node's rights has passed: it stood still, or was kept from its beats. */
 export function countExpiry(o: Ownership, now: Millis): void {
   const { count, lastMs } = o.expiries
   o.expiries = { count: now - lastMs < expiryMs ? count + 1 : 1, lastMs: now }
+}
+
+/** This node's loop was late. Each time its probes become fewer: what it sends, all others have to read. */
+export function countLate(o: Ownership, now: Millis): void {
+  o.late = { count: Math.min(lateMax, lateCount(o, now) + 1), lastMs: now }
+}
+
+function lateCount({ late: { count, lastMs } }: Ownership, now: Millis): number {
+  return Math.max(0, count - Math.floor((now - lastMs) / lateCalmMs))
+}
+
+/** By how many halves this node's probes are to be fewer: none after it was late once. */
+export function slownessOf(o: Ownership, now: Millis): number {
+  return Math.max(0, lateCount(o, now) - 1)
 }
 
 /** What this node's probes and claims wait: nothing after one expiry, then more and more, in ms. */

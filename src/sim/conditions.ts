@@ -14,6 +14,8 @@ const one = { nodes: 3, units: 1 }
 
 /** A process that needs some 50 us for a frame, as on a processor that others use. */
 const slow = { frameMs: 0.03, sendMs: 0.02, messageMs: 0.05, rightMs: 0.02 }
+/** And 300 us, as where three of them, an API server and others share two processors. */
+const slowest = { frameMs: 0.18, sendMs: 0.12, messageMs: 0.3, rightMs: 0.12 }
 
 /** Again and again, one of them gets no processor for longer than the fence lasts. */
 function standStill({ cluster, pass }: Stage, times: number): void {
@@ -247,6 +249,22 @@ export const conditions: readonly Scenario[] = [
     most: { darkMs: 0, moves: 0 },
     also: ({ cluster }) => [...cluster.machines.values()].filter(({ sent }) => sent.worst > 3_000)
       .map(({ name, sent }) => `${name} sent ${sent.worst} messages and asks in one second`),
+  },
+  {
+    it: '1,000 addresses on the slowest machines, which stand still all at once: they find peace again',
+    options: { ...three, units: 1_000, costs: slowest },
+    seeds: 1,
+    warmUpMs: 12_000,
+    story: (stage) => {
+      const { cluster, pass } = stage
+      const thaws = [...cluster.machines.keys()].map((name) => freezeNode(cluster, name))
+      pass(500)
+      for (const thaw of thaws) thaw()
+      pass(20_000)
+      stage.judgeFromHere()
+      pass(3_000)
+    },
+    most: { darkMs: 0, moves: 0 },
   },
   {
     it: 'a graceful stop with 450 addresses on slow machines: all are handed over, none is contested',
