@@ -96,6 +96,8 @@ export const conflictMinMs: Millis = 10_000
 export const conflictMaxMs: Millis = 60_000
 
 // Design "Placement" and "Hand-over".
+/** A leg that was given up is told of again so often, when the rest of the unit is asked for. */
+export const pleaCount = 3
 export const startMs: Millis = 3_000
 export const provisionalMs: Millis = 60_000
 export const preferredMs: Millis = 30_000

@@ -29,6 +29,7 @@ import { countExpiry, jittered, strainOf } from './strain.ts'
 import { lookAt, note, type Ownership, takeLook, type Unit } from './state.ts'
 import { orphanWithdrawn, recogniseStranger } from './stranger.ts'
 import { readWishes } from './units.ts'
+import { endTrial } from './trial.ts'
 import { endWiden, widen } from './widen.ts'
 import { readFrame, type Sighting } from './wire.ts'
 import { onWitnessed, watchOwners } from './witness.ts'
@@ -302,6 +303,7 @@ function stepUnit(o: Ownership, unit: Unit, now: Millis): void {
 
 /** A check that nobody answered changes nothing, but for addresses that were in doubt. */
 function endCheck(o: Ownership, unit: Unit, heard: ReadonlySet<number>, now: Millis): void {
+  endTrial(o, unit, heard, now)
   if (unit.unproven.size === 0 || unit.own === undefined) return
   if (heard.size === 0) {
     unit.checkMs = now + unheardRetryMs
