@@ -15,6 +15,7 @@ import { askMissing, greet, hear, isAllDeaf, watchHearing } from './hearing.ts'
 import {
   pausedMs, postponeMs, slowMs, stallMs, unheardRetryMs, unicastCount,
 } from './limits.ts'
+import { heirOf } from './lists.ts'
 import { sendMail } from './mail.ts'
 import type { Effect, Event, ReceivedFrame, ReceivedMessage, World } from './model.ts'
 import {
@@ -298,7 +299,16 @@ function stepUnit(o: Ownership, unit: Unit, now: Millis): void {
   if (now < unit.own.probeMs) return lookAt(o, unit, unit.own.probeMs)
   if (unit.own.hush === 'handOver') hush(o, unit, 'contested', now)
   if (isAllDeaf(o, unit)) return lookAt(o, unit, now + slowMs)
+  if (leaveToHeir(o, unit, now)) return
   startRound(o, unit, 'resume', { atMs: now, legs: unit.own.scope ?? unit.legs })
+}
+
+/** A silent owner that gets another's beats need not ask: whoever is busy answers late, and beats first. */
+function leaveToHeir(o: Ownership, unit: Unit, now: Millis): boolean {
+  const to = o.rules.hasTerms ? heirOf(o, unit, now) : undefined
+  if (to === undefined) return false
+  release(o, unit, { cause: unit.own?.hush === 'expired' ? 'expired' : 'contested', to }, now)
+  return true
 }
 
 /** A check that nobody answered changes nothing, but for addresses that were in doubt. */
@@ -345,7 +355,7 @@ function endClaim(
 
 function endResume(o: Ownership, unit: Unit, heard: ReadonlySet<number>, now: Millis): void {
   const { own } = unit
-  if (own === undefined) return
+  if (own === undefined || leaveToHeir(o, unit, now)) return
   if (heard.size === 0) {
     own.probeMs = now + unheardRetryMs
     return lookAt(o, unit, own.probeMs)
