@@ -2,8 +2,9 @@
 import { test } from 'uvu'
 import * as assert from 'uvu/assert'
 import { sameAddress } from '../net/address.ts'
+import { decodeMessage } from './codec.ts'
 import { announcementOf, broadcast, type Rig, type RigNode, runUntil, setWorld } from './rig.ts'
-import { addressOf, give, lanOf, nodeOf, notesOf, wishOf } from './stage.ts'
+import { addressOf, give, lanOf, nodeOf, notesOf, ownersOf, settled, wishOf } from './stage.ts'
 import { readFrame } from './wire.ts'
 
 const router = { address: addressOf('192.168.1.1'), mac: '02:00:5e:00:53:01' }
@@ -41,6 +42,62 @@ test('whoever owns nothing asks its router once, to know for later that there is
   give(rig, [], (world) => ({ ...world, gateways: new Map([[2, [router.address]]]) }))
   runUntil(rig, rig.nowMs + 5_000)
   assert.equal(asked.toSorted(), ['n0', 'n1', 'n2'])
+})
+
+/** What a node has told the others since an instant, by kind. */
+function toldBy(rig: Rig, { name }: RigNode, sinceMs: number): ReadonlySet<string> {
+  const told = rig.messages.filter(({ from, atMs }) => from === name && atMs >= sinceMs)
+  return new Set(told.map(({ bytes }) => decodeMessage(bytes)?.kind ?? 'none'))
+}
+
+for (const isDeaf of [true, false]) {
+  const when = isDeaf ? 'but not if it is silent as deaf' : 'if it hears'
+  test(`an owner that may no longer be one hands over, ${when}`, () => {
+    const vip = '192.168.1.100'
+    const rig = lanOf(4)
+    const names = [...rig.nodes.keys()]
+    give(rig, [wishOf(vip, names)])
+    const owner = settled(rig, vip)
+    if (isDeaf) owner.isMuted = (what, way) => what === 'frame' && way === 'in'
+    runUntil(rig, rig.nowMs + 1_100)
+    assert.equal(notesOf(rig, 'silenced'), isDeaf ? [`${owner.name} ownerDeaf`] : [])
+    const sinceMs = rig.nowMs
+    give(rig, [wishOf(vip, names.filter((name) => name !== owner.name))])
+    runUntil(rig, rig.nowMs + 3_000)
+    assert.is(toldBy(rig, owner, sinceMs).has('offer'), !isDeaf)
+    assert.equal(notesOf(rig, 'released'), [`${owner.name} ${isDeaf ? 'ineligible' : 'handOver'}`])
+    assert.equal(ownersOf(rig, vip).filter((name) => name !== owner.name).length, 1)
+  })
+}
+
+test('at rest witnesses and owners ask one, and nobody is asked by broadcast', () => {
+  const rig = lanOf(8)
+  give(rig, Array.from({ length: 8 }, (_, i) => wishOf(`192.168.1.${100 + i}`, [...rig.nodes.keys()])))
+  runUntil(rig, rig.nowMs + 3_000)
+  const asked = new Map<string, number>()
+  rig.listeners.push(({ frame }) => {
+    const { asks, to } = readFrame(frame) ?? {}
+    if (asks !== undefined && to !== undefined) asked.set(to, (asked.get(to) ?? 0) + 1)
+  })
+  runUntil(rig, rig.nowMs + 3_000)
+  assert.is(asked.get('ff:ff:ff:ff:ff:ff'), undefined)
+  assert.is(asked.size, 8, 'each of them is asked')
+})
+
+test('a new unit is not left with a node that cannot send on its only segment', () => {
+  const rig = lanOf(3)
+  const names = [...rig.nodes.keys()]
+  give(rig, [])
+  runUntil(rig, rig.nowMs + 2_000)
+  const dumb = nodeOf(rig, 'n0')
+  dumb.isMuted = (what, way) => what === 'frame' && way === 'out'
+  give(rig, Array.from({ length: 9 }, (_, i) => wishOf(`192.168.1.${100 + i}`, names)))
+  runUntil(rig, rig.nowMs + 1_500)
+  const given = notesOf(rig, 'released').filter((text) => text.startsWith('n0 '))
+  assert.ok(given.length > 0 && given.every((text) => text === 'n0 ownerDeaf'), given.join())
+  for (let i = 0; i < 9; i++) {
+    assert.not.equal(ownersOf(rig, `192.168.1.${100 + i}`).filter((name) => name !== 'n0'), [])
+  }
 })
 
 test.run()

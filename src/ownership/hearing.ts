@@ -5,12 +5,13 @@ import { sameAddress } from '../net/address.ts'
 import { prefixContains } from '../net/range.ts'
 import { legOf, macsOf } from './fleet.ts'
 import {
-  controlMs, deafMs, hostCount, meetMs, metMs, missingMs, missingSlowAfterMs, missingSlowMs,
-  probeGapMs, quietMs, returnedMaxMs, returnedMs, rivalCount,
+  controlMs, deafMs, glanceMs, hostCount, meetMs, metMs, missingAskers, missingMs, missingSlowAfterMs,
+  missingSlowMs, probeGapMs, quietMs, returnedMaxMs, returnedMs, rivalCount,
 } from './limits.ts'
 import type { Peer } from './model.ts'
 import { hush, spokenLegs } from './own.ts'
 import { type Hearing, hearingOf, isAliveNode, lookAt, type Ownership, type Unit } from './state.ts'
+import { loadOf } from './units.ts'
 import { controlFrame, isLinkLocal, type Sighting } from './wire.ts'
 
 /** A frame of another host arrived: the leg hears, and perhaps is heard. */
@@ -231,18 +232,25 @@ function controlTargets(
 function memberTarget(
   o: Ownership, ifindex: number, suspect: string | undefined,
 ): Address | undefined {
-  const near = membersOn(o, ifindex).filter(({ name }) => name !== suspect)
-  return near[o.controlTurn++ % Math.max(1, near.length)]?.address
+  return nextMember(o, membersOn(o, ifindex).filter(({ name }) => name !== suspect))?.address
+}
+
+function nextMember(o: Ownership, near: readonly Near[]): Near | undefined {
+  return near[o.controlTurn++ % Math.max(1, near.length)]
+}
+
+interface Near {
+  readonly name: string
+  readonly mac: Mac
+  readonly address: Address
 }
 
 /** Live members with a leg on the segment, and where each can be asked. */
-function membersOn(
-  o: Ownership, ifindex: number,
-): readonly { readonly name: string; readonly address: Address }[] {
+function membersOn(o: Ownership, ifindex: number): readonly Near[] {
   return [...o.peers.values()].flatMap(({ name, isAlive }) => {
     const leg = isAlive && name !== o.self ? legOf(o, name, ifindex) : undefined
     const own = leg?.addresses.find(({ address }) => !isLinkLocal(address))
-    return own === undefined ? [] : [{ name, address: own.address }]
+    return leg === undefined || own === undefined ? [] : [{ name, mac: leg.mac, address: own.address }]
   })
 }
 
@@ -267,7 +275,8 @@ export function watchHearing(o: Ownership, now: Millis): Millis {
     const sinceMs = Math.max(hearing.heardMs, hearing.watchedMs)
     const silentMs = now - sinceMs
     if (silentMs < quietMs) {
-      nextMs = Math.min(nextMs, sinceMs + quietMs)
+      if (silentMs >= glanceMs && hearing.glanceMs < sinceMs) glance(o, ifindex, now)
+      nextMs = Math.min(nextMs, sinceMs + (silentMs < glanceMs ? glanceMs : quietMs))
       continue
     }
     if (silentMs >= deafMs && !hearing.isDeaf) deafen(o, hearing, now)
@@ -276,6 +285,17 @@ export function watchHearing(o: Ownership, now: Millis): Millis {
     if (!hearing.isDeaf) nextMs = Math.min(nextMs, sinceMs + deafMs)
   }
   return nextMs
+}
+
+/** Asks one member that should be there, and nobody else: at rest this is all that is said. */
+function glance(o: Ownership, ifindex: number, now: Millis): void {
+  hearingOf(o, ifindex).glanceMs = now
+  const leg = o.legs.get(ifindex)
+  const near = membersOn(o, ifindex).filter(({ name, mac }) => mac !== '' && !o.lost.has(name))
+  const target = nextMember(o, near)
+  if (leg !== undefined && target !== undefined) {
+    sendAsk(o, ifindex, controlFrame(leg, target.address, target.mac))
+  }
 }
 
 export function ownedLegs(o: Ownership): ReadonlySet<number> {
@@ -329,8 +349,18 @@ export function askMissing(o: Ownership, now: Millis): Millis {
     now - (o.deadSinceMs.get(name) ?? o.lost.get(name)?.sinceMs ?? o.rivals.get(name)?.sinceMs ?? now) >
       missingSlowAfterMs
   )
-  o.missingMs = now + (isLong ? missingSlowMs : missingMs)
+  const isSure = rivals.length === 0 && missing.every(({ isAlive, name }) => !isAlive && !o.lost.has(name))
+  o.missingMs = now + (isLong ? missingSlowMs : missingMs) * (isSure ? askersOf(o, now) : 1)
   return o.missingMs
+}
+
+/**
+ * Members that own something, in tens: whoever is missing by membership is missing for all of them, and one
+ * that meets it is heard by the others of its side, so that they need not ask more often together.
+ */
+function askersOf(o: Ownership, now: Millis): number {
+  const owners = [...loadOf(o, now)].filter(([name, load]) => load > 0 && isAliveNode(o, name)).length
+  return Math.max(1, owners / missingAskers)
 }
 
 /** Two at a time, in turn. */

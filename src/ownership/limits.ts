@@ -47,10 +47,14 @@ export const graceMs: Millis = 10
 // Design "A deaf node never claims, a deaf owner stops" and "Witness".
 export const unheardRetryMs: Millis = 300
 export const quietMs: Millis = 300
+/** Before that, one member alone is asked: where it answers, the others need not be troubled. */
+export const glanceMs: Millis = 200
 export const controlMs: Millis = 200
 export const deafMs: Millis = 900
 export const missingMs: Millis = 100
 export const missingSlowMs: Millis = 1_000
+/** As many owners ask so often; with more of them, each asks more rarely. */
+export const missingAskers = 10
 export const missingSlowAfterMs: Millis = 600_000
 export const witnessCount = 2
 export const witnessMs: Millis = 400
@@ -97,6 +101,8 @@ export const conflictMinMs: Millis = 10_000
 export const conflictMaxMs: Millis = 60_000
 
 // Design "Placement" and "Hand-over".
+/** A leg that was given up is told of again so often, when the rest of the unit is asked for. */
+export const pleaCount = 3
 export const startMs: Millis = 3_000
 export const provisionalMs: Millis = 60_000
 export const preferredMs: Millis = 30_000

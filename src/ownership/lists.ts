@@ -10,6 +10,23 @@ export function isBeaten(o: Ownership, unit: Unit, owner: string, now: Millis): 
   return [...record.heard.values()].some((atMs) => now - atMs < suspectMs)
 }
 
+/**
+ * Who has the unit by beats with a higher term than this owner's, on all segments that this node hears, and
+ * answers for it there; undefined = nobody as far as beats say, and the wire has to be asked.
+ */
+export function heirOf(o: Ownership, unit: Unit, now: Millis): string | undefined {
+  const legs = [...unit.legs].filter((ifindex) => o.hearing.get(ifindex)?.isDeaf !== true)
+  if (legs.length === 0) return undefined
+  for (const { owner, list, heard } of o.beats.values()) {
+    const { term, flags } = list.get(unit.key) ?? { term: 0, flags: 0 }
+    if (flags !== 0 || term <= (unit.own?.term ?? term)) continue
+    const isBeating = (ifindex: number): boolean =>
+      now - (heard.get(ifindex) ?? Number.NEGATIVE_INFINITY) < suspectMs
+    if (legs.every(isBeating)) return owner
+  }
+  return undefined
+}
+
 /** Whether somebody's beats for the unit, received on this leg, may have extended its right until now. */
 export function isBeatenOn(o: Ownership, unit: Unit, ifindex: number, now: Millis): boolean {
   return [...o.beats.values()].some(({ list, heard }) =>

@@ -10,6 +10,14 @@ export function tell(
   push(o, to, isAliveNode(o, to) ? undefined : wayTo(o, to), messageOf(kind, rest))
 }
 
+/** The same on one leg, from this node's address there to the member's. */
+export function tellOn(
+  o: Ownership, { to, ifindex }: { readonly to: string; readonly ifindex: number }, kind: MessageKind,
+  rest: Partial<Message>,
+): void {
+  push(o, to, ifindex, messageOf(kind, rest))
+}
+
 function push(o: Ownership, to: string, ifindex: number | undefined, message: Message): void {
   o.counts.sent++
   o.out.push({ kind: 'tell', to, ifindex, bytes: encodeMessage(message) })

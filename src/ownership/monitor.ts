@@ -11,7 +11,7 @@ import { legOf, ownLegsAt } from './fleet.ts'
 import {
   beatMs, fenceMs, restateFast, restateMs, restateSlowMs, suspectMs, toldCount,
 } from './limits.ts'
-import { tell } from './mail.ts'
+import { tell, tellOn } from './mail.ts'
 import type { Cause } from './model.ts'
 import { type BeatRecord, isAliveNode, type Ownership, setOwner, setTerm, type Unit } from './state.ts'
 import { ranksOf, unitOf } from './units.ts'
@@ -272,13 +272,15 @@ export interface Suspicion {
   readonly cause: (typeof causes)[number]
   /** How often it has been stated: each time three more in rank are told. */
   readonly count: number
+  /** Own leg on which it is said; any way if absent. */
+  readonly way?: number | undefined
 }
 
 /** Tells the next in rank of each unit, and takes this node's own place in the queue. */
 export function spread(
   o: Ownership, units: readonly Unit[], suspicion: Suspicion, now: Millis,
 ): void {
-  const { suspect: name, ifindex, lastBeatMs, cause, count } = suspicion
+  const { suspect: name, ifindex, lastBeatMs, cause, count, way } = suspicion
   const ranks = ranksOf(o, units, name, now)
   const told = new Map<string, Entry[]>()
   for (const unit of units) {
@@ -299,7 +301,9 @@ export function spread(
   for (const [node, entries] of told) {
     if (cause === 'ownerSilent') addTold(record, ifindex, node)
     for (const page of pagesOf(entries)) {
-      tell(o, node, 'suspicion', { name, mac, base, digest, entries: page })
+      const said = { name, mac, base, digest, entries: page }
+      if (way === undefined) tell(o, node, 'suspicion', said)
+      else tellOn(o, { to: node, ifindex: way }, 'suspicion', said)
     }
   }
   const segments = ifindex === 0 ? undefined : [ifindex]

@@ -39,6 +39,10 @@ export interface Own {
   scope: ReadonlySet<number> | undefined
   /** Since when nobody has answered for it on the other legs; undefined = somebody has, or none was asked. */
   unansweredMs: Millis | undefined
+  /** Placed here, and announced before anybody was asked, at this instant: not heard on all legs yet. */
+  trialMs: Millis | undefined
+  /** How often it has still to be said that it is not answered for on a leg that was given up. */
+  pleas: number
   provisionalUntilMs: Millis
   offer: Offer | undefined
   /** Successors that refused or did not answer, until when. */

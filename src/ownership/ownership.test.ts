@@ -5,6 +5,7 @@ import { runUntil, setWorld } from './rig.ts'
 import {
   give, lanOf, nodeOf, notesOf, ownersOf, settled, watch, wishOf,
 } from './stage.ts'
+import { readFrame } from './wire.ts'
 
 const vip = '192.168.1.100'
 
@@ -103,6 +104,20 @@ test('killed while gossip and beats are cut: dark at most 1.6 s', () => {
   const { darkMs, overlapMs } = watch(rig, vip, 3_000)
   assert.ok(darkMs <= 1_600, `dark ${darkMs}`)
   assert.is(overlapMs, 0)
+})
+
+test('an owner whose fence has passed leaves the unit to whom beats for it, without asking', () => {
+  const { rig, owner } = placed(3)
+  owner.isFrozen = true
+  runUntil(rig, rig.nowMs + 700)
+  const [heir] = ownersOf(rig, vip)
+  const sinceMs = rig.nowMs
+  owner.isFrozen = false
+  runUntil(rig, rig.nowMs + 500)
+  const asked = rig.captured.filter(({ atMs, from, frame }) =>
+    atMs >= sinceMs && from === owner.name && readFrame(frame)?.isProbe === true)
+  assert.equal(notesOf(rig, 'released'), [`${owner.name} expired`])
+  assert.equal([asked.length, ownersOf(rig, vip)], [0, [heir]])
 })
 
 test('owner and its three monitors die together: a witness opens the claim within 1.6 s', () => {

@@ -15,6 +15,7 @@ import { askMissing, greet, hear, isAllDeaf, watchHearing } from './hearing.ts'
 import {
   pausedMs, postponeMs, slowMs, stallMs, unheardRetryMs, unicastCount,
 } from './limits.ts'
+import { heirOf } from './lists.ts'
 import { sendMail } from './mail.ts'
 import type { Effect, Event, ReadFrame, ReceivedFrame, ReceivedMessage, World } from './model.ts'
 import {
@@ -29,6 +30,7 @@ import { countExpiry, countLate, jittered, strainOf } from './strain.ts'
 import { lookAt, note, type Ownership, takeLook, type Unit } from './state.ts'
 import { orphanWithdrawn, recogniseStranger } from './stranger.ts'
 import { readWishes } from './units.ts'
+import { endTrial } from './trial.ts'
 import { endWiden, widen } from './widen.ts'
 import { readPacket, type Sighting } from './wire.ts'
 import { onWitnessed, watchOwners } from './witness.ts'
@@ -298,11 +300,21 @@ function stepUnit(o: Ownership, unit: Unit, now: Millis): void {
   if (now < unit.own.probeMs) return lookAt(o, unit, unit.own.probeMs)
   if (unit.own.hush === 'handOver') hush(o, unit, 'contested', now)
   if (isAllDeaf(o, unit)) return lookAt(o, unit, now + slowMs)
+  if (leaveToHeir(o, unit, now)) return
   startRound(o, unit, 'resume', { atMs: now, legs: unit.own.scope ?? unit.legs })
+}
+
+/** A silent owner that gets another's beats need not ask: whoever is busy answers late, and beats first. */
+function leaveToHeir(o: Ownership, unit: Unit, now: Millis): boolean {
+  const to = o.rules.hasTerms ? heirOf(o, unit, now) : undefined
+  if (to === undefined) return false
+  release(o, unit, { cause: unit.own?.hush === 'expired' ? 'expired' : 'contested', to }, now)
+  return true
 }
 
 /** A check that nobody answered changes nothing, but for addresses that were in doubt. */
 function endCheck(o: Ownership, unit: Unit, heard: ReadonlySet<number>, now: Millis): void {
+  endTrial(o, unit, heard, now)
   if (unit.unproven.size === 0 || unit.own === undefined) return
   if (heard.size === 0) {
     unit.checkMs = now + unheardRetryMs
@@ -344,7 +356,7 @@ function endClaim(
 
 function endResume(o: Ownership, unit: Unit, heard: ReadonlySet<number>, now: Millis): void {
   const { own } = unit
-  if (own === undefined) return
+  if (own === undefined || leaveToHeir(o, unit, now)) return
   if (heard.size === 0) {
     own.probeMs = now + unheardRetryMs
     return lookAt(o, unit, own.probeMs)

@@ -98,6 +98,8 @@ export interface Hearing {
   readonly asked: Map<Mac, Millis>
   isDeaf: boolean
   controlMs: Millis
+  /** When one member alone was asked, since nobody was heard. */
+  glanceMs: Millis
   /** Since when this node owns something there: silence before that was not its concern. */
   watchedMs: Millis | undefined
 }
@@ -105,8 +107,9 @@ export interface Hearing {
 export interface Witnessing {
   nextMs: Millis
   turn: number
-  /** The ask under way. */
-  ask: { readonly unit: string; readonly key: bigint; readonly atMs: Millis } | undefined
+  /** The ask under way; near = of the owner alone. */
+  ask: { readonly unit: string; readonly key: bigint; readonly atMs: Millis; readonly isNear: boolean }
+    | undefined
   misses: number
   /** How often its claims were opened since it last answered. */
   opened: number
@@ -300,8 +303,7 @@ export function hearingOf(o: Ownership, ifindex: number): Hearing {
   if (known !== undefined) return known
   const fresh: Hearing = {
     ifindex, heardMs: undefined, hosts: new Map(), answered: new Map(), asked: new Map(), isDeaf: false,
-    controlMs: 0,
-    watchedMs: undefined,
+    controlMs: 0, glanceMs: 0, watchedMs: undefined,
   }
   o.hearing.set(ifindex, fresh)
   return fresh

@@ -5,6 +5,7 @@ import { isBeatenOn } from './lists.ts'
 import { announce } from './own.ts'
 import { type Ended, startRound } from './round.ts'
 import { lookAt, type Ownership, type Unit } from './state.ts'
+import { pleadAgain } from './trial.ts'
 
 /** An owner of some segments asks on the others: what nobody owns there is its too. */
 export function widen(o: Ownership, unit: Unit, now: Millis): void {
@@ -25,6 +26,7 @@ export function widen(o: Ownership, unit: Unit, now: Millis): void {
 export function endWiden(o: Ownership, unit: Unit, { round, heard }: Ended, now: Millis): void {
   const { own } = unit
   if (own?.scope === undefined) return
+  if (heard.size === 0) pleadAgain(o, unit, round.legs, now)
   own.unansweredMs = heard.size === 0 ? undefined : own.unansweredMs ?? round.startMs
   const isLong = own.unansweredMs !== undefined && now - own.unansweredMs >= deafMs
   const free = [...heard].filter((ifindex) => isLong && !isBeatenOn(o, unit, ifindex, now))

@@ -63,9 +63,8 @@ function isWitness(o: Ownership, owner: string): boolean {
   return is
 }
 
-function ask(o: Ownership, { owner, ifindex }: Watched, state: Witnessing, now: Millis): void {
-  const leg = o.legs.get(ifindex)
-  if (leg === undefined) return
+function ask(o: Ownership, at: Watched, state: Witnessing, now: Millis): void {
+  const { owner, ifindex } = at
   // Beats on the segment say as much, and cost nothing.
   const beatMs = o.beats.get(owner)?.heard.get(ifindex)
   if (beatMs !== undefined && now - beatMs < suspectMs) {
@@ -76,12 +75,28 @@ function ask(o: Ownership, { owner, ifindex }: Watched, state: Witnessing, now: 
     isWitnessed(unit, owner, ifindex) && unit.attempt === undefined
   )
   const unit = units[state.turn++ % Math.max(1, units.length)]
-  const address = unit?.wish?.addresses[0]?.address
-  if (unit === undefined || address === undefined) return
-  state.ask = { unit: unit.key, key: answerKey(address), atMs: now }
-  const frame = controlFrame(leg, address)
+  if (unit !== undefined) sendAsk(o, { ...at, state, unit, isNear: state.misses === 0 }, now)
+}
+
+interface Asked extends Watched {
+  readonly state: Witnessing
+  readonly unit: Unit
+  readonly isNear: boolean
+}
+
+/**
+ * The owner alone is asked while it answers, so that what a segment carries at rest does not grow with the
+ * number of nodes; everybody, and controls with it, as soon as it has not.
+ */
+function sendAsk(o: Ownership, { owner, ifindex, state, unit, isNear }: Asked, now: Millis): void {
+  const leg = o.legs.get(ifindex)
+  const address = unit.wish?.addresses[0]?.address
+  if (leg === undefined || address === undefined) return
+  state.ask = { unit: unit.key, key: answerKey(address), atMs: now, isNear }
+  const mac = isNear ? legOf(o, owner, ifindex)?.mac : undefined
+  const frame = controlFrame(leg, address, mac === '' ? undefined : mac)
   o.out.push({ kind: 'send', ifindex, frame, notAfterMs: Number.POSITIVE_INFINITY })
-  sendControls(o, ifindex, now, owner)
+  if (!isNear) sendControls(o, ifindex, now, owner)
 }
 
 /** Owned by it as a whole, so that it should answer here, where this node would too. */
@@ -101,14 +116,20 @@ export function onWitnessed(
   state.opened = 0
 }
 
-function judge(o: Ownership, { owner, ifindex }: Watched, state: Witnessing, now: Millis): void {
+function judge(o: Ownership, at: Watched, state: Witnessing, now: Millis): void {
+  const { owner, ifindex } = at
   const { ask: asked } = state
   if (asked === undefined || now < asked.atMs + missMs) return
   state.ask = undefined
   // A monitor too: it is by beats that it notices, and a slow owner answers late.
   const beatMs = o.beats.get(owner)?.heard.get(ifindex) ?? Number.NEGATIVE_INFINITY
   const isBeating = beatMs >= asked.atMs - missCount * witnessMs
-  if (isBeating || !isHeardOn(o, ifindex, asked.atMs, owner)) return
+  if (isBeating) return
+  const unit = o.units.get(asked.unit)
+  if (asked.isNear) {
+    return unit === undefined ? undefined : sendAsk(o, { ...at, state, unit, isNear: false }, now)
+  }
+  if (!isHeardOn(o, ifindex, asked.atMs, owner)) return
   state.misses++
   // Perhaps only this unit is not its own any more, or a foreign host has silenced it.
   mail(o, owner, 'query', entryOf(asked.unit))

@@ -280,14 +280,17 @@ function isLateBalance({ options, clock, record }: Cluster, note: Note): boolean
     places.every(({ fromMs }) => clock.nowMs < fromMs + provisionalMs)
 }
 
+/** At 30 % a false suspicion is rare (0.4 moves a minute), and no fault. */
+export function isVeryLossy({ options }: Cluster): boolean {
+  return options.quality.loss >= 0.25
+}
+
 /** A converged cluster says nothing: no change of owner, no gossip, beats and asks at their pace. */
 export function checkQuiet(
   cluster: Cluster, sinceMs: Millis, before: ReadonlyMap<string, number>,
 ): readonly Finding[] {
   const { nowMs } = cluster.clock
-  // At 30 % a false suspicion is rare (0.4 moves a minute), and no fault.
-  const isVeryLossy = cluster.options.quality.loss >= 0.25
-  const changes = isVeryLossy ? [] : cluster.record.notes.filter(({ atMs, note }) =>
+  const changes = isVeryLossy(cluster) ? [] : cluster.record.notes.filter(({ atMs, note }) =>
     atMs >= sinceMs && note.kind !== 'postponed' && !isLateBalance(cluster, note))
     .map(({ atMs, node, note }): Finding => ({ check: 'quiet', atMs, text: `${node}: ${note.kind}` }))
   const { segments, quality, hasRings } = cluster.options

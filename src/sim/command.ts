@@ -9,6 +9,7 @@ import { catchMutation, mutations, mutationSeeds } from './mutation.ts'
 import { play } from './scenario.ts'
 import { schedules } from './schedules.ts'
 import { type Outcome, runSeed, sizeBands, type SwarmLimits } from './swarm.ts'
+import { figureLines, quantile } from './table.ts'
 
 interface Task {
   readonly from: number
@@ -48,6 +49,7 @@ const usage = `Usage: hack/sim --seeds N [--from S] [--nodes 3..100] [--jobs J] 
        hack/sim --seed S [--nodes 3..100] [--verbose]      one of them, with its history
        hack/sim --scenario WORDS [--seed S] [--verbose]    named histories whose name has the words
        hack/sim --faults [--trials N]                      dark time of single faults
+       hack/sim --figures [--trials N]                     promised figures, with exit code 1 beyond a bound
        hack/sim --mutate [--seeds N]                       rules left out: after how many seeds seen`
 
 /** The value after `--name`; undefined when it is not there. */
@@ -73,6 +75,7 @@ async function main(args: readonly string[]): Promise<number> {
   const limits: SwarmLimits = { nodes: parseNodes(option(args, 'nodes') ?? '3..10') }
   const commit = option(args, 'commit') ?? 'unknown'
   if (args.includes('--faults')) return printFaults(number(args, 'trials', 20))
+  if (args.includes('--figures')) return printFigures(number(args, 'trials', 20), commit)
   if (args.includes('--mutate')) return printMutations(number(args, 'seeds', mutationSeeds), limits)
   const words = option(args, 'scenario')
   if (words !== undefined) {
@@ -142,10 +145,6 @@ function printDarks(darks: readonly (readonly [string, number])[]): void {
   }
 }
 
-function quantile(sorted: readonly number[], at: number): number {
-  return Math.round(sorted[Math.min(sorted.length - 1, Math.floor(at * sorted.length))] ?? 0)
-}
-
 function replay(seed: number, limits: SwarmLimits, isVerbose: boolean): number {
   const { options, findings, history } = runSeed(seed, limits, createProduction(), true)
   console.log(JSON.stringify(options))
@@ -185,6 +184,16 @@ function printFaults(trials: number): number {
   }
   for (const measured of measureFaults(trials)) console.log(row(measured))
   return 0
+}
+
+function printFigures(trials: number, commit: string): number {
+  console.log(`commit ${commit}`)
+  let beyond = 0
+  for (const { text, isKept } of figureLines(trials)) {
+    if (!isKept) beyond++
+    console.log(isKept ? text : `${text}  BEYOND ITS BOUND`)
+  }
+  return beyond === 0 ? 0 : 1
 }
 
 function printMutations(seeds: number, limits: SwarmLimits): number {

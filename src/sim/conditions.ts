@@ -267,6 +267,32 @@ export const conditions: readonly Scenario[] = [
     most: { darkMs: 0, moves: 0 },
   },
   {
+    it: '1,000 addresses on slow machines, one stands still beyond its fence: it leaves them to who beats',
+    options: { ...three, units: 1_000, costs: slow },
+    seeds: 2,
+    warmUpMs: 12_000,
+    story: ({ cluster, owner, pass }) => {
+      const thawed = freezeNode(cluster, owner)
+      pass(500)
+      thawed()
+      pass(3_000)
+    },
+    most: { darkMs: 600 },
+  },
+  {
+    it: '1,000 addresses on slow machines, a node returns: claims come as it joins, so it contests nobody',
+    options: { ...three, units: 1_000, costs: slow, hasRings: true },
+    seeds: 1,
+    warmUpMs: 12_000,
+    story: ({ cluster, owner, pass }) => {
+      const back = crash(cluster, owner)
+      pass(5_000)
+      back()
+      pass(3_000)
+    },
+    most: { darkMs: 600 },
+  },
+  {
     it: 'a graceful stop with 450 addresses on slow machines: all are handed over, none is contested',
     options: { ...three, units: 900, costs: slow },
     seeds: 2,

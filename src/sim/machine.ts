@@ -97,6 +97,8 @@ export interface Machine {
   isCatchingUp: boolean
   rights: readonly Right[]
   readonly sent: Sent
+  /** What has reached its process: frames of others, and words of members. */
+  readonly received: { frames: number; words: number }
 }
 
 /** What a machine has sent, answers and announcements apart. */
@@ -122,6 +124,7 @@ export function createMachine(
     wakeAtMs: undefined, timerAtMs: Infinity, quota: undefined, rights: [],
     busyUntilMs: 0, unfinished: undefined, isCatchingUp: false,
     sent: { asks: 0, tells: 0, gossips: 0, voices: 0, windowAtMs: 0, inWindow: 0, worst: 0 },
+    received: { frames: 0, words: 0 },
   }
 }
 
@@ -217,6 +220,7 @@ function receiveFrame(machine: Machine, leg: MachineLeg, frame: Uint8Array): voi
   if (state === 'down') return
   if (state !== 'paused') answerAsKernel(machine, leg, frame)
   if (state === 'killed' || machine.frames.length >= queueLimit) return
+  machine.received.frames++
   machine.frames.push({ ifindex: leg.leg.ifindex, frame, receivedAtMs: ownTime(machine) })
   poke(machine)
 }
@@ -239,6 +243,7 @@ export function receiveMessage(
 ): void {
   if (machine.state === 'down' || machine.state === 'killed') return
   if (machine.messages.length >= queueLimit) return
+  machine.received.words++
   machine.messages.push({ from, isGossip, bytes, receivedAtMs: ownTime(machine) })
   poke(machine)
 }

@@ -68,6 +68,19 @@ export const schedules: readonly Scenario[] = [
     most: { darkMs: 1_000, overlapMs: 250 },
   },
   {
+    it: '3 thirty owners, split for longer than gossip needs: each asks more rarely, and all hear who asks',
+    options: { nodes: 30, units: 60, isGossipCarried: true },
+    seeds: 2,
+    story: ({ cluster, owner, others, lan, pass }) => {
+      const heal = split(cluster, lan(), [owner, ...others.slice(0, 12)])
+      pass(12_000)
+      heal()
+      pass(6_000)
+    },
+    // Monitors and witnesses of some are all on the other side: how long that is dark is another matter.
+    most: { overlapMs: 250 },
+  },
+  {
     it: '3 one of two segments split for a second: whom the claimers lost there they hear on the other',
     options: { nodes: 20, segments: 2, units: 3, isGossipCarried: true },
     seeds: 8,

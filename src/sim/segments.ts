@@ -103,6 +103,23 @@ export const segmentSchedules: readonly Scenario[] = [
     },
     most: { darkMs: 2_000, overlapMs: 250 },
   },
+  ...[{ nodes: 2, dumbOn: 1 }, { nodes: 3, dumbOn: 0 }, { nodes: 4, dumbOn: 1 }].map(
+    ({ nodes, dumbOn }): Scenario => ({
+      it: `12 two of ${nodes} do not send on one of two segments each: new Services are not left with them`,
+      options: { nodes, segments: 2, units: 2 },
+      seeds: 6,
+      story: (stage) => {
+        const { cluster, lan, pass } = stage
+        muffle(cluster, lan(0), 'n1')
+        muffle(cluster, lan(dumbOn), 'n2')
+        pass(2_000)
+        stage.judgeFromHere()
+        appear(cluster, 2, 6)
+        pass(4_000)
+      },
+      most: { darkMs: 1_200 },
+      isSettled: false,
+    })),
   {
     it: '12 two segments, one split in the first minute: balance moves nothing to who is cut off there',
     options: { nodes: 5, segments: 2, units: 7 },
