@@ -77,8 +77,12 @@ for (const { it, text, reason } of cases) {
     assert.ok(status.config.problems.every(({ message }) => message !== ''))
     assert.ok(isServing(status))
     await answers()
+    const told = (): number => program.child.lines.filter((line) => line.includes('is good again')).length
+    const before = told()
     await rm(file)
     await program.statusWhen('the configuration is whole again', ({ config }) => config.ok)
+    await until('the log tells so', () => told() > before)
+    assert.is(told(), before + 1)
   })
 }
 
