@@ -1,5 +1,6 @@
 /** The benchmarks: arguments choose parts, each prints one table a question, references beside. */
 import { arch, cpus, release } from 'node:os'
+import { benchAlone } from './kube-alone.ts'
 import { benchKube, stages } from './kube.ts'
 import { benchMemory } from './memory.ts'
 import { benchPlan } from './plan.ts'
@@ -10,6 +11,7 @@ const parts: Readonly<Record<string, () => void | Promise<void>>> = {
   wire: benchWire,
   memory: benchMemory,
   kube: () => benchKube(),
+  'kube-alone': benchAlone,
   'kube-10000': () => benchKube(10_000),
   ...Object.fromEntries(stages.flatMap((stage) => [
     [`kube-${stage}`, () => benchKube(1_000, [stage])],

@@ -8,14 +8,15 @@ import { type Lab, openLab } from '../lab/lab.ts'
 import type { Access, Task } from './kube-client.ts'
 
 const root = join(import.meta.dirname, '../..')
-export const nodes = ['a', 'b', 'c']
+const nodes = ['a', 'b', 'c']
 /** How the image starts the program. */
-export const node = [
+const node = [
   'env', 'MALLOC_ARENA_MAX=1', 'MALLOC_TRIM_THRESHOLD_=131072', 'MALLOC_MMAP_THRESHOLD_=131072',
   process.execPath, '--optimize-for-size', '--max-semi-space-size=1', '--v8-pool-size=0',
 ]
 const apiAddress = '198.51.100.1'
 const capMs = 600_000
+const startedCapMs = 20_000
 
 const config = `
 apiVersion: metallb.io/v1beta1
@@ -30,12 +31,16 @@ metadata: { name: lan, namespace: metallb-system }
 
 export interface Rig {
   readonly lab: Lab
+  /** Where speakers run: `nodes`, or some of them. */
+  readonly nodes: readonly string[]
   readonly server: KubeServer
   readonly bundle: string
 }
 
 /** Builds it for the time that `use` takes; says so where its programs are missing. */
-export async function withRig(use: (rig: Rig) => Promise<void>): Promise<void> {
+export async function withRig(
+  use: (rig: Rig) => Promise<void>, names: readonly string[] = nodes,
+): Promise<void> {
   const assets = await findAssets(serverPrograms)
   if ('lack' in assets) return void console.log(`\nThe cluster is not measured: ${assets.lack}`)
   await runOk([join(root, 'hack/bundle')], { capMs })
@@ -43,19 +48,19 @@ export async function withRig(use: (rig: Rig) => Promise<void>): Promise<void> {
     hosts: {
       api: { mgmt: [`${apiAddress}/24`] },
       client: { lan: ['10.240.200.1/16'] },
-      ...Object.fromEntries(nodes.map((name, i) => [name, {
+      ...Object.fromEntries(names.map((name, i) => [name, {
         lan: [`10.240.201.${i + 1}/16`], mgmt: [`198.51.100.${i + 11}/24`],
       }])),
     },
   })
   const within = ['ip', 'netns', 'exec', lab.host('api').namespace]
   await using server = await openServer({ assets: assets.folder, address: apiAddress, within })
-  const rig = { lab, server, bundle: join(root, 'build/arpeggio.js') }
+  const rig = { lab, nodes: names, server, bundle: join(root, 'build/arpeggio.js') }
   await install(rig)
   await use(rig)
 }
 
-async function install({ server, lab }: Rig): Promise<void> {
+async function install({ server, lab, nodes: names }: Rig): Promise<void> {
   const crds = join(root, 'deploy/base/crds.yaml')
   const apply = (text: string): Promise<string> =>
     server.kubectlOk(['apply', '--server-side', '-f', '-'], { stdin: text })
@@ -64,7 +69,7 @@ async function install({ server, lab }: Rig): Promise<void> {
   await until('the pools are known', async () => (await server.kubectl(
     ['apply', '-f', '-'], { stdin: config },
   )).code === 0, 30_000)
-  for (const [i, name] of nodes.entries()) {
+  for (const [i, name] of names.entries()) {
     await apply(JSON.stringify({ apiVersion: 'v1', kind: 'Node', metadata: { name } }))
     await apply(JSON.stringify({
       apiVersion: 'v1', kind: 'Pod',
@@ -93,6 +98,22 @@ export function start({ lab, server, bundle }: Rig, host: string, args: readonly
     `ARPEGGIO_SERVICE_ACCOUNT=${lab.folder}`,
     ...node, bundle, ...args, '--namespace', 'metallb-system', '--http-port', '7472',
   ])
+}
+
+/** All of them. */
+export function startSpeakers(rig: Rig): readonly Child[] {
+  return rig.nodes.map((name) => start(rig, name, ['speaker', '--node-name', name]))
+}
+
+/** Node.js that does nothing, started as the program is. */
+export function startIdle({ lab }: Rig): Child {
+  return lab.host('api').spawn([...node, '-e', 'setInterval(() => {}, 1e6)'])
+}
+
+/** Fulfils when each of these says that it has started. */
+export async function whenStarted(programs: readonly Child[]): Promise<void> {
+  await Promise.all(programs.map((child) =>
+    child.line(/"(speaker|controller) started"/, startedCapMs)))
 }
 
 export function startController(rig: Rig): Child {

@@ -1,7 +1,7 @@
 /** Measures how long waiting Services wait when the controller starts, and who works meanwhile. */
 import { readdirSync, readFileSync } from 'node:fs'
 import { type Child, until } from '../lab/command.ts'
-import { load, nodes, resultOf, type Rig, spawnLoad, startController, wallMs } from './kube-rig.ts'
+import { load, resultOf, type Rig, spawnLoad, startController, wallMs } from './kube-rig.ts'
 import { readCpuSeconds } from './memory.ts'
 import { formatNumber, formatRatio, median, printTable } from './table.ts'
 
@@ -37,7 +37,7 @@ export async function measureStart(
   const limitMs = median(halves)
   const pids = [
     ...pidsOfServer(rig),
-    ...speakers.map(({ pid }, i) => ({ name: `speaker ${nodes[i] ?? ''}`, pid })),
+    ...speakers.map(({ pid }, i) => ({ name: `speaker ${rig.nodes[i] ?? ''}`, pid })),
   ]
   const before = pids.map(({ pid }) => readCpuSeconds(pid))
   const asked = await countRequests(rig)

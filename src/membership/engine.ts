@@ -120,12 +120,13 @@ function hear(ring: Ring, message: Message, from: Endpoint): void {
   }
 }
 
-/** One round of gossip; none while nothing waits. */
+/** One round of gossip; none while nothing waits, or for nobody: whoever comes is news, which begins it. */
 function gossip(ring: Ring): void {
   ring.isGossipDue = false
   const { gossipNodes, gossipToTheDeadMs } = ring.settings
   const listeners = ring.nodes.filter((node) => node !== ring.self && (isLive(node) ||
     (node.state === 'dead' && ring.nowMs - node.sinceMs <= gossipToTheDeadMs)))
+  if (listeners.length === 0) return
   for (const node of pickRandom(ring.random, listeners, gossipNodes)) {
     if (!sendGossip(ring, node)) break
   }

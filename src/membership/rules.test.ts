@@ -110,6 +110,32 @@ test('an accuser is told directly, and one with an old accusation too', () => {
   assert.equal(ring.health, 1, 'only the first cost health')
 })
 
+/** Wakes the ring whenever it wants, until that instant: how often, and whom it said to be alive. */
+function wakeUntil(
+  ring: Ring, untilMs: number,
+): { readonly wakes: number; readonly named: readonly string[] } {
+  const named = new Set<string>()
+  let wakes = 0
+  for (let atMs = ring.nowMs;; wakes++) {
+    const effects = step(ring, { kind: 'wake' }, atMs)
+    const messages = effects.flatMap((effect) =>
+      effect.kind === 'sendPacket' ? unwrapPacket(effect.packet).messages : [])
+    for (const message of messages) if (message.kind === 'alive') named.add(message.name)
+    const next = effects.findLast((effect) => effect.kind === 'wake')
+    if (next === undefined || next.atMs > untilMs) return { wakes, named: [...named].toSorted() }
+    atMs = next.atMs
+  }
+}
+
+test('alone, a ring looks for members twice a second, no more; whoever comes hears what waited', () => {
+  const ring = ringOf()
+  wakeUntil(ring, 1_000)
+  // To probe, and for addresses that ought to be members.
+  assert.equal(wakeUntil(ring, 21_000), { wakes: 40, named: [] })
+  hear(ring, alive('b', 2), ring.nowMs)
+  assert.equal(wakeUntil(ring, ring.nowMs + 200).named, ['a', 'b'])
+})
+
 test('three confirmations end a suspicion early, doubles do not count', () => {
   const ring = ringOf()
   for (const [i, node] of ['b', 'c', 'd', 'e'].entries()) hear(ring, alive(node, i + 2))
