@@ -45,6 +45,25 @@ test('an error is handed over and the loop goes on', async () => {
   assert.equal([turns, errors.length], [2, 1])
 })
 
+test('a least rest: marks that come meanwhile are one turn', async () => {
+  let turns = 0
+  let isCrowded = true
+  const loop = createLoop(async () => void turns++, () => undefined, {
+    leastMs: () => isCrowded ? 20 : 0,
+  })
+  const marked: number[] = []
+  loop.mark()
+  for (let i = 0; i < 10; i++) {
+    await Promise.resolve()
+    loop.mark()
+    marked.push(turns)
+  }
+  assert.is(marked.at(-1), 1)
+  isCrowded = false
+  await loop.idle()
+  assert.is(turns, 2)
+})
+
 const rests = [
   { it: 'a turn after a pause is paid for by the pause', creditMs: 0, pauseMs: 50, turnMs: 10,
     want: { creditMs: 20, restMs: 0 } },

@@ -16,6 +16,8 @@ export interface LoopOptions {
   readonly rest?: number
   /** The most rest, in ms, that a pause pays for. */
   readonly creditMs?: number
+  /** Asked after each turn: the least rest, in ms, whatever the credit. */
+  readonly leastMs?: () => number
 }
 
 /** A turn is never put off longer than this, in ms, however long the last one took. */
@@ -42,7 +44,7 @@ export function restAfter(
 export function createLoop(
   turn: () => Promise<void>, onError: (error: unknown) => void, options: LoopOptions = {},
 ): Loop {
-  const { rest = 0, creditMs: mostMs = maxCreditMs } = options
+  const { rest = 0, creditMs: mostMs = maxCreditMs, leastMs = () => 0 } = options
   let isDirty = false
   let running: Promise<void> | undefined
   let creditMs = mostMs
@@ -59,7 +61,8 @@ export function createLoop(
       const turnMs = performance.now() - begunAtMs
       const after = restAfter({ creditMs, pauseMs: begunAtMs - endedAtMs, turnMs }, rest, mostMs)
       creditMs = after.creditMs
-      if (after.restMs > 0) await new Promise((resolve) => setTimeout(resolve, after.restMs))
+      const restMs = Math.max(after.restMs, leastMs())
+      if (restMs > 0) await new Promise((resolve) => setTimeout(resolve, restMs))
       endedAtMs = performance.now()
     }
     running = undefined

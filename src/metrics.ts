@@ -51,7 +51,8 @@ export interface Metrics {
   countFailure(): void
   setConfig(state: { readonly isLoaded: boolean; readonly isStale: boolean }): void
   setPools(pools: readonly PoolGauges[]): void
-  setAnnounced(announced: readonly AnnouncedGauge[]): void
+  /** Asked whenever somebody asks for metrics, in place of what was given before. */
+  setAnnounced(read: () => readonly AnnouncedGauge[]): void
   /** Services that are announced nowhere, by the reason of their condition. */
   setSilent(reasons: ReadonlyMap<string, number>): void
   /** This node became the owner of a unit. */
@@ -111,13 +112,13 @@ export function createMetrics(): Metrics {
   const errors = counter('metallb_k8s_client_update_errors_total', 'Configurations refused, and Services', [])
   const loaded = gauge('metallb_k8s_client_config_loaded_bool', '1 once configuration is in force', [])
   const stale = gauge('metallb_k8s_client_config_stale_bool', '1 while running on an old one', [])
-  let announced: readonly AnnouncedGauge[] = []
+  let announced = (): readonly AnnouncedGauge[] => []
   new Gauge({
     name: 'metallb_speaker_announced', help: '1 per announced address',
     labelNames: ['service', 'protocol', 'node', 'ip'], registers,
     collect() {
       this.reset()
-      for (const row of announced) this.set({ ...row, protocol: 'layer2' }, 1)
+      for (const row of announced()) this.set({ ...row, protocol: 'layer2' }, 1)
     },
   })
   const silent = gauge('arpeggio_services_not_announced', 'Services announced nowhere', ['reason'])
@@ -144,8 +145,8 @@ export function createMetrics(): Metrics {
       stale.set(isStale ? 1 : 0)
     },
     setPools: pools,
-    setAnnounced: (rows) => {
-      announced = rows
+    setAnnounced: (read) => {
+      announced = read
     },
     setSilent: (reasons) => {
       silent.reset()

@@ -1,4 +1,5 @@
 /** An owner's beats: its list, whom it tells, and the fence that each beat extends. */
+import type { Mac } from '../l2/model.ts'
 import type { Millis } from '../net/model.ts'
 import {
   digestOf, encodeMessage, type Entry, entryOf, isBroken, isForeign, isHushed, isLast, isPart,
@@ -8,7 +9,7 @@ import { legOf, monitorsOf } from './fleet.ts'
 import { ownedLegs } from './hearing.ts'
 import { beatMs, fenceMs, pausedMs } from './limits.ts'
 import { tell } from './mail.ts'
-import { spokenLegs } from './own.ts'
+import { isSpoken } from './own.ts'
 import type { Ownership, Unit } from './state.ts'
 import { isFailing } from './strain.ts'
 
@@ -38,9 +39,13 @@ export function sendBeats(o: Ownership, now: Millis): Millis {
   if (o.lastTargets === '' && o.listed.size > 0) renewTargets(o)
   const pages = pagesOf(changes)
   const entries = pages.length === 1 ? changes : []
+  // By the MAC that it names: the monitors on a segment get the same bytes.
+  const beats = new Map<Mac, Uint8Array>()
   for (const target of o.targets) {
     if (pages.length > 1) sendList(o, target.to)
-    sendBeat(o, target, { base, entries, flags: 0 })
+    const bytes = beats.get(target.mac) ?? beatOf(o, target.mac, { base, entries, flags: 0 })
+    beats.set(target.mac, bytes)
+    sendBeat(o, target, bytes)
   }
   o.nextBeatMs = now + beatMs
   if (o.listed.size === 0) return Number.POSITIVE_INFINITY
@@ -59,15 +64,16 @@ function stayAlone(o: Ownership, now: Millis): Millis {
   return Number.POSITIVE_INFINITY
 }
 
-function sendBeat(
-  o: Ownership, target: Targets[number],
+function beatOf(
+  { incarnation, revision, digest }: Ownership, mac: Mac,
   { base, entries, flags }: { base: number; entries: readonly Entry[]; flags: number },
-): void {
-  const { incarnation, revision, digest } = o
-  const { to, ifindex, mac } = target
-  const message = messageOf('beat', { flags, incarnation, revision, base, digest, mac, entries })
+): Uint8Array {
+  return encodeMessage(messageOf('beat', { flags, incarnation, revision, base, digest, mac, entries }))
+}
+
+function sendBeat(o: Ownership, { to, ifindex }: Targets[number], bytes: Uint8Array): void {
   o.counts.sent++
-  o.out.push({ kind: 'tell', to, ifindex, bytes: encodeMessage(message) })
+  o.out.push({ kind: 'tell', to, ifindex, bytes })
 }
 
 /**
@@ -87,7 +93,7 @@ function renewList(o: Ownership, now: Millis): readonly Entry[] {
   let digest = 0
   for (const unit of o.owned) {
     const { own, key } = unit
-    const isVoice = own !== undefined && own.hush === undefined && spokenLegs(o, unit).length > 0
+    const isVoice = own !== undefined && own.hush === undefined && isSpokenAnywhere(o, unit)
     const isPaused = own !== undefined && isPausing(o, unit, now)
     if (own === undefined || (!isVoice && !isPaused && own.hush !== 'conflict')) continue
     const flags = (own.hush === 'conflict' ? isForeign : isPaused ? isHushed : 0) |
@@ -107,6 +113,11 @@ function renewList(o: Ownership, now: Millis): readonly Entry[] {
   o.digest = digest >>> 0
   o.revision++
   return changes
+}
+
+function isSpokenAnywhere(o: Ownership, unit: Unit): boolean {
+  for (const ifindex of unit.legs) if (isSpoken(o, unit, ifindex)) return true
+  return false
 }
 
 /** Who has it now, if anybody; without one, and not to be resumed by us either, it is to be had at once. */
@@ -157,6 +168,6 @@ function renewTargets(o: Ownership): void {
   for (const old of before) {
     if (old.ifindex !== undefined && o.hearing.get(old.ifindex)?.isDeaf === true) continue
     const isKept = targets.some(({ to, ifindex }) => to === old.to && ifindex === old.ifindex)
-    if (!isKept) sendBeat(o, old, { base: o.revision, entries: [], flags: isLast })
+    if (!isKept) sendBeat(o, old, beatOf(o, old.mac, { base: o.revision, entries: [], flags: isLast }))
   }
 }

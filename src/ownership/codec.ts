@@ -198,15 +198,25 @@ function readEntry(bytes: Uint8Array, from: number): { entry: Entry; next: numbe
   return { entry: { unit: unit.text, term, flags: flags & 63, node, value }, next: at }
 }
 
+const encoder = new TextEncoder()
+const decoder = new TextDecoder()
+
+/** Addresses and names are ASCII in practice: the encoder is asked where they are not. */
 function bytesOf(text: string): Uint8Array {
-  return new TextEncoder().encode(text).subarray(0, nameBytes)
+  const bytes = new Uint8Array(Math.min(text.length, nameBytes))
+  for (let i = 0; i < bytes.length; i++) {
+    const code = text.charCodeAt(i)
+    if (code > 127) return encoder.encode(text).subarray(0, nameBytes)
+    bytes[i] = code
+  }
+  return bytes
 }
 
 function readText(bytes: Uint8Array, at: number): { text: string; next: number } | undefined {
   const length = bytes[at]
   if (length === undefined || at + 1 + length > bytes.length) return undefined
   const next = at + 1 + length
-  return { text: new TextDecoder().decode(bytes.subarray(at + 1, next)), next }
+  return { text: decoder.decode(bytes.subarray(at + 1, next)), next }
 }
 
 function readUint32(bytes: Uint8Array, at: number): number {

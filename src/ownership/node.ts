@@ -169,20 +169,22 @@ function setRights(
 function keepRights(parts: Parts, rights: readonly Right[]): boolean {
   const { byText, answers, announcements } = parts
   const before = parts.rights
-  let isChanged = false
+  let keptCount = 0
   parts.rights = rights.map((right) => {
     const known = byText.get(right.text)
     if (known !== undefined && sameSet(known.ifindexes, right.ifindexes)) {
       known.notAfterMs = right.notAfterMs
+      keptCount++
       return known
     }
     const fresh = { ...right }
     byText.set(right.text, fresh)
     answers.set(answerKey(right.address), fresh)
-    isChanged = true
     return fresh
   })
-  if (!isChanged && rights.length === before.length) return false
+  if (keptCount === rights.length && keptCount === before.length) return false
+  parts.table = { links: parts.answerLinks, answers }
+  if (keptCount === before.length) return true
   const kept = new Set(parts.rights)
   for (const right of before) {
     if (kept.has(right)) continue
@@ -191,7 +193,6 @@ function keepRights(parts: Parts, rights: readonly Right[]): boolean {
     byText.delete(right.text)
     answers.delete(answerKey(right.address))
   }
-  parts.table = { links: parts.answerLinks, answers }
   return true
 }
 

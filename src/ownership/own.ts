@@ -163,8 +163,11 @@ export function rightsOf(o: Ownership, unit: Unit): readonly Right[] {
   const { notAfterMs } = o
   if (!isWhole(o, unit)) return rightsOn(o, unit, wish)
   const known = wholes.get(unit.mine)
-  if (known?.wish === wish) return known.rights.map((right) => ({ ...right, notAfterMs }))
-  const rights = rightsOn(o, unit, wish)
+  const isKnown = known?.wish === wish
+  if (isKnown && known.rights[0]?.notAfterMs === notAfterMs) return known.rights
+  const rights = isKnown
+    ? known.rights.map((right) => ({ ...right, notAfterMs }))
+    : rightsOn(o, unit, wish)
   wholes.set(unit.mine, { wish, rights })
   return rights
 }

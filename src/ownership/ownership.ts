@@ -1,6 +1,7 @@
 /** Ownership of addresses as one step function: what happened and now, to what must be done. */
 import { answerKey } from '../l2/responder.ts'
 import { nextDueMs } from '../l2/schedule.ts'
+import { isSameList } from '../l2/unit.ts'
 import type { Millis } from '../net/model.ts'
 import { isFenced, sendBeats, sendList } from './beats.ts'
 import {
@@ -102,10 +103,14 @@ function takeWorld(o: Ownership, world: World, now: Millis): void {
     o.incarnation = Math.floor(now) >>> 0
     o.slowMs = now + slowMs
   }
+  const { world: before } = o
   o.world = world
-  readFleet(o, world, now)
+  // Who is there is the same value for as long as it is the same.
+  if (before?.peers !== world.peers || !isSameList(before.expected, world.expected)) {
+    readFleet(o, world, now)
+    o.isWitness.clear()
+  }
   o.lastTargets = ''
-  o.isWitness.clear()
   takeWishes(o, world, now)
   if (world.isLeaving !== true) return
   for (const unit of [...o.owned]) release(o, unit, { cause: 'handOver', to: undefined }, now)

@@ -7,8 +7,8 @@ import type { Right } from '../ownership/model.ts'
 export interface Voices {
   readonly list: readonly Announcement[]
   readonly names: ReadonlyMap<number, string>
-  /** By address. */
-  readonly known: ReadonlyMap<string, Known>
+  /** By address; it goes on to the next. */
+  readonly known: Map<string, Known>
 }
 
 interface Known {
@@ -19,7 +19,7 @@ interface Known {
 
 /**
  * In the order of the rights; rights of addresses that no Service holds any more are left out. What is
- * announced as before is the same value.
+ * announced as before is the same value. `before` is used up.
  */
 export function voicesOf(
   rights: readonly Right[], { index }: Units, links: readonly LinkState[], before?: Voices,
@@ -27,19 +27,23 @@ export function voicesOf(
   const names = new Map(links.map(({ index: ifindex, name }) => [ifindex, name]))
   const isSame = before !== undefined && names.size === before.names.size &&
     [...names].every(([ifindex, name]) => before.names.get(ifindex) === name)
-  const known = new Map<string, Known>()
+  const known = isSame ? before.known : new Map<string, Known>()
   const list: Announcement[] = []
   for (const { address, text, ifindexes } of rights) {
     const unit = index.byText.get(text)
     if (unit === undefined) continue
-    const was = isSame ? before.known.get(text) : undefined
+    const was = known.get(text)
     const isKept = was?.unit === unit && isSameSet(was.ifindexes, ifindexes)
     const announcement = isKept ? was.announcement : {
       address, text, interfaces: [...ifindexes].flatMap((ifindex) => names.get(ifindex) ?? []).toSorted(),
       services: unit.filter((holding) => holding.text === text).map(({ service }) => service.key).toSorted(),
     }
-    known.set(text, isKept ? was : { unit, ifindexes, announcement })
+    if (!isKept) known.set(text, { unit, ifindexes, announcement })
     list.push(announcement)
+  }
+  if (known.size > list.length) {
+    const texts = new Set(list.map(({ text }) => text))
+    for (const text of known.keys()) if (!texts.has(text)) known.delete(text)
   }
   return { list: before !== undefined && isSameList(before.list, list) ? before.list : list, names, known }
 }

@@ -66,7 +66,9 @@ export interface Outlook {
  */
 export function worldOf(input: WorldInput, before?: Outlook): Outlook {
   const { self, placement, members, expected, isDraining, config, nodes, endpoints, hints, served } = input
-  const peers = peersOf(input)
+  const fresh = peersOf(input)
+  // The same value for as long as it is the same.
+  const peers = isSameValue(before?.world.peers, fresh) ? before?.world.peers ?? fresh : fresh
   const others = members.filter((member) => member.isAlive && member.name !== self)
   const demand = prepare({
     config, nodes, endpoints, members: speakersOf(input),
@@ -89,9 +91,10 @@ const noMoves: World['moves'] = new Map()
 
 /** Wishes that are as they were are the same values; the rest is small. */
 function isSameWorld(a: World, b: World): boolean {
-  const { wishes, gateways, moves, ...rest } = a
-  const { wishes: otherWishes, gateways: otherGateways, moves: otherMoves, ...others } = b
-  return moves === otherMoves && isSameList(wishes, otherWishes) && isSameValue(rest, others) &&
+  const { wishes, gateways, moves, peers, ...rest } = a
+  const { wishes: otherWishes, gateways: otherGateways, moves: otherMoves, peers: otherPeers, ...others } = b
+  return moves === otherMoves && peers === otherPeers && isSameList(wishes, otherWishes) &&
+    isSameValue(rest, others) &&
     isSameValue([...gateways], [...otherGateways])
 }
 

@@ -121,7 +121,9 @@ test('in a burst only what was begun is finished; when it is over, all goes, in 
   assert.equal(sent, ['fill'])
   pass(1_900)
   assert.equal(sent, ['fill', 'a', 'b', 'c', 'd'])
+  assert.is(calm.isBurst(), true)
   pass(600)
+  assert.is(calm.isBurst(), false)
   assert.equal(sent, ['fill', 'a', 'b', 'c', 'd', 'e', 'f', 'g', 'h'])
 })
 

@@ -62,6 +62,8 @@ const maxHeldMs: Millis = 10_000
 export interface Calm extends Disposable {
   /** So many addresses came or went: see `countChanges`. */
   stir(changes: number): void
+  /** Many come or go just now. */
+  isBurst(): boolean
   /** The writer, as it is given to those whose jobs of this rank and the less urgent ones can wait. */
   behind(rank: Rank): Writer
 }
@@ -98,6 +100,7 @@ export function createCalm({ writer, now, later }: CalmOptions): Calm {
     stir: (changes) => {
       if (changes > 0) stir = stirred(stir, changes, now())
     },
+    isBurst: () => now() < stir.untilMs,
     behind: (rank) => ({
       put: (job) => {
         const isHeld = held.has(job.key) || (now() < stir.untilMs && job.rank >= rank)

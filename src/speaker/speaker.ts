@@ -38,6 +38,8 @@ import { createStatuses } from './statuses.ts'
 /** Of a turn's time: a burst of changes is taken together; a single one, some turns, at once. */
 const rest = 9
 const creditMs = 300
+/** In a burst, what comes within this is one turn, and one word to each member. */
+const gatherMs = 40
 const component = 'metallb-speaker'
 /** Writes in flight: what speakers say of themselves must not crowd out the controller's allocations. */
 const width = 1
@@ -96,7 +98,7 @@ export async function runSpeaker(
   const loop = createLoop(
     async () => share.turn(),
     (error) => log.error('turn failed', { error: describeError(error) }),
-    { rest, creditMs },
+    { rest, creditMs, leastMs: () => calm.isBurst() ? gatherMs : 0 },
   )
   links.onChange(() => loop.mark())
   closing.use(await openSite({

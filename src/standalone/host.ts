@@ -247,7 +247,7 @@ async function apply(
   const links = memory.links
   const before = new Set(memory.announcements.map(({ text }) => text))
   metrics.setPools(poolGauges(world.config, decision.verdicts))
-  metrics.setAnnounced(announcements.flatMap(({ text, services }) =>
+  metrics.setAnnounced(() => announcements.flatMap(({ text, services }) =>
     services.map((service) => ({ service, node, ip: text }))
   ))
   // Withdrawals, then rules, then news: whoever hears an announcement may connect at once.
