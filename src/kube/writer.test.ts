@@ -145,7 +145,7 @@ test('what is least urgent makes place after a rest, and keeps nobody else waiti
   const [first, , , third] = spans
   const rested = (third?.from ?? 0) - (first?.to ?? 0)
   // Timers may end a millisecond early.
-  assert.ok(rested >= 3 * takesMs - 2, `rested ${rested} ms`)
+  assert.ok(rested >= takesMs - 2, `rested ${rested} ms`)
 })
 
 test('what rests after a refusal is still to be written, but is no crowd', async () => {
