@@ -21,6 +21,9 @@ interface World {
   readonly writes: number
   /** What of refusals was told so far. */
   refusals(): Promise<Refusals>
+  /** Of what was told in the last turn: whether it would be written now. */
+  truths(): readonly boolean[]
+  isLeading: boolean
 }
 
 interface Refusals {
@@ -31,6 +34,7 @@ interface Refusals {
 
 function open(more: Partial<Intent> = {}): World {
   const events: string[] = []
+  const truths: (() => boolean)[] = []
   const told = { lines: 0, events: 0 }
   const metrics = createMetrics()
   const waiting: Job[] = []
@@ -44,8 +48,9 @@ function open(more: Partial<Intent> = {}): World {
     [Symbol.asyncDispose]: async () => undefined,
   }
   const allocation = createAllocation({
-    writer, services: () => services, metrics,
-    recorder: { record: (_, { reason, message }) => {
+    writer, isLeading: () => world.isLeading, services: () => services, metrics,
+    recorder: { record: (_, { reason, message, isTrue }) => {
+      truths.push(() => isTrue?.() !== false)
       events.push(`${reason} ${message}`)
       if (reason === 'AllocationFailed') told.events += 1
     } },
@@ -64,10 +69,12 @@ function open(more: Partial<Intent> = {}): World {
     version += 1
   }
   show('')
-  return {
-    allocation, show,
+  const world: World = {
+    allocation, show, isLeading: true,
+    truths: () => truths.map((isTrue) => isTrue()),
     turn: (of) => {
       events.length = 0
+      truths.length = 0
       const snapshot: Snapshot = {
         config: of, services, nodes: [], endpoints: new Map(), speakers: new Set(), states: new Map(),
         statuses: [],
@@ -90,6 +97,7 @@ function open(more: Partial<Intent> = {}): World {
       return { ...told, counted: Number(counted) }
     },
   }
+  return world
 }
 
 const lan = pool('lan', '192.0.2.1/32')
@@ -242,6 +250,21 @@ test('what was settled is written again where somebody else has emptied it', () 
   assert.equal(world.turn(pools), [given])
   world.write()
   assert.is(world.writes, 2)
+})
+
+test('leading ended: an assignment is told if the status says so, whoever leads', () => {
+  const world = open()
+  world.turn(config(lan))
+  assert.equal(world.truths(), [true])
+  world.isLeading = false
+  assert.equal(world.truths(), [false], 'its status may not be written any more')
+  world.allocation.forget()
+  world.isLeading = true
+  assert.equal(world.truths(), [false], 'another term decides anew')
+  world.show('192.0.2.1', 'lan')
+  assert.equal(world.truths(), [true])
+  world.show('192.0.2.2', 'lan')
+  assert.equal(world.truths(), [false])
 })
 
 test('leading ended: who leads next tells for itself', () => {

@@ -6,6 +6,7 @@ import { type LiveL2Status, type LiveService, type LiveState, poolAnnotation } f
 import type { Recorder } from '../kube/events.ts'
 import type { Writer } from '../kube/writer.ts'
 import type { Metrics } from '../metrics.ts'
+import { formatAddress } from '../net/address.ts'
 import type { Address } from '../net/model.ts'
 import { poolUsage } from '../ipam/usage.ts'
 import { gistOf } from '../ipam/message.ts'
@@ -44,6 +45,7 @@ export interface AllocationOptions {
   readonly placement: Placement
   readonly announceEverywhere: boolean
   readonly ignoreExcludeLabel: boolean
+  readonly isLeading: () => boolean
   /** The server knows `ipMode` (Kubernetes 1.30). */
   readonly hasIPMode: () => boolean
 }
@@ -65,6 +67,8 @@ export interface Allocation {
 }
 
 interface Memory {
+  /** Counts how often leading began or ended. */
+  term: number
   held: Map<string, Held>
   /** Of the last turn, from which the next is made. */
   plan: Plan | undefined
@@ -86,7 +90,7 @@ interface Memory {
 
 export function createAllocation(options: AllocationOptions): Allocation {
   const memory: Memory = {
-    held: new Map(), plan: undefined, keys: [], settled: new Map(), seen: new Map(), rows: [],
+    term: 0, held: new Map(), plan: undefined, keys: [], settled: new Map(), seen: new Map(), rows: [],
     voices: undefined,
     told: new Map(), wishes: new Map(), spent: new Map(),
   }
@@ -96,6 +100,7 @@ export function createAllocation(options: AllocationOptions): Allocation {
     forget: () => {
       // Told that leading ended, and again that it began: nothing is held the second time.
       if (memory.held.size > 0) memory.seen = keepShown(memory.held, options.services())
+      memory.term += 1
       memory.held = new Map()
       memory.plan = undefined
       memory.settled = new Map()
@@ -297,7 +302,16 @@ function tell(
   if (isPending && news.length === 0) return
   memory.told.set(key, isPending ? `${before}\n${text}` : text)
   if (news.some(({ type }) => type === 'Warning')) options.metrics.countFailure()
-  for (const event of news) options.recorder.record(subjectOf(live), event)
+  const { term } = memory
+  // Another term decides anew; what the status says has happened, whoever leads.
+  const isTrue = (): boolean => (memory.term === term && options.isLeading()) ||
+    isShown(verdict, options.services().get(key))
+  for (const event of news) options.recorder.record(subjectOf(live), { ...event, isTrue })
+}
+
+function isShown(verdict: Verdict, live: LiveService | undefined): boolean {
+  return (verdict.kind === 'assigned' || verdict.kind === 'kept') && live !== undefined &&
+    verdict.addresses.every((address) => live.ingress.includes(formatAddress(address)))
 }
 
 /** By what an event is known: who else is in the way, or how much is in use, does not make it another. */

@@ -80,7 +80,7 @@ function createParts(opened: Opened): Parts {
     options, namespace, log, metrics, feed, writer, leader,
     intake: createIntake({ namespace, log, metrics, wall }),
     allocation: createAllocation({
-      writer, recorder, log, metrics, services: () => feed.services,
+      writer, recorder, log, metrics, services: () => feed.services, isLeading: leader.isLeading,
       loadBalancerClass: options.loadBalancerClass, placement: options.placement,
       announceEverywhere: options.announceEverywhere, ignoreExcludeLabel: options.ignoreExcludeLabel,
       hasIPMode: () => parts.hasIPMode,

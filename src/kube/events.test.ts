@@ -73,4 +73,16 @@ test('one that the server has forgotten is made anew', () => {
   assert.equal(world.calls.map(({ method }) => method), ['POST', 'PATCH', 'POST'])
 })
 
+test('what has not happened after all is not told, and is told when it has', () => {
+  const world = record()
+  let isTrue = false
+  const say = (): void =>
+    world.recorder.record(web, { type: 'Normal', reason: 'r', message: 'm', isTrue: () => isTrue })
+  say()
+  assert.is(world.calls.length, 0)
+  isTrue = true
+  say()
+  assert.equal(world.calls.map(({ method }) => method), ['POST'])
+})
+
 test.run()

@@ -13,6 +13,8 @@ export interface Happening {
   readonly type: 'Normal' | 'Warning'
   readonly reason: string
   readonly message: string
+  /** Asked when its turn has come: what has not happened after all is not told. */
+  readonly isTrue?: () => boolean
 }
 
 export interface Recorder {
@@ -57,7 +59,7 @@ export function createRecorder(options: RecorderOptions): Recorder {
       const object = `${subject.namespace}/${subject.name}/${subject.uid}`
       const wall = options.wall()
       if (!takeToken(buckets, object, wall.getTime())) return
-      const { type, reason, message } = happening
+      const { type, reason, message, isTrue } = happening
       const key = [prefix, object, type, reason, message].join('|')
       // Named once: where the answer was lost, the second attempt finds that it is there.
       const name = `${subject.name}.${wall.getTime().toString(16)}${uniqueTail(recorded++)}`
@@ -65,7 +67,9 @@ export function createRecorder(options: RecorderOptions): Recorder {
       options.writer.put({
         key,
         rank: type === 'Warning' ? 1 : options.rank,
+        isFact: true,
         make: () => {
+          if (isTrue?.() === false) return undefined
           before = known.get(key)
           return before === undefined
             ? create(options, { subject, happening, name, wall })
@@ -127,7 +131,7 @@ function create(
   options: RecorderOptions,
   made: { subject: Subject; happening: Happening; name: string; wall: Date },
 ): Call {
-  const { subject, happening, name, wall } = made
+  const { subject, happening: { type, reason, message }, name, wall } = made
   const { namespace } = subject
   const at = toSeconds(wall)
   return {
@@ -139,7 +143,7 @@ function create(
       kind: 'Event',
       metadata: { name, namespace },
       involvedObject: { apiVersion: 'v1', kind: 'Service', ...subject },
-      ...happening,
+      type, reason, message,
       source: { component: options.component },
       reportingComponent: options.component,
       reportingInstance: options.instance,

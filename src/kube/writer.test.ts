@@ -65,6 +65,20 @@ test('what fails together is one failure: the second attempt is soon', async () 
   assert.is(api.calls.length, 2 * names.length)
 })
 
+test('leading ended: what is only planned is forgotten, what has happened is told', async () => {
+  const api = apiOf(() => 200)
+  let isLeading = true
+  await using writer = createWriter({ api, log, width: 1, mayWrite: () => isLeading })
+  const fact = { rank: 1, isFact: true, make: () => ({ method: 'POST', path: '/fact' }) } as const
+  put(writer, ['under way', 'plan'])
+  writer.put({ key: 'fact', ...fact })
+  isLeading = false
+  writer.clear()
+  put(writer, ['too late'])
+  await writer.idle()
+  assert.equal(api.calls.map(({ path }) => path), ['/under way', '/fact'])
+})
+
 test('into a namespace that ends nothing is written: no error, and no further try', async () => {
   const ending = { details: { causes: [{ reason: 'NamespaceTerminating', field: 'metadata.namespace' }] } }
   const api = apiOf(() => 403, () => ending)

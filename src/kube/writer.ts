@@ -17,11 +17,13 @@ export interface Job {
   readonly make: () => Call | undefined
   /** Written, or refused for good: 404 (gone), 409 (somebody else was faster), 422 and the like. */
   readonly settled?: (reply: Reply) => void
+  /** Tells what has happened: stays through `clear`, and is written whatever `mayWrite` says. */
+  readonly isFact?: true
 }
 
 export interface Writer extends AsyncDisposable {
   put(job: Job): void
-  /** Forgets what waits. What is in flight goes on. */
+  /** Forgets what waits and is no fact. What is in flight goes on. */
   clear(): void
   /** Jobs that wait or are in flight. */
   readonly pending: number
@@ -133,7 +135,7 @@ export function createWriter(options: WriterOptions): CountedWriter {
       replaceOrAdd(queue, job)
       pump()
     },
-    clear: () => clear(queue),
+    clear: () => clear(queue, ({ isFact }) => isFact === true),
     get pending() {
       return countPending(queue)
     },
@@ -150,7 +152,7 @@ export function createWriter(options: WriterOptions): CountedWriter {
     [Symbol.asyncDispose]: async () => {
       isClosed = true
       for (const timer of [pause, ...queue.rests]) clearTimeout(timer)
-      clear(queue)
+      clear(queue, () => false)
     },
   }
 }
@@ -168,11 +170,18 @@ function countPending(queue: Queue): number {
   return a.size + b.size + c.size + queue.resting.size + queue.flying.size
 }
 
-function clear(queue: Queue): void {
-  for (const rank of queue.ranks) rank.clear()
-  for (const { timer } of queue.resting.values()) clearTimeout(timer)
-  queue.resting.clear()
-  for (const key of queue.flying.keys()) queue.flying.set(key, undefined)
+function clear(queue: Queue, isKept: (job: Job) => boolean): void {
+  for (const rank of queue.ranks) {
+    for (const [key, { job }] of rank) if (!isKept(job)) rank.delete(key)
+  }
+  for (const [key, { entry, timer }] of queue.resting) {
+    if (isKept(entry.job)) continue
+    clearTimeout(timer)
+    queue.resting.delete(key)
+  }
+  for (const [key, job] of queue.flying) {
+    if (job !== undefined && !isKept(job)) queue.flying.set(key, undefined)
+  }
 }
 
 function replaceOrAdd(queue: Queue, job: Job): void {
@@ -266,7 +275,8 @@ type Outcome =
 
 async function attempt(options: WriterOptions, entry: Entry): Promise<Outcome> {
   const { api, log, mayWrite } = options
-  const call = mayWrite?.() === false ? undefined : entry.job.make()
+  const { job } = entry
+  const call = job.isFact !== true && mayWrite?.() === false ? undefined : job.make()
   if (call === undefined) return { kind: 'none' }
   try {
     const reply = await api.call({ timeoutMs, ...call })
