@@ -69,9 +69,8 @@ test('leading ended: what is only planned is forgotten, what has happened is tol
   const api = apiOf(() => 200)
   let isLeading = true
   await using writer = createWriter({ api, log, width: 1, mayWrite: () => isLeading })
-  const fact = { rank: 1, isFact: true, make: () => ({ method: 'POST', path: '/fact' }) } as const
   put(writer, ['under way', 'plan'])
-  writer.put({ key: 'fact', ...fact })
+  writer.put({ key: 'fact', rank: 1, isFact: true, make: () => ({ method: 'POST', path: '/fact' }) })
   isLeading = false
   writer.clear()
   put(writer, ['too late'])
