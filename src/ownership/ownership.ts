@@ -13,7 +13,7 @@ import { isMixed, readFleet } from './fleet.ts'
 import { onOffer, onRefusal, reviewOwned, stepOffer } from './handover.ts'
 import { askMissing, greet, hear, isAllDeaf, watchHearing } from './hearing.ts'
 import {
-  offerMs, pausedMs, postponeMs, slowMs, stallMs, unheardRetryMs, unicastCount,
+  pausedMs, postponeMs, slowMs, stallMs, unheardRetryMs, unicastCount,
 } from './limits.ts'
 import { heirOf } from './lists.ts'
 import { sendMail } from './mail.ts'
@@ -42,7 +42,6 @@ import { onWitnessed, watchOwners } from './witness.ts'
 export function step(o: Ownership, event: Event, now: Millis): readonly Effect[] {
   o.out = []
   if (now > o.wakeMs + stallMs) countLate(o, now)
-  if (now > o.wakeMs + offerMs) o.queuedMs = now
   if (isFenced(o, now)) expire(o, now)
   switch (event.kind) {
     case 'world':
@@ -202,8 +201,6 @@ function takeMessage(o: Ownership, received: ReceivedMessage, now: Millis): void
 
 function dispatch(o: Ownership, received: ReceivedMessage, message: Message, now: Millis): void {
   const { from, receivedAtMs: atMs } = received
-  // Membership knows when a message was read, not how long it had lain in a socket.
-  const askedMs = o.queuedMs === now ? Number.NEGATIVE_INFINITY : atMs
   const rival: Rival = (unit, name, { term, flags }) =>
     onRival(o, unit, { rival: name, term, isPartly: (flags & isPart) !== 0 }, now)
   switch (message.kind) {
@@ -224,9 +221,9 @@ function dispatch(o: Ownership, received: ReceivedMessage, message: Message, now
     case 'withdrawal':
       return onWithdrawal(o, message)
     case 'pick':
-      return onPick(o, from, message, { atMs: askedMs, now })
+      return onPick(o, from, message, { atMs, now })
     case 'offer':
-      return onOffer(o, from, message, { atMs: askedMs, now })
+      return onOffer(o, from, message, { atMs, now })
     case 'refusal':
       return onRefusal(o, from, message, now)
     case 'claims':
