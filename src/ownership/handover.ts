@@ -223,9 +223,7 @@ export function onOffer(
     // Offered before, and taken by another meanwhile: its claim was faster than this offer.
     const isTaken = unit !== undefined && o.rules.hasTerms && unit.term > term &&
       unit.owner !== undefined && unit.owner !== from
-    // Nothing moves by choice to one that has just stood still: it does not know how old what it reads is.
-    const isUnsure = (flags & isOptional) !== 0 && isStrained(o, now)
-    const isSame = !isTaken && !isUnsure && unit?.wish !== undefined && unit.digest === value
+    const isSame = !isTaken && unit?.wish !== undefined && unit.digest === value
     const hears = isSame && ((flags & isOptional) === 0
       ? [...unit.legs].some((ifindex) => o.hearing.get(ifindex)?.isDeaf !== true)
       : [...unit.legs].every((ifindex) => !isCutOff(o, ifindex, now)))

@@ -323,19 +323,6 @@ export const schedules: readonly Scenario[] = [
     most: { darkMs: 0, overlapMs: 0, moves: 0 },
   },
   {
-    it: '13 a node goes on after a freeze while units are offered to it for balance: it takes none of them',
-    options: { nodes: 3, units: 4, hasRings: true },
-    seeds: 40,
-    story: ({ cluster, owner, pass }) => {
-      const thaw = freezeNode(cluster, owner)
-      pass(1_000 + cluster.random.between(0, 3_000))
-      thaw()
-      pass(1_500)
-    },
-    most: { darkMs: 600 },
-    isSettled: false,
-  },
-  {
     it: '14 a total restart staggered over 10 s: the load is shared within a minute',
     options: { ...ten, units: 30 },
     seeds: 2,
