@@ -231,6 +231,21 @@ export const schedules: readonly Scenario[] = [
     isSettled: false,
   },
   {
+    it: '9 nothing but three nodes, and a card without carrier that long: it was this node that was away',
+    options: { ...one, hasGateway: false, clients: 0, isGossipCarried: true, hasRings: true },
+    seeds: 8,
+    story: ({ cluster, others, lan, pass }) => {
+      const [name = ''] = others
+      const back = loseCarrier(cluster, lan(), name)
+      pass(3_000)
+      deafen(cluster, lan(), name)
+      back()
+      pass(12_000)
+    },
+    most: { darkMs: 0, moves: 0 },
+    isSettled: false,
+  },
+  {
     it: '9 a card loses its carrier while its node asks for what it would claim: silence says nothing',
     options: one,
     seeds: 12,
