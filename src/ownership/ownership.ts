@@ -27,7 +27,7 @@ import {
   acceptPick, endStart, findIdle, hasStarted, onPick, placeUnits, stepPick,
 } from './placing.ts'
 import { startRound, stepRound } from './round.ts'
-import { countExpiry, countLate, jittered, strainOf } from './strain.ts'
+import { countExpiry, countLate, jittered, noteQueue, strainOf } from './strain.ts'
 import { lookAt, note, type Ownership, takeLook, type Unit } from './state.ts'
 import { orphanWithdrawn, recogniseStranger } from './stranger.ts'
 import { readWishes } from './units.ts'
@@ -43,6 +43,7 @@ import { onWitnessed, watchOwners } from './witness.ts'
 export function step(o: Ownership, event: Event, now: Millis): readonly Effect[] {
   o.out = []
   if (now > o.wakeMs + stallMs) countLate(o, now)
+  noteQueue(o, event, now)
   if (isFenced(o, now)) expire(o, now)
   switch (event.kind) {
     case 'world':

@@ -3,13 +3,14 @@ import type { Millis } from '../net/model.ts'
 import { orphan, attempt } from './claim.ts'
 import { type Entry, entryOf, isFresh, type Message, pagesOf } from './codec.ts'
 import { isHash } from './fleet.ts'
-import { pickMs, provisionalMs, slowMs, startMs } from './limits.ts'
+import { patienceMs, pickMs, provisionalMs, startMs } from './limits.ts'
 import { mail, tell } from './mail.ts'
 import type { Cause } from './model.ts'
 import { take } from './own.ts'
 import { startRound } from './round.ts'
 import type { EarlyPick } from './ongoing.ts'
 import { isAliveNode, lookAt, type Ownership, setOwner, setTerm, type Unit } from './state.ts'
+import { isLate } from './strain.ts'
 import { hashRank, isOthers, loadOf, loadRank, mayOwn, weightOf } from './units.ts'
 
 /** Flag of a pick: it may move once in its first minute. */
@@ -29,7 +30,7 @@ export function hasStarted(o: Ownership, now: Millis): boolean {
 
 /** What a placement is for. */
 export interface Placing {
-  /** The unit has just come into the world: nobody can have owned it. */
+  /** The unit has just come into the world: nobody can have owned it, unless this node saw that late. */
   readonly isFresh: boolean
   /** Everything was restarted: hints count, and it may move once. */
   readonly isStart: boolean
@@ -40,11 +41,12 @@ export function placeUnits(
   o: Ownership, units: readonly Unit[], placing: Placing, now: Millis,
 ): void {
   const told = new Map<string, Entry[]>()
+  const isNew = placing.isFresh && !isLate(o, now)
   for (const unit of units) {
     const isOpen = unit.wish !== undefined && unit.own === undefined && unit.owner === undefined
     if (!isOpen || unit.attempt !== undefined || isOthers(o, unit, now)) continue
     const rank = hashRank(o, unit)
-    if (rank[0] === o.self) place(o, unit, { ...placing, told }, now)
+    if (rank[0] === o.self) place(o, unit, { ...placing, isFresh: isNew, told }, now)
     else if (rank.includes(o.self)) {
       const loss = { suspect: undefined, cause: 'placed', lastBeatMs: now, segments: undefined } as const
       attempt(o, unit, loss, { rank: rank.indexOf(o.self), now })
@@ -102,7 +104,7 @@ export function acceptPick(o: Ownership, unit: Unit, pick: EarlyPick, now: Milli
   setTerm(o, unit, pick.term)
   const cause: Cause = (pick.flags & isRestored) !== 0 ? 'restored' : 'placed'
   // Later than the others' patience: somebody may have claimed it, so probe first.
-  const isInTime = now - pick.atMs < slowMs / 4
+  const isInTime = now - pick.atMs < patienceMs && !isLate(o, now)
   unit.pick = {
     isFresh: isInTime && (pick.flags & isFresh) !== 0, cause, from: pick.from, atMs: now,
     isProvisional: (pick.flags & isProvisional) !== 0,

@@ -206,6 +206,8 @@ export interface Ownership {
   stalledMs: Millis
   /** How often lately, up to `lateMax`, as of then. */
   late: { count: number; lastMs: Millis }
+  /** When it last read what may have waited for longer than others wait for a new unit's owner. */
+  queuedMs: Millis
   /** When the next offer may be made. */
   offerMs: Millis
   /** Until then units whose deadline passed are in the list all the same. */
@@ -257,6 +259,7 @@ export function createOwnership(self: string, rules: Rules = allRules): Ownershi
     expiries: { count: 0, lastMs: Number.NEGATIVE_INFINITY },
     late: { count: 0, lastMs: 0 },
     offerMs: 0, pausedUntilMs: Number.POSITIVE_INFINITY, stalledMs: Number.NEGATIVE_INFINITY,
+    queuedMs: Number.NEGATIVE_INFINITY,
     spoken: new Map(), incarnation: 0, revision: 0, digest: 0, listed: new Map(),
     isListDirty: false, nextBeatMs: 0, notAfterMs: 0, lastTargets: '', targets: [], load: undefined,
     claimsRevision: 0, missingMs: 0, missingTurn: 0, controlTurn: 0, slowMs: 0,

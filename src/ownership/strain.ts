@@ -2,8 +2,10 @@
 import type { Millis } from '../net/model.ts'
 import { digestOf } from './codec.ts'
 import {
-  calmMs, expiryMs, expiryWaitMaxMs, expiryWaitMs, lateCalmMs, lateMax, pauseCount, strainUnits,
+  calmMs, expiryMs, expiryWaitMaxMs, expiryWaitMs, lateCalmMs, lateMax, patienceMs, pauseCount,
+  strainUnits,
 } from './limits.ts'
+import type { Event } from './model.ts'
 import type { Ownership, Unit } from './state.ts'
 
 /** The deadline of this node's rights has passed: it stood still, or was kept from its beats. */
@@ -15,6 +17,21 @@ export function countExpiry(o: Ownership, now: Millis): void {
 /** This node's loop was late. Each time its probes become fewer: what it sends, all others have to read. */
 export function countLate(o: Ownership, now: Millis): void {
   o.late = { count: Math.min(lateMax, lateCount(o, now) + 1), lastMs: now }
+}
+
+/**
+ * Notes when what is read may have lain in a socket for longer than others wait: the loop is late, or frames
+ * have waited. Messages and worlds do not tell: what brings them stamps them when it reads them, if at all.
+ */
+export function noteQueue(o: Ownership, event: Event, now: Millis): void {
+  const agedMs = now - patienceMs
+  const isOld = event.kind === 'frames' && event.frames.some(({ receivedAtMs }) => receivedAtMs < agedMs)
+  if (isOld || o.wakeMs < agedMs) o.queuedMs = now
+}
+
+/** It has just gone on after it stood still: what it learns now may be old, and another's by now. */
+export function isLate({ queuedMs }: Ownership, now: Millis): boolean {
+  return now - queuedMs < patienceMs
 }
 
 function lateCount({ late: { count, lastMs } }: Ownership, now: Millis): number {

@@ -374,4 +374,24 @@ export const conditions: readonly Scenario[] = [
     },
     most: { darkMs: 1_000, moves: 0 },
   },
+  {
+    it: 'new Services while a node stands still: it takes none for new that others have claimed since',
+    options: { nodes: 8, units: 8 },
+    seeds: 12,
+    story: ({ cluster, others, pass }) => {
+      const thaw = freezeNode(cluster, others[0] ?? '')
+      // It is called dead by then, and is told of no claims.
+      pass(cluster.random.between(12_000, 15_000))
+      appear(cluster, 8, 8)
+      pass(cluster.random.between(600, 1_500))
+      thaw()
+      pass(3_000)
+    },
+    most: { darkMs: 1_200 },
+    also: ({ cluster }) => {
+      const placed = cluster.record.notes.flatMap(({ note }) =>
+        note.kind === 'claimed' && note.cause === 'placed' ? [note.unit] : [])
+      return placed.filter((unit, i) => placed.indexOf(unit) !== i).map((unit) => `${unit} was placed twice`)
+    },
+  },
 ]
