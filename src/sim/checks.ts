@@ -182,11 +182,26 @@ function isMoveCaused(
     place.tenures.some(({ node, toMs }) => nodes.includes(node) && toMs <= startMs && toMs > startMs - 1_000))
   const isSettling = startMs < place.fromMs + 60_000 && cluster.record.notes.some(({ note }) =>
     note.kind === 'claimed' && note.cause === 'handOver' && note.unit === place.unit)
-  const isExcused = isSettling || isSecondStep || isLastOfTwo(cluster, deeds, { from, to })
+  const isExcused = isSettling || isSecondStep || isLastOfTwo(cluster, deeds, { from, to }) ||
+    isJoining(cluster, place, deeds, { from, to, atMs })
   return isExcused || deeds.some(({ kind, nodes, untilMs }) =>
     nodes.includes(from) || kind === 'pause' && nodes.includes(to) && untilMs <= atMs ||
     nodes.length === 0 && !kind.startsWith('API') && !/ new Services$/.test(kind) ||
     isMeeting(kind) && !kind.startsWith('gossip') && untilMs <= atMs || kind.startsWith('move of'))
+}
+
+/**
+ * Two owned parts of the unit, and that of a node that was hurt has just been claimed by a third: of those
+ * that are heard on all segments the lower name keeps all (design §5, "Two segments, different winners").
+ */
+function isJoining(
+  { record }: Cluster, place: Place, deeds: readonly Deed[], { from, to, atMs }: Omit<Move, 'endedMs'>,
+): boolean {
+  const isClaimed = (move: Move): boolean =>
+    move.to === to && move.atMs <= atMs && move.atMs > atMs - 1_000 &&
+    deeds.some(({ kind, nodes }) => isIncapacity(kind) && nodes.includes(move.from))
+  return to < from && [...record.places.values()].some((other) =>
+    other.unit === place.unit && other.segment !== place.segment && movesOf(other).some(isClaimed))
 }
 
 /**

@@ -145,4 +145,16 @@ export const segmentSchedules: readonly Scenario[] = [
     },
     most: { darkMs: 600, overlapMs: 50 },
   },
+  {
+    it: '12 two own a part each, and one of them pauses: who claims its part gets the other, or gives it up',
+    options: { nodes: 3, segments: 2, units: 1 },
+    seeds: 8,
+    story: ({ cluster, owner, lan, pass }) => {
+      muffle(cluster, lan(1), owner)
+      pass(3_000)
+      pauseNode(cluster, owner)
+      pass(3_000)
+    },
+    most: { darkMs: 600 },
+  },
 ]
