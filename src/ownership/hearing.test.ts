@@ -100,4 +100,37 @@ test('a new unit is not left with a node that cannot send on its only segment', 
   }
 })
 
+test('a member that came back by membership is asked for until it is heard, and then all is checked', () => {
+  const vip = '192.168.1.100'
+  const rig = lanOf(4)
+  const names = [...rig.nodes.keys()]
+  give(rig, [wishOf(vip, names)])
+  const owner = settled(rig, vip)
+  const back = nodeOf(rig, names.find((name) => name !== owner.name))
+  const own = back.legs[0]?.addresses[0]?.address ?? addressOf(vip)
+  back.isUp = false
+  give(rig, [wishOf(vip, names)])
+  runUntil(rig, rig.nowMs + 1_000)
+  // Membership meets it before the wire does.
+  back.isUp = true
+  back.isMuted = (what) => what === 'frame'
+  give(rig, [wishOf(vip, names)])
+  let [asks, probes] = [0, 0]
+  rig.listeners.push(({ from, frame }) => {
+    const { asks: asked, isProbe } = readFrame(frame) ?? {}
+    if (from !== owner.name || asked === undefined) return
+    if (sameAddress(asked, own)) asks++
+    if (isProbe === true) probes++
+  })
+  runUntil(rig, rig.nowMs + 1_000)
+  assert.ok(asks >= 5, `asked ${asks} times`)
+  assert.is(probes, 0)
+  back.isMuted = () => false
+  runUntil(rig, rig.nowMs + 300)
+  assert.ok(probes > 0, 'what it owns is checked')
+  asks = 0
+  runUntil(rig, rig.nowMs + 1_000)
+  assert.ok(asks <= 3, `it has been heard, and is asked for ${asks} times`)
+})
+
 test.run()
