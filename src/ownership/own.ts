@@ -30,6 +30,7 @@ export function take(o: Ownership, unit: Unit, taking: Taking, now: Millis): voi
   unit.own = {
     hush: undefined, term: unit.term, sinceMs: now, hushedMs: 0, probeMs: now + unheardRetryMs,
     graceUntilMs: taking.isHanded === true ? now + handedMs : 0,
+    handedBy: taking.isHanded === true ? from : undefined,
     trialMs: taking.isNew === true && taking.isHanded !== true ? now : undefined, pleas: 0,
     scope: taking.scope, unansweredMs: undefined, provisionalUntilMs: isMovable ? now + provisionalMs : 0,
     offer: undefined, refused: new Map(), joinMs: 0, better: undefined,
