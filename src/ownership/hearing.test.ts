@@ -2,7 +2,7 @@
 import { test } from 'uvu'
 import * as assert from 'uvu/assert'
 import { sameAddress } from '../net/address.ts'
-import { decodeMessage } from './codec.ts'
+import { decodeMessage, encodeMessage, entryOf, messageOf } from './codec.ts'
 import { announcementOf, broadcast, type Rig, type RigNode, runUntil, setWorld } from './rig.ts'
 import { addressOf, give, lanOf, nodeOf, notesOf, ownersOf, settled, wishOf } from './stage.ts'
 import { readFrame } from './wire.ts'
@@ -99,6 +99,29 @@ test('a new unit is not left with a node that cannot send on its only segment', 
     assert.not.equal(ownersOf(rig, `192.168.1.${100 + i}`).filter((name) => name !== 'n0'), [])
   }
 })
+
+for (const isDeaf of [false, true]) {
+  const does = isDeaf ? 'says nothing while it hears nobody' : 'announces'
+  test(`an owner that is asked whether it owns ${does}`, () => {
+    const vip = '192.168.1.100'
+    const rig = lanOf(3)
+    const names = [...rig.nodes.keys()]
+    give(rig, [wishOf(vip, names)])
+    const owner = settled(rig, vip)
+    if (isDeaf) owner.isMuted = (what, way) => what === 'frame' && way === 'in'
+    runUntil(rig, rig.nowMs + 500)
+    const voices: string[] = []
+    rig.listeners.push(({ from, frame }) => {
+      const { asserts } = readFrame(frame) ?? {}
+      if (asserts !== undefined && sameAddress(asserts.address, addressOf(vip))) voices.push(from)
+    })
+    const bytes = encodeMessage(messageOf('query', { entries: [entryOf(vip)] }))
+    const from = names.find((name) => name !== owner.name) ?? ''
+    owner.messages.push({ from, isGossip: false, bytes, receivedAtMs: rig.nowMs })
+    runUntil(rig, rig.nowMs + 150)
+    assert.is(voices.includes(owner.name), !isDeaf)
+  })
+}
 
 test('a member that came back by membership is asked for until it is heard, and then all is checked', () => {
   const vip = '192.168.1.100'
