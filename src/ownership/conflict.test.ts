@@ -6,7 +6,7 @@ import { decodeNeighbour } from '../l2/ndp.ts'
 import { decodeMessage, encodeMessage, entryOf, messageOf } from './codec.ts'
 import { defendMs } from './limits.ts'
 import { step } from './ownership.ts'
-import { broadcast, type Captured, emit, type Rig, runUntil, setWorld } from './rig.ts'
+import { announcementOf, broadcast, type Captured, emit, type Rig, runUntil, setWorld } from './rig.ts'
 import {
   addressOf, give, lanOf, nodeOf, notesOf, ownersOf, settled, watch, wishOf,
 } from './stage.ts'
@@ -277,6 +277,26 @@ function encodeProbe(packet: Exclude<ReturnType<typeof decodeArp>, string>): Uin
   const frame = announceArp(packet.target, packet.senderMac)[0].slice()
   frame.fill(0, 28, 32)
   return frame
+}
+
+for (const [who, isSilenced] of [['the one that handed it over', false], ['another member', true]] as const) {
+  test(`just handed a unit, its owner hears ${who} answer for it: silenced ${isSilenced}`, () => {
+    const rig = lanOf(4)
+    const names = [...rig.nodes.keys()]
+    give(rig, [wishOf(vip, names)])
+    const giver = settled(rig, vip)
+    give(rig, [wishOf(vip, names.filter((name) => name !== giver.name))])
+    for (let i = 0; i < 100 && notesOf(rig, 'released').length === 0; i++) runUntil(rig, rig.nowMs + 1)
+    const [taker] = ownersOf(rig, vip)
+    assert.equal(notesOf(rig, 'released'), [`${giver.name} handOver`])
+    const other = names.find((name) => name !== giver.name && name !== taker)
+    const speaker = nodeOf(rig, isSilenced ? other : giver.name)
+    for (const frame of announcementOf(addressOf(vip), speaker.legs[0]?.mac ?? '')) {
+      broadcast(rig, { segment: 'lan', from: speaker.name, frame })
+    }
+    runUntil(rig, rig.nowMs + 5)
+    assert.equal(notesOf(rig, 'silenced'), isSilenced ? [`${taker} contested`] : [])
+  })
 }
 
 test.run()

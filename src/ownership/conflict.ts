@@ -132,7 +132,8 @@ function memberVoice(
   if (now < (own.refused.get(node) ?? 0) && isDraining(o, o.self)) {
     return release(o, unit, { cause: 'handOver', to: node }, now)
   }
-  if (now < own.graceUntilMs && own.hush === undefined) return shout(o, unit, now)
+  const isUnderWay = node === own.handedBy && now < own.graceUntilMs
+  if (isUnderWay && own.hush === undefined) return shout(o, unit, now)
   if (own.hush === undefined) return contest(o, unit, node, now)
   if (round === undefined) return
   // What was under way when the round began is no answer to it.

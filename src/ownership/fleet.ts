@@ -25,12 +25,17 @@ export function readFleet(o: Ownership, world: World, now: Millis): void {
       }
       for (const { address } of leg.addresses) addresses.set(answerKey(address), peer.name)
     }
-    if (peer.isAlive) o.deadSinceMs.delete(peer.name)
-    else if (!o.deadSinceMs.has(peer.name)) o.deadSinceMs.set(peer.name, now)
+    if (peer.isAlive) {
+      if (o.deadSinceMs.delete(peer.name)) awaitVoice(o, peer.name, now)
+      continue
+    }
+    o.unmet.delete(peer.name)
+    if (!o.deadSinceMs.has(peer.name)) o.deadSinceMs.set(peer.name, now)
   }
   for (const [mac, node] of o.macs) if (!peers.has(node) || o.ownMacs.has(mac)) o.macs.delete(mac)
   for (const mac of o.knownLegs.keys()) if (!o.macs.has(mac)) o.knownLegs.delete(mac)
   for (const name of o.deadSinceMs.keys()) if (!peers.has(name)) o.deadSinceMs.delete(name)
+  for (const name of o.unmet.keys()) if (!peers.has(name)) o.unmet.delete(name)
   o.peerAddresses = addresses
   o.isAlone = world.peers.every(({ name }) => name === o.self) &&
     world.expected.every((name) => name === o.self)
@@ -41,6 +46,16 @@ export function readFleet(o: Ownership, world: World, now: Millis): void {
   for (const [high, low] of o.twins) {
     if (!o.legs.has(high) || !o.legs.has(low)) o.twins.delete(high)
   }
+}
+
+/**
+ * Membership meets a member again before its wire may have: it is missing until it is heard there, since it
+ * may own what this node owns.
+ */
+function awaitVoice(o: Ownership, name: string, now: Millis): void {
+  if (o.owned.size === 0) return
+  const legs = new Set([...o.legs.keys()].filter((ifindex) => legOf(o, name, ifindex) !== undefined))
+  if (legs.size > 0) o.unmet.set(name, { sinceMs: now, legs })
 }
 
 /**

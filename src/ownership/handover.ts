@@ -213,6 +213,7 @@ export function onOffer(
       setTerm(o, unit, term)
       unit.own.term = unit.term
       unit.own.graceUntilMs = now + offerMs
+      unit.own.handedBy = from
       o.isRightsDirty = true
       o.isListDirty = true
       announce(o, unit)

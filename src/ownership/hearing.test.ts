@@ -2,7 +2,7 @@
 import { test } from 'uvu'
 import * as assert from 'uvu/assert'
 import { sameAddress } from '../net/address.ts'
-import { decodeMessage } from './codec.ts'
+import { decodeMessage, encodeMessage, entryOf, messageOf } from './codec.ts'
 import { announcementOf, broadcast, type Rig, type RigNode, runUntil, setWorld } from './rig.ts'
 import { addressOf, give, lanOf, nodeOf, notesOf, ownersOf, settled, wishOf } from './stage.ts'
 import { readFrame } from './wire.ts'
@@ -98,6 +98,62 @@ test('a new unit is not left with a node that cannot send on its only segment', 
   for (let i = 0; i < 9; i++) {
     assert.not.equal(ownersOf(rig, `192.168.1.${100 + i}`).filter((name) => name !== 'n0'), [])
   }
+})
+
+for (const isDeaf of [false, true]) {
+  const does = isDeaf ? 'says nothing while it hears nobody' : 'announces'
+  test(`an owner that is asked whether it owns ${does}`, () => {
+    const vip = '192.168.1.100'
+    const rig = lanOf(3)
+    const names = [...rig.nodes.keys()]
+    give(rig, [wishOf(vip, names)])
+    const owner = settled(rig, vip)
+    if (isDeaf) owner.isMuted = (what, way) => what === 'frame' && way === 'in'
+    runUntil(rig, rig.nowMs + 500)
+    const voices: string[] = []
+    rig.listeners.push(({ from, frame }) => {
+      const { asserts } = readFrame(frame) ?? {}
+      if (asserts !== undefined && sameAddress(asserts.address, addressOf(vip))) voices.push(from)
+    })
+    const bytes = encodeMessage(messageOf('query', { entries: [entryOf(vip)] }))
+    const from = names.find((name) => name !== owner.name) ?? ''
+    owner.messages.push({ from, isGossip: false, bytes, receivedAtMs: rig.nowMs })
+    runUntil(rig, rig.nowMs + 150)
+    assert.is(voices.includes(owner.name), !isDeaf)
+  })
+}
+
+test('a member that came back by membership is asked for until it is heard, and then all is checked', () => {
+  const vip = '192.168.1.100'
+  const rig = lanOf(4)
+  const names = [...rig.nodes.keys()]
+  give(rig, [wishOf(vip, names)])
+  const owner = settled(rig, vip)
+  const back = nodeOf(rig, names.find((name) => name !== owner.name))
+  const own = back.legs[0]?.addresses[0]?.address ?? addressOf(vip)
+  back.isUp = false
+  give(rig, [wishOf(vip, names)])
+  runUntil(rig, rig.nowMs + 1_000)
+  // Membership meets it before the wire does.
+  back.isUp = true
+  back.isMuted = (what) => what === 'frame'
+  give(rig, [wishOf(vip, names)])
+  let [asks, probes] = [0, 0]
+  rig.listeners.push(({ from, frame }) => {
+    const { asks: asked, isProbe } = readFrame(frame) ?? {}
+    if (from !== owner.name || asked === undefined) return
+    if (sameAddress(asked, own)) asks++
+    if (isProbe === true) probes++
+  })
+  runUntil(rig, rig.nowMs + 1_000)
+  assert.ok(asks >= 5, `asked ${asks} times`)
+  assert.is(probes, 0)
+  back.isMuted = () => false
+  runUntil(rig, rig.nowMs + 300)
+  assert.ok(probes > 0, 'what it owns is checked')
+  asks = 0
+  runUntil(rig, rig.nowMs + 1_000)
+  assert.ok(asks <= 3, `it has been heard, and is asked for ${asks} times`)
 })
 
 test.run()

@@ -37,8 +37,9 @@ export function hear(
 /** A member that was lost, is missing by membership, or claims too, is there: what is ours is checked. */
 function meet(o: Ownership, node: string, ifindex: number, now: Millis): void {
   const wasLost = isFound(o, node, ifindex)
+  const wasUnmet = isFoundAmong(o, o.unmet, node, ifindex)
   const rival = o.rivals.get(node)
-  if (rival === undefined && isAliveNode(o, node) && !wasLost) return
+  if (rival === undefined && isAliveNode(o, node) && !wasLost && !wasUnmet) return
   if (rival?.met.has(ifindex) === true) return
   rival?.met.add(ifindex)
   if ([...o.legs.keys()].every((leg) => rival?.met.has(leg) === true || legOf(o, node, leg) === undefined)) {
@@ -59,8 +60,16 @@ function isFound(o: Ownership, node: string, ifindex: number): boolean {
   const lost = o.lost.get(node)
   if (lost === undefined) return false
   lost.isSilent = false
-  const was = lost.legs.delete(ifindex)
-  if ([...lost.legs].every((leg) => legOf(o, node, leg) === undefined)) o.lost.delete(node)
+  return isFoundAmong(o, o.lost, node, ifindex)
+}
+
+function isFoundAmong(
+  o: Ownership, among: Map<string, { readonly legs: Set<number> }>, node: string, ifindex: number,
+): boolean {
+  const legs = among.get(node)?.legs
+  if (legs === undefined) return false
+  const was = legs.delete(ifindex)
+  if ([...legs].every((leg) => legOf(o, node, leg) === undefined)) among.delete(node)
   return was
 }
 
@@ -335,7 +344,7 @@ export function isAllDeaf(o: Ownership, unit: Unit): boolean {
 export function askMissing(o: Ownership, now: Millis): Millis {
   if (o.owned.size === 0) return Number.POSITIVE_INFINITY
   const missing = [...o.peers.values()].filter(({ isAlive, name, legs }) =>
-    (!isAlive || o.lost.has(name)) && name !== o.self && legs.length > 0
+    (!isAlive || o.lost.has(name) || o.unmet.has(name)) && name !== o.self && legs.length > 0
   )
   const rivals = nextRivals(o)
   if (missing.length + rivals.length === 0) return Number.POSITIVE_INFINITY
@@ -349,11 +358,11 @@ export function askMissing(o: Ownership, now: Millis): Millis {
     if (target === undefined || ifindex === undefined || own === undefined) continue
     sendAsk(o, ifindex, controlFrame(own, target))
   }
-  const isLong = [...missing, ...rivals].every(({ name }) =>
-    now - (o.deadSinceMs.get(name) ?? o.lost.get(name)?.sinceMs ?? o.rivals.get(name)?.sinceMs ?? now) >
-      missingSlowAfterMs
-  )
-  const isSure = rivals.length === 0 && missing.every(({ isAlive, name }) => !isAlive && !o.lost.has(name))
+  const isLong = [...missing, ...rivals].every(({ name }) => {
+    const since = o.lost.get(name) ?? o.rivals.get(name) ?? o.unmet.get(name)
+    return now - (o.deadSinceMs.get(name) ?? since?.sinceMs ?? now) > missingSlowAfterMs
+  })
+  const isSure = rivals.length === 0 && missing.every(({ name }) => !o.lost.has(name))
   o.missingMs = now + (isLong ? missingSlowMs : missingMs) * (isSure ? askersOf(o, now) : 1)
   return o.missingMs
 }

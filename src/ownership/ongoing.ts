@@ -35,6 +35,8 @@ export interface Own {
   probeMs: Millis
   /** It was handed to us: frames of the old owner that are under way until then mean nothing. */
   graceUntilMs: Millis
+  /** Who handed it to us last. */
+  handedBy: string | undefined
   /** Only these legs were claimed, the others are another's; undefined = all. */
   scope: ReadonlySet<number> | undefined
   /** Since when nobody has answered for it on the other legs; undefined = somebody has, or none was asked. */

@@ -2,7 +2,9 @@
 import { takeDue } from '../l2/schedule.ts'
 import type { Millis } from '../net/model.ts'
 import { legOf } from './fleet.ts'
-import { handedMs, historyLength, provisionalMs, shoutGapMs, shoutMs, unheardRetryMs } from './limits.ts'
+import {
+  controlMs, deafMs, handedMs, historyLength, provisionalMs, quietMs, shoutGapMs, shoutMs, unheardRetryMs,
+} from './limits.ts'
 import type { Cause, Right, UnitAddress, Wish } from './model.ts'
 import type { Hush } from './ongoing.ts'
 import { lookAt, type Move, note, type Ownership, setOwner, setTerm, type Unit } from './state.ts'
@@ -30,6 +32,7 @@ export function take(o: Ownership, unit: Unit, taking: Taking, now: Millis): voi
   unit.own = {
     hush: undefined, term: unit.term, sinceMs: now, hushedMs: 0, probeMs: now + unheardRetryMs,
     graceUntilMs: taking.isHanded === true ? now + handedMs : 0,
+    handedBy: taking.isHanded === true ? from : undefined,
     trialMs: taking.isNew === true && taking.isHanded !== true ? now : undefined, pleas: 0,
     scope: taking.scope, unansweredMs: undefined, provisionalUntilMs: isMovable ? now + provisionalMs : 0,
     offer: undefined, refused: new Map(), joinMs: 0, better: undefined,
@@ -122,9 +125,19 @@ export function shout(o: Ownership, unit: Unit, now: Millis): void {
 
 export function stepShout(o: Ownership, unit: Unit, now: Millis): void {
   if (unit.shoutMs === undefined || now < unit.shoutMs) return
+  if (spokenLegs(o, unit).some((ifindex) => isDoubtful(o, ifindex, now))) {
+    unit.shoutMs = now + controlMs
+    return lookAt(o, unit, unit.shoutMs)
+  }
   unit.shoutMs = undefined
   unit.shoutedMs = now
   announce(o, unit)
+}
+
+/** Nobody is heard there, and it is not known yet why: perhaps another owns what this node says it owns. */
+function isDoubtful(o: Ownership, ifindex: number, now: Millis): boolean {
+  const heardMs = o.hearing.get(ifindex)?.heardMs
+  return heardMs !== undefined && now - heardMs > quietMs && now - heardMs < deafMs
 }
 
 /** This node is no longer the owner; `to` is, if known. */

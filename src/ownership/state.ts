@@ -130,6 +130,13 @@ export interface Lost {
   isSilent: boolean
 }
 
+/** A member that was dead by membership, and is alive again by membership alone. */
+export interface Unmet {
+  readonly sinceMs: Millis
+  /** Own legs on which it has still to be heard. */
+  readonly legs: Set<number>
+}
+
 /** A member that is heard, and dead by membership. */
 export interface Returned {
   checkedMs: Millis
@@ -165,6 +172,8 @@ export interface Ownership {
   deadSinceMs: Map<string, Millis>
   /** Members whose units this node claimed, since when, and the legs on which it has not heard them since. */
   readonly lost: Map<string, Lost>
+  /** Members that came back by membership while this node owned something: to be asked for until heard. */
+  readonly unmet: Map<string, Unmet>
   /** Members that claim what this node owns, while the wire between them is silent; since when. */
   readonly rivals: Map<string, { readonly sinceMs: Millis; readonly met: Set<number> }>
   /** Members that membership calls dead and that are heard: when all units were last checked for it. */
@@ -249,8 +258,8 @@ export function createOwnership(self: string, rules: Rules = allRules): Ownershi
   return {
     self, rules, world: undefined, startedMs: Number.NaN, isStarting: true, isAlone: false,
     restartUntilMs: 0, mixedUntilMs: 0, peers: new Map(), deadSinceMs: new Map(), lost: new Map(),
-    rivals: new Map(), returned: new Map(), legs: new Map(), ownMacs: new Set(), macs: new Map(),
-    knownLegs: new Map(),
+    unmet: new Map(), rivals: new Map(), returned: new Map(), legs: new Map(), ownMacs: new Set(),
+    macs: new Map(), knownLegs: new Map(),
     peerAddresses: new Map(), units: new Map(), byAddress: new Map(), wishes: undefined,
     places: '', unsteady: new Set(), sweptMs: Number.NEGATIVE_INFINITY, owned: new Set(),
     early: new Map(), hearing: new Map(), twins: new Map(), beats: new Map(), witnessing: new Map(),
