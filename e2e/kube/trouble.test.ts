@@ -74,7 +74,8 @@ scenario('the server is down until the lease is lost', async (stage) => {
   assert.is((await fetch(`http://127.0.0.1:${port}/healthz`)).status, 200)
   await stage.proxy.up()
   await stage.addressOf('born-in-an-outage')
-  assert.is(await gauges(), 6)
+  // They are told after the address, which waits for nothing.
+  await until('gauges of pools are its own again', async () => await gauges() === 6, convergeCapMs)
 })
 
 scenario('every connection is cut, time and again', async (stage) => {
