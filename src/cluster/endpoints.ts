@@ -14,7 +14,7 @@ export interface Merged {
 }
 
 interface Memory {
-  readonly merged: Map<string, readonly Endpoint[]>
+  merged: Map<string, readonly Endpoint[]>
   readonly slices: Map<string, Slice>
   /** Keys of the slices of each Service, sorted. */
   readonly keys: Map<string, readonly string[]>
@@ -36,7 +36,10 @@ export function createMerged(): Merged {
       for (const service of take(memory, items, all)) {
         if (join(memory, service)) memory.served?.add(service)
       }
-      if (memory.served !== undefined && memory.served.size > maxServed) memory.served = undefined
+      if (memory.served === undefined || memory.served.size <= maxServed) return
+      memory.served = undefined
+      // Which they are is not told: another map says that any may be.
+      memory.merged = new Map(memory.merged)
     },
     current: () => memory.merged,
     takeServed: () => {

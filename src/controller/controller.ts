@@ -277,9 +277,9 @@ async function tell(parts: Parts, memory: Memory, again: () => void): Promise<vo
     return tellConditions(parts, memory, unreadRows(feed.services, options.loadBalancerClass), again)
   }
   if (decided !== memory.reported) {
-    memory.reported = decided
     allocation.report(snapshot, judged)
     syncPools(writer, feed.pools, poolUsage(judged.world.config, judged.verdicts), namespace)
+    memory.reported = decided
     // A newcomer need not wait for both.
     await new Promise((resolve) => void setImmediate(resolve))
     if (term !== memory.term) return

@@ -135,6 +135,7 @@ function memberVoice(
   const isUnderWay = node === own.handedBy && now < own.graceUntilMs
   if (isUnderWay && own.hush === undefined) return shout(o, unit, now)
   if (own.hush === undefined) return contest(o, unit, node, now)
+  own.isDisputed = true
   if (round === undefined) return
   // What was under way when the round began is no answer to it.
   if (voice.atMs < round.startMs + graceMs) return

@@ -125,6 +125,8 @@ export const ineligibleMs: Millis = 2_000
 /** After another's answer was heard, and at most so often, a unit is announced again. */
 export const shoutMs: Millis = 30
 export const shoutGapMs: Millis = 1_000
+/** The burst of announcements is over by then. */
+export const wholeBurstMs: Millis = 5_000
 /** Others wait for a new unit's owner for longer than this: within it, nobody else has claimed the unit. */
 export const patienceMs: Millis = 250
 /** A placement that was told to a node counts as its load for so long. */

@@ -31,6 +31,8 @@ export interface Own {
   term: number
   readonly sinceMs: Millis
   hushedMs: Millis
+  /** Another was heard for it since. */
+  isDisputed?: boolean
   /** When a silent owner probes (again). */
   probeMs: Millis
   /** It was handed to us: frames of the old owner that are under way until then mean nothing. */

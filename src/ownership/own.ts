@@ -4,9 +4,10 @@ import type { Millis } from '../net/model.ts'
 import { legOf } from './fleet.ts'
 import {
   controlMs, deafMs, handedMs, historyLength, provisionalMs, quietMs, shoutGapMs, shoutMs, unheardRetryMs,
+  wholeBurstMs,
 } from './limits.ts'
 import type { Cause, Right, UnitAddress, Wish } from './model.ts'
-import type { Hush } from './ongoing.ts'
+import type { Hush, Own } from './ongoing.ts'
 import { lookAt, type Move, note, type Ownership, setOwner, setTerm, type Unit } from './state.ts'
 
 export interface Taking {
@@ -68,6 +69,9 @@ export function hush(o: Ownership, unit: Unit, why: Hush, now: Millis): void {
   own.hush = why
   own.probeMs = now
   if (!wasHushed) {
+    // A check that is under way is of an owner that answers.
+    unit.round = undefined
+    own.isDisputed = false
     own.hushedMs = now
     unit.darkMs = now
     // Its successor has it: the note of that follows.
@@ -79,10 +83,11 @@ export function hush(o: Ownership, unit: Unit, why: Hush, now: Millis): void {
 }
 
 /** The owner answers again; its term rises above any that was heard of. */
-export function resume(o: Ownership, unit: Unit): void {
+export function resume(o: Ownership, unit: Unit, now: Millis): void {
   const { own } = unit
   if (own?.hush === undefined) return
   const cause = own.hush
+  const isBrief = cause === 'expired' && isUndisputed(unit, own, now)
   if (cause === 'contested' || unit.term > own.term) {
     setTerm(o, unit, unit.term + 1)
     own.term = unit.term
@@ -90,10 +95,20 @@ export function resume(o: Ownership, unit: Unit): void {
   }
   own.hush = undefined
   unit.darkMs = undefined
-  // Nobody else can have been heard for it: whoever owned it meanwhile would have answered.
-  voiced(o, unit, cause === 'expired')
+  unit.shoutMs = undefined
+  if (!isBrief) unit.shoutedMs = now
+  voiced(o, unit, isBrief)
   o.news.add(unit)
   note(o, { kind: 'resumed', unit: unit.key, cause })
+}
+
+/**
+ * Caches hold it as it was: its last burst was over, nobody is known to have claimed it or was heard for it,
+ * and whoever had owned it meanwhile would have answered.
+ */
+function isUndisputed({ term, shoutMs, shoutedMs }: Unit, own: Own, now: Millis): boolean {
+  return term === own.term && own.isDisputed !== true && shoutMs === undefined &&
+    now - Math.max(own.sinceMs, shoutedMs) > wholeBurstMs
 }
 
 function voiced(o: Ownership, unit: Unit, isBrief = false): void {
@@ -124,7 +139,8 @@ export function shout(o: Ownership, unit: Unit, now: Millis): void {
 }
 
 export function stepShout(o: Ownership, unit: Unit, now: Millis): void {
-  if (unit.shoutMs === undefined || now < unit.shoutMs) return
+  // One that is silent announces when it answers again.
+  if (unit.shoutMs === undefined || now < unit.shoutMs || unit.own?.hush !== undefined) return
   if (spokenLegs(o, unit).some((ifindex) => isDoubtful(o, ifindex, now))) {
     unit.shoutMs = now + controlMs
     return lookAt(o, unit, unit.shoutMs)

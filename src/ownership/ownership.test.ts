@@ -1,13 +1,22 @@
 /** Loss of an owner, each way it can happen: who takes over, how fast, and never two at once. */
 import { test } from 'uvu'
 import * as assert from 'uvu/assert'
-import { runUntil, setWorld } from './rig.ts'
+import { check } from './conflict.ts'
+import { hush } from './own.ts'
+import { type RigNode, runUntil, setWorld } from './rig.ts'
 import {
   give, lanOf, nodeOf, notesOf, ownersOf, settled, watch, wishOf,
 } from './stage.ts'
+import type { Unit } from './state.ts'
 import { readFrame } from './wire.ts'
 
 const vip = '192.168.1.100'
+
+function unitIn({ ownership }: RigNode, key: string): Unit {
+  const unit = ownership.units.get(key)
+  if (unit === undefined) throw new RangeError(`No unit "${key}"`)
+  return unit
+}
 
 function placed(count: number) {
   const rig = lanOf(count)
@@ -74,6 +83,27 @@ test('the only member that is left resumes after a freeze, by itself', () => {
   runUntil(rig, rig.nowMs + 1_000)
   assert.equal(ownersOf(rig, vip), [owner.name])
   assert.ok(notesOf(rig, 'resumed').includes(`${owner.name} expired`))
+})
+
+test('a silent owner whose unit gets another name resumes under it', () => {
+  const rig = lanOf(2)
+  give(rig, [wishOf('192.168.1.240 192.168.1.241', ['n0', 'n1'])])
+  const owner = settled(rig, '192.168.1.240')
+  hush(owner.ownership, unitIn(owner, '192.168.1.240'), 'contested', rig.nowMs)
+  give(rig, [wishOf('192.168.1.241', ['n0', 'n1'])])
+  runUntil(rig, rig.nowMs + 1_000)
+  assert.equal(ownersOf(rig, '192.168.1.241'), [owner.name])
+})
+
+test('an owner that falls silent while it checks asks anew, and resumes', () => {
+  const { rig, owner } = placed(2)
+  const unit = unitIn(owner, vip)
+  runUntil(rig, rig.nowMs + 2_000)
+  check(owner.ownership, unit, rig.nowMs)
+  assert.is(unit.round?.purpose, 'check')
+  hush(owner.ownership, unit, 'ownerDeaf', rig.nowMs)
+  runUntil(rig, rig.nowMs + 1_000)
+  assert.equal(ownersOf(rig, vip), [owner.name])
 })
 
 test('gossip and beats cut, the segment whole: the wire shows the owner, nothing moves', () => {

@@ -30,7 +30,7 @@ import { startRound, stepRound } from './round.ts'
 import { countExpiry, countLate, jittered, noteQueue, strainOf } from './strain.ts'
 import { lookAt, note, type Ownership, takeLook, type Unit } from './state.ts'
 import { orphanWithdrawn, recogniseStranger } from './stranger.ts'
-import { readWishes } from './units.ts'
+import { mayOwn, readWishes } from './units.ts'
 import { endTrial } from './trial.ts'
 import { endWiden, widen } from './widen.ts'
 import { readPacket, type Sighting } from './wire.ts'
@@ -350,6 +350,7 @@ function endClaim(
 ): void {
   const { attempt } = unit
   if (attempt === undefined) return
+  if (!mayOwn(o, unit, now)) return void (unit.attempt = undefined)
   if (heard.size === 0) return postponeUnheard(o, unit, now)
   const isWhole = [...unit.legs].every((ifindex) =>
     heard.has(ifindex) || (!legs.has(ifindex) && attempt.segments === undefined)
@@ -379,7 +380,7 @@ function endResume(o: Ownership, unit: Unit, heard: ReadonlySet<number>, now: Mi
   if (own.hush === 'contested') unit.silentRival = unit.contestedBy
   own.probeMs = now + unheardRetryMs
   if (own.scope !== undefined) lookAt(o, unit, own.probeMs)
-  resume(o, unit)
+  resume(o, unit, now)
 }
 
 /** The rights go before all else: what is lost is lost at once, and what is won may be asked at once. */

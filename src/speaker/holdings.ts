@@ -30,7 +30,10 @@ export function createHoldings(
     follow: (config) => {
       const before = plan.holdings
       const changed = feed.takeChangedServices()
-      if (changed === undefined || last !== config) {
+      const isAnew = changed === undefined || last !== config
+      // Should planning throw, the next plan is a whole one.
+      last = undefined
+      if (isAnew) {
         plan = planHeld(config, [...feed.services.values()].map(({ intent }) => intent), loadBalancerClass)
       } else if (changed.size > 0) {
         plan = replanHeld(plan, new Map([...changed].map((key) =>

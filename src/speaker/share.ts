@@ -245,9 +245,9 @@ function setWorld(parts: ShareParts, memory: Memory, config: Config): void {
     announceEverywhere: options.announceEverywhere, ignoreExcludeLabel: options.ignoreExcludeLabel,
   }, memory.outlook)
   const isSame = memory.outlook?.world === outlook.world
+  if (!isSame) announcer.setWorld(outlook.world)
   memory.outlook = outlook
   holdings.forget()
-  if (!isSame) announcer.setWorld(outlook.world)
 }
 
 function tellRing(ring: Ring, memory: Memory, now: Told): void {
