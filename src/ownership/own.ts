@@ -95,8 +95,8 @@ export function resume(o: Ownership, unit: Unit, now: Millis): void {
   }
   own.hush = undefined
   unit.darkMs = undefined
-  unit.shoutMs = undefined
-  if (!isBrief) unit.shoutedMs = now
+  if (!isBrief) own.burstMs = now
+  if (unit.shoutMs !== undefined) lookAt(o, unit, Math.max(now, unit.shoutMs))
   voiced(o, unit, isBrief)
   o.news.add(unit)
   note(o, { kind: 'resumed', unit: unit.key, cause })
@@ -108,7 +108,7 @@ export function resume(o: Ownership, unit: Unit, now: Millis): void {
  */
 function isUndisputed({ term, shoutMs, shoutedMs }: Unit, own: Own, now: Millis): boolean {
   return term === own.term && own.isDisputed !== true && shoutMs === undefined &&
-    now - Math.max(own.sinceMs, shoutedMs) > wholeBurstMs
+    now - Math.max(own.sinceMs, shoutedMs, own.burstMs ?? own.sinceMs) > wholeBurstMs
 }
 
 function voiced(o: Ownership, unit: Unit, isBrief = false): void {
