@@ -106,3 +106,8 @@ export function conditionMessage(of: unknown): string {
   )
   return textAt(found, 'message')
 }
+
+/** Whether an event is of a program of ours: the API server's repair of cluster IPs tells of itself too. */
+export function isOurs(event: unknown): boolean {
+  return textAt(event, 'source', 'component').startsWith('metallb-')
+}

@@ -4,7 +4,7 @@ import { join } from 'node:path'
 import { type Child, until } from '../lab/command.ts'
 import { type Host, type Lab, type LabPlan, lan, openLab } from '../lab/lab.ts'
 import { arpeggio } from '../lab/program.ts'
-import { at, type Fields, listAt, namespace, node, pod, textAt } from './objects.ts'
+import { at, type Fields, isOurs, listAt, namespace, node, pod, textAt } from './objects.ts'
 import type { Proxy } from './proxy.ts'
 import { openRemoteProxy } from './remote-proxy.ts'
 import { freePort, type KubeServer, openServer } from './server.ts'
@@ -164,7 +164,7 @@ function describeCluster(lab: Lab, server: KubeServer): Cluster {
     events: async (name) => {
       const args = ['get', 'events', '-o', 'json', '--field-selector', `involvedObject.name=${name}`]
       const list: unknown = JSON.parse(await kubectl(...args))
-      return listAt(list, 'items').map((event) =>
+      return listAt(list, 'items').filter(isOurs).map((event) =>
         `${textAt(event, 'type')} ${textAt(event, 'reason')} ${textAt(event, 'source', 'component')} ` +
         `×${String(at(event, 'count'))} ${textAt(event, 'message')}`
       )

@@ -2,7 +2,7 @@
 import { until } from '../lab/command.ts'
 import { type Admin, openAdmin } from './admin.ts'
 import { type History, openHistory } from './history.ts'
-import { listAt, namespace, service, textAt } from './objects.ts'
+import { isOurs, listAt, namespace, service, textAt } from './objects.ts'
 import type { Proxy } from './proxy.ts'
 import {
   installAccounts, installPool, openProxyFor, openReplica, type Replica,
@@ -82,5 +82,5 @@ export async function openStage(assets: string): Promise<Stage> {
 export async function eventsOf(admin: Admin, name: string): Promise<readonly string[]> {
   const path = `/api/v1/namespaces/default/events?fieldSelector=involvedObject.name%3D${name}`
   const list = await admin.must('GET', path)
-  return listAt(list, 'items').map((event) => textAt(event, 'reason')).toSorted()
+  return listAt(list, 'items').filter(isOurs).map((event) => textAt(event, 'reason')).toSorted()
 }
