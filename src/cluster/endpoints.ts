@@ -1,6 +1,7 @@
 /** Joins the EndpointSlices of each Service. */
 import type { Slice } from '../config/cluster.ts'
 import type { Endpoint } from '../config/model.ts'
+import { type Changed, createChanged } from '../kube/changed.ts'
 import { isSameList } from '../l2/unit.ts'
 
 /** Endpoints by Service, from the slices there are. */
@@ -14,39 +15,28 @@ export interface Merged {
 }
 
 interface Memory {
-  merged: Map<string, readonly Endpoint[]>
+  readonly merged: Map<string, readonly Endpoint[]>
   readonly slices: Map<string, Slice>
   /** Keys of the slices of each Service, sorted. */
   readonly keys: Map<string, readonly string[]>
-  served: Set<string> | undefined
+  readonly served: Changed
 }
-
-/** More Services than this are not told one by one: perhaps nobody asks. */
-const maxServed = 1_000
 
 /**
  * Only Services whose slices changed are joined anew; one whose slices are the same has the same list, by
  * which a plan sees that nothing has changed for it.
  */
 export function createMerged(): Merged {
-  const memory: Memory = { merged: new Map(), slices: new Map(), keys: new Map(), served: undefined }
+  const memory: Memory = { merged: new Map(), slices: new Map(), keys: new Map(), served: createChanged() }
   return {
     changed: (items, keys) => {
       const all = keys ?? new Set([...memory.slices.keys(), ...items.keys()])
       for (const service of take(memory, items, all)) {
-        if (join(memory, service)) memory.served?.add(service)
+        if (join(memory, service)) memory.served.note(service)
       }
-      if (memory.served === undefined || memory.served.size <= maxServed) return
-      memory.served = undefined
-      // Which they are is not told: another map says that any may be.
-      memory.merged = new Map(memory.merged)
     },
     current: () => memory.merged,
-    takeServed: () => {
-      const { served } = memory
-      memory.served = new Set()
-      return served
-    },
+    takeServed: () => memory.served.take(),
   }
 }
 

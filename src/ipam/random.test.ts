@@ -6,25 +6,13 @@ import { formatAddress, sameAddress } from '../net/address.ts'
 import type { Address } from '../net/model.ts'
 import { rangeContains } from '../net/range.ts'
 import { address, config, pinned, pool, port, service } from '../config/builders.ts'
+import { createDice, type Dice } from '../config/dice.ts'
 import type { Verdict } from './model.ts'
 import { planAllocation } from './plan.ts'
 
 const worlds = 300
 
-/** mulberry32: a small generator with a 32-bit state. */
-function createRandom(seed: number): (below: number) => number {
-  let state = seed
-  return (below) => {
-    state = (state + 0x6d2b79f5) | 0
-    let mixed = Math.imul(state ^ (state >>> 15), 1 | state)
-    mixed = (mixed + Math.imul(mixed ^ (mixed >>> 7), 61 | mixed)) ^ mixed
-    return Math.floor((((mixed ^ (mixed >>> 14)) >>> 0) / 2 ** 32) * below)
-  }
-}
-
-type Random = ReturnType<typeof createRandom>
-
-function randomPools(random: Random): readonly Pool[] {
+function randomPools(random: Dice): readonly Pool[] {
   return Array.from({ length: 1 + random(4) }, (_, i) => {
     const four = `10.0.${i}.0-10.0.${i}.${random(6)}`
     const six = `2001:db8:${i + 1}::/${125 + random(3)}`
@@ -38,7 +26,7 @@ function randomPools(random: Random): readonly Pool[] {
   })
 }
 
-function randomService(random: Random, i: number): Intent {
+function randomService(random: Dice, i: number): Intent {
   const families = [['ipv4'], ['ipv6'], ['ipv4', 'ipv6']] as const
   const chosen = families[random(3)] ?? families[0]
   const dualPolicy = random(2) === 0 ? 'PreferDualStack' : 'RequireDualStack'
@@ -115,7 +103,7 @@ function checkSticky(before: Held, verdicts: readonly Verdict[]): void {
 
 test(`${worlds} random worlds, each edited once`, () => {
   for (let seed = 1; seed <= worlds; seed++) {
-    const random = createRandom(seed)
+    const random = createDice(seed)
     const services = Array.from({ length: 1 + random(14) }, (_, i) => randomService(random, i))
     const first = config(...randomPools(random))
     const second = config(...randomPools(random))

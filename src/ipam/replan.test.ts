@@ -4,24 +4,12 @@ import * as assert from 'uvu/assert'
 import type { Config, Intent } from '../config/model.ts'
 import type { Address } from '../net/model.ts'
 import { address, config, pool, port, service } from '../config/builders.ts'
+import { createDice, type Dice } from '../config/dice.ts'
 import { type AllocationInput, planAllocation } from './plan.ts'
 import { type Plan, replan } from './replan.ts'
 
 const worlds = 200
 const steps = 12
-
-/** mulberry32: a small generator with a 32-bit state. */
-function createRandom(seed: number): (below: number) => number {
-  let state = seed
-  return (below) => {
-    state = (state + 0x6d2b79f5) | 0
-    let mixed = Math.imul(state ^ (state >>> 15), 1 | state)
-    mixed = (mixed + Math.imul(mixed ^ (mixed >>> 7), 61 | mixed)) ^ mixed
-    return Math.floor((((mixed ^ (mixed >>> 14)) >>> 0) / 2 ** 32) * below)
-  }
-}
-
-type Random = ReturnType<typeof createRandom>
 
 /** What is planned, and what is known to be held. */
 interface Scene {
@@ -30,7 +18,7 @@ interface Scene {
   ledger: Map<string, readonly Address[]>
 }
 
-function randomService(random: Random, name: string): Intent {
+function randomService(random: Dice, name: string): Intent {
   const families = [['ipv4'], ['ipv4'], ['ipv6'], ['ipv4', 'ipv6']] as const
   const chosen = families[random(4)] ?? families[0]
   const dualPolicy = random(2) === 0 ? 'PreferDualStack' : 'RequireDualStack'
@@ -57,7 +45,7 @@ const configs = [
 ] as const
 
 /** Most edits are those of a quiet day: somebody comes, a status is shown. */
-function edit(random: Random, scene: Scene): void {
+function edit(random: Dice, scene: Scene): void {
   const { services, ledger } = scene
   const known = [...services.values()]
   const one = known[random(known.length)]
@@ -92,7 +80,7 @@ function remember(scene: Scene, { verdicts }: Plan): void {
 test(`${worlds} random worlds, each edited ${steps} times: word for word the whole plan`, () => {
   let spared = 0
   for (let seed = 1; seed <= worlds; seed++) {
-    const random = createRandom(seed)
+    const random = createDice(seed)
     const scene: Scene = { config: configs[0], services: new Map(), ledger: new Map() }
     let plan: Plan | undefined
     for (let step = 0; step < steps; step++) {

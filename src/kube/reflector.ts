@@ -5,6 +5,7 @@ import type { Log } from '../log.ts'
 import type { Millis } from '../net/model.ts'
 import { type Api, describeReply, Refused } from './api.ts'
 import { backoffMs } from './backoff.ts'
+import { type Changed, createChanged } from './changed.ts'
 import { keyOf, metadataOf } from './object.ts'
 import { readVersion } from './server.ts'
 
@@ -59,14 +60,12 @@ const silenceMs: Millis = 150_000
 const removedAfterMs: Millis = 10_000
 /** A watch that lived so long has worked: its end is the first failure, not one more. */
 const livedMs: Millis = 5_000
-/** More changes than this are not told one by one: perhaps nobody asks. */
-const maxChanged = 1_000
 /** A failing resource is told again after this time. */
 const tellAgainMs: Millis = 60_000
 
 interface State<T> {
   items: Map<string, T>
-  changed: Set<string> | undefined
+  readonly changed: Changed
   isSynced: boolean
   /** undefined = a list is due. */
   version: string | undefined
@@ -83,7 +82,7 @@ export function openReflector<T>(
   resource: Resource<T>, options: ReflectorOptions,
 ): Reflector<T> {
   const state: State<T> = {
-    items: new Map(), changed: undefined, isSynced: false, version: undefined, trouble: undefined,
+    items: new Map(), changed: createChanged(), isSynced: false, version: undefined, trouble: undefined,
     toldAtMs: Number.NEGATIVE_INFINITY, deniedAtMs: undefined, interrupt: () => undefined,
     whenListed: [],
   }
@@ -102,11 +101,7 @@ export function openReflector<T>(
     get trouble() {
       return state.trouble
     },
-    takeChanged: () => {
-      const { changed } = state
-      state.changed = new Set()
-      return changed
-    },
+    takeChanged: () => state.changed.take(),
     refresh: () => new Promise((resolve) => {
       state.version = undefined
       state.whenListed.push(resolve)
@@ -177,7 +172,7 @@ async function list<T>(
     }
   } while (next !== '')
   state.items = fresh
-  state.changed = undefined
+  state.changed.noteAll()
   state.version = version
   state.isSynced = true
   state.trouble = undefined
@@ -269,13 +264,8 @@ function takeEvent<T>(
   const isChanged = type === 'DELETED'
     ? (resource.seen?.(), state.items.delete(keyOf(object)))
     : keep(resource, state.items, object)
-  if (isChanged) noteChange(state, keyOf(object))
+  if (isChanged) state.changed.note(keyOf(object))
   return isChanged
-}
-
-function noteChange<T>(state: State<T>, key: string): void {
-  state.changed?.add(key)
-  if (state.changed !== undefined && state.changed.size > maxChanged) state.changed = undefined
 }
 
 /** Whether an API server says that it has no such kind: a proxy may say 404 to whatever it is asked. */
@@ -300,7 +290,7 @@ function judge<T>(
     const isRemoved = state.items.size === 0 || now - state.deniedAtMs > removedAfterMs
     if (isRemoved && (!state.isSynced || state.items.size > 0)) {
       state.items = new Map()
-      state.changed = undefined
+      state.changed.noteAll()
       state.isSynced = true
       onChange()
     }

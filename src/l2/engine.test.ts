@@ -2,6 +2,7 @@
 import { test } from 'uvu'
 import * as assert from 'uvu/assert'
 import { address } from '../config/builders.ts'
+import { createDice } from '../config/dice.ts'
 import { formatAddress } from '../net/address.ts'
 import { decodeArp } from './arp.ts'
 import {
@@ -203,8 +204,7 @@ test('burst: 100 addresses leave at once, 10,000 at most 5,000 rounds a second',
 })
 
 test('one change after another: groups, answers and voices are those of the last list', () => {
-  let state = 7
-  const roll = (n: number): number => (state = Math.imul(state, 48_271) % 0x7fffffff, Math.abs(state) % n)
+  const roll = createDice(7)
   const links = [link(2, 'eth0'), link(3, 'eth1')]
   const engine = createEngine()
   step(engine, { kind: 'links', links }, 0)

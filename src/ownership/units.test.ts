@@ -2,6 +2,7 @@
 import { test } from 'uvu'
 import * as assert from 'uvu/assert'
 import { address } from '../config/builders.ts'
+import { createDice, type Dice } from '../config/dice.ts'
 import { prefixOf } from '../net/range.ts'
 import type { Effect, Leg, Nominee, Wish, World } from './model.ts'
 import { step } from './ownership.ts'
@@ -16,17 +17,8 @@ const leg = (ifindex: number, text: string): Leg => ({
   addresses: [{ address: address(text), prefix: prefixOf(address(text), 24) }],
 })
 
-/** Numbers below `n` that follow from the seed. */
-function dice(seed: number): (n: number) => number {
-  let state = seed * 2_654_435_761 >>> 0
-  return (n) => {
-    state = Math.imul(state ^ (state >>> 15), 0x2c1b3c6d) + 0x9e3779b9 >>> 0
-    return ((state ^ (state >>> 13)) >>> 0) % n
-  }
-}
-
 /** One address of a pair or both, in any order: a unit is often the heir of another. */
-function wishAt(first: number, roll: (n: number) => number): Wish {
+function wishAt(first: number, roll: Dice): Wish {
   const pair = [`192.0.2.${first}`, `192.0.2.${first + 1}`]
   const addresses = (roll(2) === 0 ? pair : pair.toReversed()).slice(roll(2))
     .map((text) => ({ address: address(text), text }))
@@ -37,7 +29,7 @@ function wishAt(first: number, roll: (n: number) => number): Wish {
 }
 
 /** One wish comes, goes, or is another. */
-function change(wishes: readonly Wish[], roll: (n: number) => number): readonly Wish[] {
+function change(wishes: readonly Wish[], roll: Dice): readonly Wish[] {
   const at = roll(wishes.length + 1)
   if (roll(3) === 0) return wishes.toSpliced(at, 1)
   const fresh = wishAt(2 * roll(8), roll)
@@ -78,7 +70,7 @@ for (const isAlone of [false, true]) {
 }
 
 function live(seed: number, isAlone: boolean): void {
-  const roll = dice(seed)
+  const roll = createDice(seed)
   const [known, anew] = [createOwnership('a'), createOwnership('a')]
   let wishes: readonly Wish[] = []
   let now = 1_000

@@ -58,10 +58,9 @@ export function wishesOf(input: WishInput, before?: Wishes): Wishes {
 
 /** undefined = all are to be looked at. */
 function change(input: WishInput, units: Units, before: Wishes): readonly Wish[] | undefined {
-  const { demand, hints, isMixed, served } = input
+  const { demand, hints, isMixed, served: changed } = input
   const { input: was } = before
   const isSame = demand.told === was.demand.told && hints === was.hints && !isMixed && !was.isMixed
-  const changed = served ?? (demand.endpoints === was.demand.endpoints ? new Set<string>() : undefined)
   if (!isSame || changed === undefined || changed.size > maxServed) return undefined
   const { from, count, items } = spanOf(before.units.list, units.list)
   const fresh = items.flatMap((unit) => wishOf(input, unit, undefined) ?? [])

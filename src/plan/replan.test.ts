@@ -2,6 +2,7 @@
 import { test } from 'uvu'
 import * as assert from 'uvu/assert'
 import { address, config, held, pool, service } from '../config/builders.ts'
+import { createDice, type Dice } from '../config/dice.ts'
 import type { Endpoint, Intent } from '../config/model.ts'
 import type { Announcement, LinkState } from '../l2/model.ts'
 import { unitsFrom } from '../l2/unit.ts'
@@ -14,15 +15,6 @@ import { type Outlook, type WorldInput, worldOf } from './world.ts'
 
 const histories = 60
 const steps = 40
-
-/** Numbers below `n` that follow from the seed. */
-function dice(seed: number): (n: number) => number {
-  let state = seed * 2_654_435_761 >>> 0
-  return (n) => {
-    state = Math.imul(state ^ (state >>> 15), 0x2c1b3c6d) + 0x9e3779b9 >>> 0
-    return ((state ^ (state >>> 13)) >>> 0) % n
-  }
-}
 
 const ad = {
   name: 'ad', pools: new Set(['lan', 'six']), nodeSelectors: [], interfaces: [], serviceSelectors: [],
@@ -47,7 +39,7 @@ interface History {
 }
 
 /** One Service comes, goes, is another of that name, or is served elsewhere. */
-function happen({ services, endpoints, changed, served }: History, roll: (n: number) => number): void {
+function happen({ services, endpoints, changed, served }: History, roll: Dice): void {
   const name = `s${roll(9)}`
   const key = `default/${name}`
   if (roll(4) === 0) {
@@ -99,7 +91,7 @@ for (const most of [1, 4]) {
 }
 
 function live(seed: number, most: number): void {
-  const roll = dice(seed)
+  const roll = createDice(seed)
   const services = new Map<string, Intent>()
   const endpoints = new Map<string, readonly Endpoint[]>()
   let plan = planHeld(lan, [], '')
@@ -137,6 +129,18 @@ test('where nothing comes of a change, plan, world and announcements are the sam
   const served = new Set(['default/two'])
   assert.is(worldOf({ ...inputOf(later, new Map()), served }, outlook).world, outlook.world)
   assert.is(voicesOf(rightsOf(later, 1), outlook.wishes.units, [link], voices).list, voices.list)
+})
+
+test('where any endpoints may be others, all are looked at, also in the same map', () => {
+  const all = Array.from({ length: 14 }, (_, i) => service(`s${i}`, { held: held(`192.0.2.${i}`) }))
+  const plan = planHeld(lan, all, '')
+  const endpoints = new Map(all.map(({ key }) => [key, [endpoint(true)]]))
+  const input = inputOf(plan, endpoints)
+  const before = worldOf(input)
+  for (const key of endpoints.keys()) endpoints.set(key, [endpoint(false)])
+  const { world } = worldOf({ ...input, served: undefined }, before)
+  assert.equal(world.wishes, worldOf(inputOf(plan, new Map(endpoints))).world.wishes)
+  assert.is.not(world.wishes[0], before.world.wishes[0], 'so that the test bites')
 })
 
 test('one changed Service of many: every other wish is the same value', () => {
