@@ -63,10 +63,10 @@ test('frames are counted by address and by reason, between questions and after t
 
 test('announced is what was said last', async () => {
   const metrics = createMetrics()
-  const row = (ip: string) => ({ service: 'default/web', node: 'a', ip })
-  metrics.setAnnounced(() => [row('192.0.2.1'), row('192.0.2.2')])
+  const row = (text: string) => ({ text, services: ['default/web'] })
+  metrics.setAnnounced([row('192.0.2.1'), row('192.0.2.2')], 'a')
   await metrics.text()
-  metrics.setAnnounced(() => [row('192.0.2.2')])
+  metrics.setAnnounced([row('192.0.2.2')], 'a')
   const lines = (await metrics.text()).split('\n').filter((line) => line.startsWith('metallb_speaker'))
   assert.equal(lines, [
     'metallb_speaker_announced{service="default/web",node="a",ip="192.0.2.2",protocol="layer2"} 1',

@@ -1,6 +1,6 @@
 /** Counters and gauges under MetalLB's names and our own, and their text exposition. */
 import { Counter, Gauge, Registry } from 'prom-client'
-import type { Drop } from './l2/model.ts'
+import type { Announcement, Drop } from './l2/model.ts'
 
 export interface PoolGauges {
   readonly pool: string
@@ -10,11 +10,8 @@ export interface PoolGauges {
   readonly ipv6Used: bigint
 }
 
-export interface AnnouncedGauge {
-  readonly service: string
-  readonly node: string
-  readonly ip: string
-}
+/** An address that the node announces, and the Services that have it. */
+export type Announced = Pick<Announcement, 'text' | 'services'>
 
 /** Totals of one address since the start of the process. */
 export interface AddressCounts {
@@ -51,8 +48,8 @@ export interface Metrics {
   countFailure(): void
   setConfig(state: { readonly isLoaded: boolean; readonly isStale: boolean }): void
   setPools(pools: readonly PoolGauges[]): void
-  /** Asked whenever somebody asks for metrics, in place of what was given before. */
-  setAnnounced(read: () => readonly AnnouncedGauge[]): void
+  /** What the node announces, in place of what was given before. */
+  setAnnounced(announced: readonly Announced[], node: string): void
   /** Services that are announced nowhere, by the reason of their condition. */
   setSilent(reasons: ReadonlyMap<string, number>): void
   /** This node became the owner of a unit. */
@@ -112,13 +109,16 @@ export function createMetrics(): Metrics {
   const errors = counter('metallb_k8s_client_update_errors_total', 'Configurations refused, and Services', [])
   const loaded = gauge('metallb_k8s_client_config_loaded_bool', '1 once configuration is in force', [])
   const stale = gauge('metallb_k8s_client_config_stale_bool', '1 while running on an old one', [])
-  let announced = (): readonly AnnouncedGauge[] => []
+  let announced: readonly Announced[] = []
+  let announcer = ''
   new Gauge({
     name: 'metallb_speaker_announced', help: '1 per announced address',
     labelNames: ['service', 'protocol', 'node', 'ip'], registers,
     collect() {
       this.reset()
-      for (const row of announced()) this.set({ ...row, protocol: 'layer2' }, 1)
+      for (const { text: ip, services } of announced) {
+        for (const service of services) this.set({ service, node: announcer, ip, protocol: 'layer2' }, 1)
+      }
     },
   })
   const silent = gauge('arpeggio_services_not_announced', 'Services announced nowhere', ['reason'])
@@ -145,8 +145,9 @@ export function createMetrics(): Metrics {
       stale.set(isStale ? 1 : 0)
     },
     setPools: pools,
-    setAnnounced: (read) => {
-      announced = read
+    setAnnounced: (rows, node) => {
+      announced = rows
+      announcer = node
     },
     setSilent: (reasons) => {
       silent.reset()

@@ -2,6 +2,7 @@
 import { readdirSync, readFileSync } from 'node:fs'
 import { type Child, until } from '../lab/command.ts'
 import { load, resultOf, type Rig, spawnLoad, startController, wallMs } from './kube-rig.ts'
+import { wait } from './kube-use.ts'
 import { readCpuSeconds } from './memory.ts'
 import { formatNumber, formatRatio, median, printTable } from './table.ts'
 
@@ -86,7 +87,7 @@ async function untilAtRest(speakers: readonly Child[]): Promise<void> {
   const cpu = (): number => speakers.reduce((sum, { pid }) => sum + readCpuSeconds(pid), 0)
   for (const endAtMs = wallMs() + restCapMs; wallMs() < endAtMs;) {
     const before = cpu()
-    await new Promise((resolve) => setTimeout(resolve, restLookMs))
+    await wait(restLookMs)
     if (cpu() - before < restShare * restLookMs / 1_000) return
   }
 }

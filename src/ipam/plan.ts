@@ -37,9 +37,9 @@ export function planAfresh(
   input: AllocationInput,
 ): { readonly verdicts: readonly Verdict[]; readonly allocator: Allocator } {
   const { config, services } = input
-  const ours = services.filter((service) => isOurs(service, input)).toSorted(compareAge)
+  const ours = services.filter((service) => isOurs(service, input.loadBalancerClass)).toSorted(compareAge)
   const verdicts: Verdict[] = services
-    .filter((service) => !isOurs(service, input))
+    .filter((service) => !isOurs(service, input.loadBalancerClass))
     .flatMap((service) => judgeOther(service, input) ?? [])
   const allocator = createAllocator(config)
   const holders = ours.map((service) => createHolder(service, input))
@@ -107,9 +107,9 @@ function createAllocator(config: Config): Allocator {
   return { pools: config.pools, index, ledger, search: createSearch(ledger) }
 }
 
-export function isOurs(service: Intent, input: AllocationInput): boolean {
-  const wanted = input.loadBalancerClass ?? ''
-  return service.isLoadBalancer && (service.loadBalancerClass ?? '') === wanted
+/** A Service to be given addresses by whoever serves this class; '' = Services without one. */
+export function isOurs(service: Intent, loadBalancerClass = ''): boolean {
+  return service.isLoadBalancer && (service.loadBalancerClass ?? '') === loadBalancerClass
 }
 
 /** Oldest first; absent ages last; equal ones in document order. */

@@ -64,7 +64,7 @@ function planNewcomers(input: AllocationInput, before: Plan): Plan | undefined {
     if (row !== undefined && holds(row)) {
       if (!isSettled(input, allocator, row, service)) return undefined
       settle(service, confirmAgain(allocator, row, service))
-    } else if (!isOurs(service, input)) {
+    } else if (!isOurs(service, loadBalancerClass)) {
       settle(service, judgeOther(service, input))
     } else {
       if (createHolder(service, input).held.length > 0) return undefined

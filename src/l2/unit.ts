@@ -172,3 +172,8 @@ export function isSameList<T>(a: readonly T[] | undefined, b: readonly T[] | und
   return a === b || (a !== undefined && b !== undefined && a.length === b.length &&
     a.every((item, i) => item === b[i]))
 }
+
+/** Whether both sets have the same items. */
+export function isSameSet<T>(a: ReadonlySet<T>, b: ReadonlySet<T>): boolean {
+  return a === b || (a.size === b.size && [...a].every((item) => b.has(item)))
+}

@@ -50,15 +50,22 @@ function toldBy(rig: Rig, { name }: RigNode, sinceMs: number): ReadonlySet<strin
   return new Set(told.map(({ bytes }) => decodeMessage(bytes)?.kind ?? 'none'))
 }
 
+const vip = '192.168.1.100'
+
+/** Nodes on one segment, and the owner of `vip`, which hears nobody from now on if it is deaf. */
+function ownedOf(count: number, isDeaf: boolean) {
+  const rig = lanOf(count)
+  const names = [...rig.nodes.keys()]
+  give(rig, [wishOf(vip, names)])
+  const owner = settled(rig, vip)
+  if (isDeaf) owner.isMuted = (what, way) => what === 'frame' && way === 'in'
+  return { rig, names, owner }
+}
+
 for (const isDeaf of [true, false]) {
   const when = isDeaf ? 'but not if it is silent as deaf' : 'if it hears'
   test(`an owner that may no longer be one hands over, ${when}`, () => {
-    const vip = '192.168.1.100'
-    const rig = lanOf(4)
-    const names = [...rig.nodes.keys()]
-    give(rig, [wishOf(vip, names)])
-    const owner = settled(rig, vip)
-    if (isDeaf) owner.isMuted = (what, way) => what === 'frame' && way === 'in'
+    const { rig, names, owner } = ownedOf(4, isDeaf)
     runUntil(rig, rig.nowMs + 1_100)
     assert.equal(notesOf(rig, 'silenced'), isDeaf ? [`${owner.name} ownerDeaf`] : [])
     const sinceMs = rig.nowMs
@@ -103,12 +110,7 @@ test('a new unit is not left with a node that cannot send on its only segment', 
 for (const isDeaf of [false, true]) {
   const does = isDeaf ? 'says nothing while it hears nobody' : 'announces'
   test(`an owner that is asked whether it owns ${does}`, () => {
-    const vip = '192.168.1.100'
-    const rig = lanOf(3)
-    const names = [...rig.nodes.keys()]
-    give(rig, [wishOf(vip, names)])
-    const owner = settled(rig, vip)
-    if (isDeaf) owner.isMuted = (what, way) => what === 'frame' && way === 'in'
+    const { rig, names, owner } = ownedOf(3, isDeaf)
     runUntil(rig, rig.nowMs + 500)
     const voices: string[] = []
     rig.listeners.push(({ from, frame }) => {
@@ -124,7 +126,6 @@ for (const isDeaf of [false, true]) {
 }
 
 test('a member that came back by membership is asked for until it is heard, and then all is checked', () => {
-  const vip = '192.168.1.100'
   const rig = lanOf(4)
   const names = [...rig.nodes.keys()]
   give(rig, [wishOf(vip, names)])

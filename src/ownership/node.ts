@@ -5,6 +5,7 @@ import type { Neighbour } from '../l2/ndp.ts'
 import {
   type Answer, answerKey, type AnswerLink, type AnswerTable, emptyTable, respondTo,
 } from '../l2/responder.ts'
+import { isSameSet } from '../l2/unit.ts'
 import type { Address, Millis } from '../net/model.ts'
 import type {
   Effect, Event, Note, ReadFrame, ReceivedFrame, ReceivedMessage, Right, World,
@@ -172,7 +173,7 @@ function keepRights(parts: Parts, rights: readonly Right[]): boolean {
   let keptCount = 0
   parts.rights = rights.map((right) => {
     const known = byText.get(right.text)
-    if (known !== undefined && sameSet(known.ifindexes, right.ifindexes)) {
+    if (known !== undefined && isSameSet(known.ifindexes, right.ifindexes)) {
       known.notAfterMs = right.notAfterMs
       keptCount++
       return known
@@ -194,10 +195,6 @@ function keepRights(parts: Parts, rights: readonly Right[]): boolean {
     answers.delete(answerKey(right.address))
   }
   return true
-}
-
-function sameSet(a: ReadonlySet<number>, b: ReadonlySet<number>): boolean {
-  return a === b || (a.size === b.size && [...a].every((item) => b.has(item)))
 }
 
 /** The same value as long as nothing about it has changed. */

@@ -32,9 +32,9 @@ export interface Own {
   readonly sinceMs: Millis
   hushedMs: Millis
   /** Another was heard for it since. */
-  isDisputed?: boolean
-  /** When it last resumed with a whole burst. */
-  burstMs?: Millis
+  isDisputed: boolean
+  /** When it was taken, or last resumed with a whole burst. */
+  burstMs: Millis
   /** When a silent owner probes (again). */
   probeMs: Millis
   /** It was handed to us: frames of the old owner that are under way until then mean nothing. */

@@ -31,7 +31,8 @@ export function take(o: Ownership, unit: Unit, taking: Taking, now: Millis): voi
   const isMovable = taking.isProvisional === true || isRestart
   setTerm(o, unit, unit.term + 1)
   unit.own = {
-    hush: undefined, term: unit.term, sinceMs: now, hushedMs: 0, probeMs: now + unheardRetryMs,
+    hush: undefined, term: unit.term, sinceMs: now, hushedMs: 0, isDisputed: false, burstMs: now,
+    probeMs: now + unheardRetryMs,
     graceUntilMs: taking.isHanded === true ? now + handedMs : 0,
     handedBy: taking.isHanded === true ? from : undefined,
     trialMs: taking.isNew === true && taking.isHanded !== true ? now : undefined, pleas: 0,
@@ -107,8 +108,8 @@ export function resume(o: Ownership, unit: Unit, now: Millis): void {
  * and whoever had owned it meanwhile would have answered.
  */
 function isUndisputed({ term, shoutMs, shoutedMs }: Unit, own: Own, now: Millis): boolean {
-  return term === own.term && own.isDisputed !== true && shoutMs === undefined &&
-    now - Math.max(own.sinceMs, shoutedMs, own.burstMs ?? own.sinceMs) > wholeBurstMs
+  return term === own.term && !own.isDisputed && shoutMs === undefined &&
+    now - Math.max(shoutedMs, own.burstMs) > wholeBurstMs
 }
 
 function voiced(o: Ownership, unit: Unit, isBrief = false): void {

@@ -1,7 +1,7 @@
 /** What a speaker takes from Services: the addresses in their status, and nothing that is only planned. */
 import type { Config, Intent } from '../config/model.ts'
 import { createLedger, findClash, take } from '../ipam/ledger.ts'
-import { compareAge } from '../ipam/plan.ts'
+import { compareAge, isOurs } from '../ipam/plan.ts'
 import { addressKey, createPoolIndex, type PoolIndex, poolOf } from '../ipam/pools.ts'
 import type { Holding } from '../l2/demand.ts'
 import { isSameList } from '../l2/unit.ts'
@@ -87,7 +87,7 @@ export function replanHeld(
   const affected = new Map<string, Intent | undefined>()
   for (const [key, service] of changes) {
     const was = index.services.get(key)
-    const now = service !== undefined && isOurs(index, service) ? service : undefined
+    const now = service !== undefined && isHolder(index, service) ? service : undefined
     if (was === now) continue
     affected.set(key, was)
     replace(index, was, now, touched)
@@ -116,9 +116,8 @@ export function replanHeld(
   return { holdings, unheld, index }
 }
 
-function isOurs({ loadBalancerClass }: HeldIndex, service: Intent): boolean {
-  return service.isLoadBalancer && (service.loadBalancerClass ?? '') === loadBalancerClass &&
-    service.held.length > 0
+function isHolder({ loadBalancerClass }: HeldIndex, service: Intent): boolean {
+  return service.held.length > 0 && isOurs(service, loadBalancerClass)
 }
 
 function compareServices(a: Intent, b: Intent): number {

@@ -1,6 +1,7 @@
 /** Turns a decision into the rows that `/status` and, without sentences, `plan -o json` show. */
 import type { Intent } from '../config/model.ts'
 import type { Verdict } from '../ipam/model.ts'
+import { isOurs } from '../ipam/plan.ts'
 import type { Silence } from '../l2/model.ts'
 import type { AnnouncementPlan, Placed, Silent } from '../l2/plan.ts'
 import { formatAddress } from '../net/address.ts'
@@ -68,9 +69,7 @@ export function heldRows(held: HeldPlan, announcements: AnnouncementPlan): reado
 export function unreadRows(
   services: ReadonlyMap<string, { readonly intent: Intent }>, loadBalancerClass: string,
 ): readonly ServiceRow[] {
-  const ours = [...services.values()].filter(({ intent }) =>
-    intent.isLoadBalancer && (intent.loadBalancerClass ?? '') === loadBalancerClass
-  )
+  const ours = [...services.values()].filter(({ intent }) => isOurs(intent, loadBalancerClass))
   return ours.map(({ intent }) => {
     const addresses = intent.held.map(formatAddress)
     const hasNone = addresses.length === 0

@@ -1,6 +1,6 @@
 /** What a node's rights are, seen as announcements: which Services, on which interfaces. */
 import type { Announcement, LinkState } from '../l2/model.ts'
-import { isSameList, type Unit, type Units } from '../l2/unit.ts'
+import { isSameList, isSameSet, type Unit, type Units } from '../l2/unit.ts'
 import type { Right } from '../ownership/model.ts'
 
 /** Announcements, and what the next ones may be made from. */
@@ -46,8 +46,4 @@ export function voicesOf(
     for (const text of known.keys()) if (!texts.has(text)) known.delete(text)
   }
   return { list: before !== undefined && isSameList(before.list, list) ? before.list : list, names, known }
-}
-
-function isSameSet(a: ReadonlySet<number>, b: ReadonlySet<number>): boolean {
-  return a === b || (a.size === b.size && [...a].every((item) => b.has(item)))
 }

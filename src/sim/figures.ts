@@ -4,9 +4,8 @@ import type { Placement } from '../l2/placement.ts'
 import { answerersOf } from './checks.ts'
 import type { Cluster } from './cluster.ts'
 import { crash, freezeNode, kill } from './faults.ts'
-import { type Options, plainOptions } from './plan.ts'
-import { createProduction } from './production.ts'
-import { pass, startSimulation } from './simulation.ts'
+import { startWell } from './measure.ts'
+import { pass } from './simulation.ts'
 import { gapsOf } from './tenure.ts'
 
 /** Owners that died, one a trial. */
@@ -41,7 +40,7 @@ export function* measureLosses(trials: number, sizes = lossSizes): Generator<Los
     for (const placement of placements) {
       for (const nodes of sizes) {
         const darks = Array.from({ length: trials }, (_, i) => {
-          const cluster = begin({ nodes, placement, seed: i + 1 }, warmMs.few)
+          const cluster = startWell({ nodes, placement, seed: i + 1 }, warmMs.few)
           return darksAfter(cluster, strike, lookMs.few)
         }).flat()
         yield { fault: name, placement, nodes, trials, darks: darks.toSorted((a, b) => a - b) }
@@ -63,7 +62,7 @@ export interface Burst {
 export function measureBurst(placement: Placement, seed = 1): Burst {
   const nodes = 10
   const addresses = 1_000
-  const cluster = begin({ nodes, placement, units: addresses, seed }, warmMs.many)
+  const cluster = startWell({ nodes, placement, units: addresses, seed }, warmMs.many)
   const darks = darksAfter(cluster, crash, lookMs.many)
   return { placement, nodes, addresses, darks: darks.toSorted((a, b) => a - b) }
 }
@@ -93,7 +92,7 @@ export interface Rest {
 export function measureRest(
   nodes: number, { addresses = nodes, isOneMissing = false, seconds = restSeconds } = {},
 ): Rest {
-  const cluster = begin({ nodes, units: addresses, clients: 0, seed: 1 }, warmMs.many)
+  const cluster = startWell({ nodes, units: addresses, clients: 0, seed: 1 }, warmMs.many)
   const [last] = [...cluster.machines.keys()].slice(-1)
   if (isOneMissing && last !== undefined) crash(cluster, last)
   pass(cluster, isOneMissing ? restAfterMs.missing : restAfterMs.none)
@@ -128,14 +127,6 @@ interface Counts {
 function countsOf(cluster: Cluster): readonly Counts[] {
   return [...cluster.machines.values()].filter(({ state }) => state === 'running')
     .map(({ sent, received }) => ({ sent: { ...sent }, received: { ...received } }))
-}
-
-function begin(options: Partial<Options>, warmUpMs: Millis): Cluster {
-  const cluster = startSimulation({ ...plainOptions, ...options }, {
-    createBrain: createProduction(), isTold: false, spreadMs: 500,
-  })
-  pass(cluster, warmUpMs + cluster.random.between(0, 400))
-  return cluster
 }
 
 /** Strikes the owner of the first address; how long each of its addresses is dark. */

@@ -84,14 +84,19 @@ function measure(fault: Fault, nodes: number, trials: number): Measured {
   return { fault: fault.name, nodes, darks, overlapMs, moves }
 }
 
+/** A cluster of the production code that has started so long ago, and a little longer. */
+export function startWell(options: Partial<Options>, warmUpMs: Millis): Cluster {
+  const cluster = startSimulation({ ...plainOptions, ...options }, {
+    createBrain: createProduction(), isTold: false, spreadMs: 500,
+  })
+  pass(cluster, warmUpMs + cluster.random.between(0, 400))
+  return cluster
+}
+
 function strikeOwner(
   fault: Fault, nodes: number, seed: number,
 ): { cluster: Cluster; place: Place; struckAtMs: Millis } {
-  const options: Options = { ...plainOptions, ...fault.options, nodes, seed }
-  const cluster = startSimulation(options, {
-    createBrain: createProduction(), isTold: false, spreadMs: 500,
-  })
-  pass(cluster, 6_000 + cluster.random.between(0, 400))
+  const cluster = startWell({ ...fault.options, nodes, seed }, 6_000)
   const [place] = cluster.record.places.values()
   if (place === undefined) throw new RangeError('Cannot find a place')
   const [owner] = answerersOf(cluster, place)

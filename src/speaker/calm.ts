@@ -1,6 +1,7 @@
 /** Puts off what a speaker writes of itself while many addresses come and go: allocations go first. */
 import type { Job, Rank, Writer } from '../kube/writer.ts'
 import type { Holding } from '../l2/demand.ts'
+import { spanOf } from '../l2/span.ts'
 import type { Millis } from '../net/model.ts'
 
 /** How much has changed lately, as a bucket that leaks. */
@@ -32,13 +33,9 @@ export function stirred({ level, atMs, untilMs }: Stir, changes: number, now: Mi
  */
 export function countChanges(before: readonly Holding[], after: readonly Holding[]): number {
   // What has not changed is the same value, nearly always at the same place: most are not looked at closely.
-  let start = 0
-  while (start < before.length && before[start] === after[start]) start += 1
-  let end = 0
-  const most = Math.min(before.length, after.length) - start
-  while (end < most && before.at(-1 - end) === after.at(-1 - end)) end += 1
-  const gone = new Map(before.slice(start, before.length - end).map((holding) => [keyOf(holding), holding]))
-  const come = after.slice(start, after.length - end).filter((holding) => !gone.delete(keyOf(holding)))
+  const { from, count, items } = spanOf(before, after)
+  const gone = new Map(before.slice(from, from + count).map((holding) => [keyOf(holding), holding]))
+  const come = items.filter((holding) => !gone.delete(keyOf(holding)))
   const replaced = new Map<string, number>()
   for (const { service } of gone.values()) replaced.set(service.key, (replaced.get(service.key) ?? 0) + 1)
   let changes = gone.size

@@ -40,7 +40,7 @@ export function createHoldings(
           [key, feed.services.get(key)?.intent] as const)))
       }
       last = config
-      return before === plan.holdings ? 0 : countChanges(before, plan.holdings)
+      return countChanges(before, plan.holdings)
     },
     served: () => {
       const more = feed.takeServed()

@@ -137,7 +137,7 @@ export function createShare(parts: ShareParts): Share {
       memory.isStopped = true
       const changes = compareAnnouncements(memory.announcements, [])
       logChanges(parts.log, changes.map((change) => ({ ...change, reason: 'stopping' })))
-      parts.metrics.setAnnounced(() => [])
+      parts.metrics.setAnnounced([], parts.options.nodeName)
       memory.announcements = []
     },
     isSettled: () => memory.isSettled,
@@ -301,9 +301,7 @@ function publish(parts: ShareParts, memory: Memory, announcements: readonly Anno
   const { log, metrics, options } = parts
   const changes = compareAnnouncements(memory.announcements, announcements)
   logChanges(log, explain(parts, memory, changes))
-  metrics.setAnnounced(() => announcements.flatMap(({ text, services }) =>
-    services.map((service) => ({ service, node: options.nodeName, ip: text }))
-  ))
+  metrics.setAnnounced(announcements, options.nodeName)
   // One event a Service, however many addresses it has.
   const news = changes.flatMap((change) => change.kind === 'announced' ? change.services : [])
   for (const service of new Set(news)) {

@@ -247,9 +247,7 @@ async function apply(
   const links = memory.links
   const before = new Set(memory.announcements.map(({ text }) => text))
   metrics.setPools(poolGauges(world.config, decision.verdicts))
-  metrics.setAnnounced(() => announcements.flatMap(({ text, services }) =>
-    services.map((service) => ({ service, node, ip: text }))
-  ))
+  metrics.setAnnounced(announcements, node)
   // Withdrawals, then rules, then news: whoever hears an announcement may connect at once.
   announcer.setWorld(aloneWorld(node, announcements.filter(({ text }) => before.has(text)), links))
   await forwarding.apply({ world, addressesByService, links })

@@ -310,9 +310,7 @@ async function publish(parts: MemberParts, memory: Memory, turned: Turned): Prom
   const rows = reportRows(decision, true)
   const announcements = voicesOf(announcer.rights(), unitsFrom(holdings), memory.links).list
   metrics.setPools(poolGauges(world.config, decision.verdicts))
-  metrics.setAnnounced(() => announcements.flatMap(({ text, services }) =>
-    services.map((service) => ({ service, node, ip: text }))
-  ))
+  metrics.setAnnounced(announcements, node)
   logChanges(log, compareRows(memory.rows, rows))
   logChanges(log, compareAnnouncements(memory.announcements, announcements))
   memory.rows = rows
