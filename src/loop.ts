@@ -16,12 +16,13 @@ export interface LoopOptions {
   readonly rest?: number
   /** The most rest, in ms, that a pause pays for. */
   readonly creditMs?: number
+  /** A turn is put off no longer than this, in ms, however long the last one took. */
+  readonly mostRestMs?: number
   /** Asked after each turn: the least rest, in ms, whatever the credit. */
   readonly leastMs?: () => number
 }
 
-/** A turn is never put off longer than this, in ms, however long the last one took. */
-const maxRestMs = 500
+const defaultMostRestMs = 500
 export const maxCreditMs = 100
 
 /** What a loop has rested in advance, in ms. */
@@ -34,10 +35,10 @@ export interface Credit {
 /** A turn that took `turnMs` wants `rest` times as much; `pauseMs` went by before it with nothing due. */
 export function restAfter(
   { creditMs, pauseMs, turnMs }: { creditMs: number; pauseMs: number; turnMs: number }, rest: number,
-  mostMs = maxCreditMs,
+  mostMs = maxCreditMs, mostRestMs = defaultMostRestMs,
 ): Credit {
   const owedMs = turnMs * rest - Math.min(mostMs, creditMs + pauseMs)
-  return { creditMs: Math.max(0, -owedMs), restMs: Math.min(maxRestMs, Math.max(0, owedMs)) }
+  return { creditMs: Math.max(0, -owedMs), restMs: Math.min(mostRestMs, Math.max(0, owedMs)) }
 }
 
 /** `onError` gets what a turn threw; the loop goes on. */
@@ -45,6 +46,7 @@ export function createLoop(
   turn: () => Promise<void>, onError: (error: unknown) => void, options: LoopOptions = {},
 ): Loop {
   const { rest = 0, creditMs: mostMs = maxCreditMs, leastMs = () => 0 } = options
+  const { mostRestMs = defaultMostRestMs } = options
   let isDirty = false
   let running: Promise<void> | undefined
   let creditMs = mostMs
@@ -59,7 +61,7 @@ export function createLoop(
         onError(error)
       }
       const turnMs = performance.now() - begunAtMs
-      const after = restAfter({ creditMs, pauseMs: begunAtMs - endedAtMs, turnMs }, rest, mostMs)
+      const after = restAfter({ creditMs, pauseMs: begunAtMs - endedAtMs, turnMs }, rest, mostMs, mostRestMs)
       creditMs = after.creditMs
       const restMs = Math.max(after.restMs, leastMs())
       if (restMs > 0) await new Promise((resolve) => setTimeout(resolve, restMs))

@@ -37,12 +37,17 @@ const tellRest = 9
 const component = 'metallb-controller'
 /** Writes in flight; more only make the API server's queue longer. */
 const width = 16
-/** With more statuses than this still to be written, changes are looked at together, */
+/** With more statuses than this still to be written, changes are looked at together: */
 const crowd = 4 * width
-/** so often; */
+/** as seldom as this at least, */
 const crowdedMs = 250
-/** with more writes of any kind, what nothing in the crowd waits for is told as seldom as this. */
+/** and a quarter of a millisecond later for each that waits, up to this: what is found waits behind them. */
+const crowdedMostMs = 2_000
+const perUrgentMs = 0.25
+/** With more writes of any kind, what nothing in the crowd waits for is told as seldom as this. */
 const crowdedTellMs = 1_000
+/** With ten thousand Services telling takes long: its rest may too, and a reason is told within 5 s still. */
+const tellMostRestMs = 3_000
 /** What was decided has reached the API server, and perhaps come back, before it is told. */
 const tellAfterMs = 100
 /** A ConfigMap holds at most 1 MiB. */
@@ -165,7 +170,7 @@ export async function runController(
   )
   // Apart from the other, so that no address waits for what is told, nor for its rest.
   const telling = createLoop(
-    () => tell(parts, memory, () => telling.mark()), onError, { rest: tellRest },
+    () => tell(parts, memory, () => telling.mark()), onError, { rest: tellRest, mostRestMs: tellMostRestMs },
   )
   const takeOffice = (): Promise<void> =>
     beginTerm(parts, memory, { ready: whenIPModeIsKnown, mark: () => loop.mark() })
@@ -212,7 +217,7 @@ function markSoon(memory: Memory, writer: CountedWriter, mark: () => void): void
   memory.crowded ??= setTimeout(() => {
     memory.crowded = undefined
     mark()
-  }, crowdedMs)
+  }, Math.min(crowdedMostMs, Math.max(crowdedMs, writer.urgent * perUrgentMs)))
 }
 
 /** Leading began or ended: what was only planned, or waits to be written, is nobody's. */
