@@ -15,6 +15,7 @@ import { identityOf, type Leader, openLeader } from '../kube/leader.ts'
 import { whenAnswered } from '../kube/patience.ts'
 import { type CountedWriter, createWriter, type Writer } from '../kube/writer.ts'
 import { readVersion } from '../kube/server.ts'
+import { createHeap, type Heap } from '../heap.ts'
 import type { Log } from '../log.ts'
 import { createLoop } from '../loop.ts'
 import { createMetrics, type Metrics } from '../metrics.ts'
@@ -60,6 +61,7 @@ interface Parts {
   readonly metrics: Metrics
   readonly feed: Feed
   readonly intake: Intake
+  readonly heap: Heap
   readonly writer: CountedWriter
   readonly leader: Leader
   readonly allocation: Allocation
@@ -83,7 +85,7 @@ function createParts(opened: Opened): Parts {
   const recorder = createRecorder({ writer, component, instance: identity, rank: 1, wall })
   const parts: Parts = {
     options, namespace, log, metrics, feed, writer, leader,
-    intake: createIntake({ namespace, log, metrics, wall }),
+    intake: createIntake({ namespace, log, metrics, wall }), heap: createHeap(),
     allocation: createAllocation({
       writer, recorder, log, metrics, services: () => feed.services, isLeading: leader.isLeading,
       loadBalancerClass: options.loadBalancerClass, placement: options.placement,
@@ -240,6 +242,7 @@ async function knowsIPMode(api: Api): Promise<boolean> {
 /** Decides who gets which address, and queues what is to be written. */
 function turn(parts: Parts, memory: Memory, tellSoon: () => void): void {
   const { feed, intake, leader, namespace, allocation } = parts
+  parts.heap.follow(feed.services.size)
   if (!feed.isSynced) return
   parts.webhook?.turn(leader.isLeading())
   intake.take(feed.configObjects(), feed.lastGood())

@@ -10,6 +10,7 @@ import { isSameValue } from '../config/fields.ts'
 import type { Config } from '../config/model.ts'
 import type { SpeakerOptions } from '../config/role-options.ts'
 import { drain } from '../drain.ts'
+import { createHeap, type Heap } from '../heap.ts'
 import { outsideFinding } from '../http/rows.ts'
 import { logChanges } from '../journal.ts'
 import type { Happening, Recorder } from '../kube/events.ts'
@@ -86,6 +87,7 @@ interface Told {
 }
 
 interface Memory {
+  readonly heap: Heap
   told: Told | undefined
   isSettled: boolean
   isStopped: boolean
@@ -122,7 +124,8 @@ const gatewaysMs = 1_000
 
 export function createShare(parts: ShareParts): Share {
   const memory: Memory = {
-    isSettled: false, isStopped: false, isDraining: false, isLeaving: false, barriers: new Map(),
+    heap: createHeap(), barriers: new Map(),
+    isSettled: false, isStopped: false, isDraining: false, isLeaving: false,
     failures: new Set(), outside: new Set(), announcements: [], voices: undefined,
     outlook: undefined, reasons: undefined, gateways: undefined, hintsOf: createHints(),
     holdings: createHoldings(parts.feed, parts.options.loadBalancerClass),
@@ -153,6 +156,7 @@ function turn(parts: ShareParts, memory: Memory): void {
   const { feed, intake, announcer, links } = parts
   const current = links.current()
   announcer.setLinks(current.filter((link) => isUsable(link) && link.hasCarrier))
+  memory.heap.follow(feed.services.size)
   if (!feed.isSynced) return
   intake.take(feed.configObjects(), feed.lastGood())
   const { config } = intake
