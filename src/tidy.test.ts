@@ -118,7 +118,7 @@ const imports: Readonly<Record<string, Readonly<Record<string, string>>>> = {
     'metrics.ts': 'it counts', 'priority.ts': 'answers must not wait', 'version.ts': 'status names it',
   },
   'sim': {
-    net: 'addresses are planned', l2: 'frames are read, queues are ordered',
+    config: 'values are compared', net: 'addresses are planned', l2: 'frames are read, queues are ordered',
     ownership: 'it is what is simulated', membership: 'so is it',
   },
   'main.ts': {

@@ -87,32 +87,46 @@ function isPausing(o: Ownership, { own, legs }: Unit, now: Millis): boolean {
 
 /** Brings the list up to date; returns what changed. */
 function renewList(o: Ownership, now: Millis): readonly Entry[] {
-  const before = o.listed
-  const listed: Ownership['listed'] = new Map()
+  const { listed } = o
   const changes: Entry[] = []
-  let digest = 0
+  let { digest } = o
+  const before = listed.size
+  let kept = 0
   for (const unit of o.owned) {
     const { own, key } = unit
-    const isVoice = own !== undefined && own.hush === undefined && isSpokenAnywhere(o, unit)
-    const isPaused = own !== undefined && isPausing(o, unit, now)
-    if (own === undefined || (!isVoice && !isPaused && own.hush !== 'conflict')) continue
-    const flags = (own.hush === 'conflict' ? isForeign : isPaused ? isHushed : 0) |
-      (own.scope === undefined ? 0 : isPart)
-    const was = before.get(key)
-    const isSame = was?.term === own.term && was.flags === flags
-    const item = isSame ? was : { term: own.term, flags, digest: itemDigest(key, own.term, flags) }
+    const flags = flagsOf(o, unit, now)
+    if (own === undefined || flags === undefined) continue
+    const was = listed.get(key)
+    if (was !== undefined) kept++
+    if (was?.term === own.term && was.flags === flags) continue
+    const item = { term: own.term, flags, digest: itemDigest(key, own.term, flags) }
     listed.set(key, item)
-    digest ^= item.digest
-    if (!isSame) changes.push(entryOf(key, { term: own.term, flags }))
+    digest ^= (was?.digest ?? 0) ^ item.digest
+    changes.push(entryOf(key, { term: own.term, flags }))
   }
-  for (const [key, { term }] of before) {
-    if (!listed.has(key)) changes.push(removalOf(o, key, term))
+  // The whole is gone through for what has left only where something has.
+  for (const [key, { term, digest: old }] of kept < before ? listed : []) {
+    const unit = o.units.get(key)
+    if (unit !== undefined && o.owned.has(unit) && flagsOf(o, unit, now) !== undefined) continue
+    listed.delete(key)
+    digest ^= old
+    changes.push(removalOf(o, key, term))
   }
   if (changes.length === 0) return changes
-  o.listed = listed
   o.digest = digest >>> 0
   o.revision++
   return changes
+}
+
+/** How an owned unit is listed; undefined = not at all. */
+function flagsOf(o: Ownership, unit: Unit, now: Millis): number | undefined {
+  const { own } = unit
+  if (own === undefined) return undefined
+  const isVoice = own.hush === undefined && isSpokenAnywhere(o, unit)
+  const isPaused = isPausing(o, unit, now)
+  if (!isVoice && !isPaused && own.hush !== 'conflict') return undefined
+  return (own.hush === 'conflict' ? isForeign : isPaused ? isHushed : 0) |
+    (own.scope === undefined ? 0 : isPart)
 }
 
 function isSpokenAnywhere(o: Ownership, unit: Unit): boolean {

@@ -5,7 +5,7 @@ import {
   fenceMs, postponeMaxMs, postponeMs, rankMs, reportAfterMs, slowMs, staleMs, suspectMs, unheardRetryMs,
 } from './limits.ts'
 import type { Cause, Postponement } from './model.ts'
-import { isAliveNode, lookAt, note, type Ownership, setOwner, type Unit } from './state.ts'
+import { isAliveNode, lookAt, note, type Ownership, setOwner, touch, type Unit } from './state.ts'
 import { isBeaten } from './lists.ts'
 import { startRound } from './round.ts'
 import { jittered, strainOf } from './strain.ts'
@@ -179,7 +179,7 @@ export function endAttempt(o: Ownership, unit: Unit, owner: string, now: Millis)
   if (unit.round?.purpose === 'claim') unit.round = undefined
   setOwner(o, unit, owner, now)
   unit.darkMs = undefined
-  if (wasWaiting && owner !== o.self) o.claimsRevision++
+  if (wasWaiting && owner !== o.self) touch(o, unit)
 }
 
 /** A node that is gone by membership: its units are orphans, its fence has long ended. */

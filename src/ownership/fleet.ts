@@ -1,6 +1,7 @@
 /** Who shares which segment with this node, who monitors and witnesses whom. */
 import { rankByHash } from '../l2/placement.ts'
 import { answerKey } from '../l2/responder.ts'
+import { isSameList } from '../l2/unit.ts'
 import type { Mac } from '../l2/model.ts'
 import type { Millis } from '../net/model.ts'
 import { hostCount, monitorCount, mixedMs, witnessCount } from './limits.ts'
@@ -135,4 +136,11 @@ export function macsOf(o: Ownership, node: string | undefined): ReadonlySet<Mac>
   if (node === undefined) return macs
   for (const [mac, name] of o.macs) if (name === node) macs.add(mac)
   return macs
+}
+
+/** Whether nobody who has a wish as it was can be better served by another than before. */
+export function isSameButWishes(before: World | undefined, world: World): boolean {
+  return before !== undefined && before.peers === world.peers && before.moves === world.moves &&
+    before.placement === world.placement && before.isDraining === world.isDraining &&
+    before.isLeaving === world.isLeaving && isSameList(before.expected, world.expected)
 }

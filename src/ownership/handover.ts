@@ -16,9 +16,12 @@ import {
   coverOf, hashRank, isDraining, isOthers, loadOf, loadRank, mayOwn, reachOf, weightOf,
 } from './units.ts'
 
-/** Looks whether units that are owned here should be elsewhere; when the world changed, and slowly. */
-export function reviewOwned(o: Ownership, now: Millis): void {
-  for (const unit of o.owned) {
+/**
+ * Looks whether units that are owned here should be elsewhere: those of which the world has changed, and
+ * slowly all.
+ */
+export function reviewOwned(o: Ownership, now: Millis, units: Iterable<Unit> = o.owned): void {
+  for (const unit of units) {
     const { own } = unit
     if (own === undefined || own.offer !== undefined || o.isAlone) continue
     const wanted = wantedElsewhere(o, unit, now)

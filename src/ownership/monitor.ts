@@ -3,10 +3,10 @@ import type { Mac } from '../l2/model.ts'
 import type { Millis } from '../net/model.ts'
 import { itemDigest } from './beats.ts'
 import {
-  type Entry, entryOf, isBroken, isForeign, isLast, isPart, isRemoved, type Message, noMac, pagesOf,
+  type Entry, entryOf, isBroken, isLast, isRemoved, type Message, noMac, pagesOf,
 } from './codec.ts'
-import { endAttempt, orphan } from './claim.ts'
-import { isBeaten } from './lists.ts'
+import { orphan } from './claim.ts'
+import { compareTerms, type Rival } from './compare.ts'
 import { legOf, ownLegsAt } from './fleet.ts'
 import {
   beatMs, fenceMs, restateFast, restateMs, restateSlowMs, suspectMs, toldCount,
@@ -14,10 +14,7 @@ import {
 import { tell, tellOn } from './mail.ts'
 import type { Cause } from './model.ts'
 import { type BeatRecord, isAliveNode, type Ownership, setOwner, setTerm, type Unit } from './state.ts'
-import { ranksOf, unitOf } from './units.ts'
-
-/** Another node says, with a term, that it owns a unit of ours. */
-export type Rival = (unit: Unit, from: string, entry: { term: number; flags: number }) => void
+import { ranksOf } from './units.ts'
 
 /** Takes in a beat that was received at `atMs`. */
 export function onBeat(
@@ -40,17 +37,18 @@ export function onBeat(
     record.suspected.delete(ifindex)
   }
   withdraw(o, record, legs)
-  if (message.revision > record.revision) {
-    const isFirst = record.revision === 0
-    const isNext = message.base === record.revision &&
-      applyChanges(record, message.entries, message.digest)
+  const base = record.revision
+  const isNews = message.revision > base
+  if (isNews) {
+    const isNext = message.base === base && applyChanges(record, message.entries, message.digest)
     if (!isNext) return askList(o, record, at.now)
     record.revision = message.revision
-    dropRemoved(o, record, isFirst ? unlisted(o, record, at.now) : message.entries, at.now)
-  } else if (message.revision === record.revision && message.digest !== record.digest) {
+    dropRemoved(o, record, base === 0 ? unlisted(o, record, at.now) : message.entries, at.now)
+  } else if (message.revision === base && message.digest !== record.digest) {
     return askList(o, record, at.now)
   }
-  compareTerms(o, record, at.now, at.onRival)
+  const keys = isNews ? message.entries.map(({ unit }) => unit) : []
+  compareTerms(o, record, base === 0 ? undefined : { base, keys }, at)
 }
 
 /** It beats again on these legs: whoever was told otherwise is told so. What it was said of others stays. */
@@ -72,7 +70,7 @@ function recordOf(o: Ownership, owner: string, incarnation: number): BeatRecord 
       known.revision = 0
       known.digest = 0
       known.pages = undefined
-      known.compared = ''
+      known.compared = undefined
       // The list stays until the new one has come: its units may have to be claimed.
     }
     return known
@@ -80,7 +78,7 @@ function recordOf(o: Ownership, owner: string, incarnation: number): BeatRecord 
   const fresh: BeatRecord = {
     owner, incarnation, revision: 0, digest: 0, list: new Map(), pages: undefined, askedMs: 0,
     heard: new Map(), macs: new Map(), suspected: new Map(), contestedMs: 0,
-    told: new Map(), compared: '',
+    told: new Map(), compared: undefined,
   }
   o.beats.set(owner, fresh)
   return fresh
@@ -131,7 +129,7 @@ export function onList(
   record.revision = message.revision
   record.digest = message.digest
   dropRemoved(o, record, unlisted(o, record, at.now), at.now)
-  compareTerms(o, record, at.now, at.onRival)
+  compareTerms(o, record, undefined, at)
 }
 
 /** Units that were the owner's as far as known, and are not in its list. */
@@ -165,57 +163,6 @@ function dropRemoved(
   if (taken.length === 0) return
   const loss = { suspect: undefined, cause: 'ownerLeft', segments: undefined } as const
   orphan(o, taken, { ...loss, lastBeatMs: now + fenceMs }, now)
-}
-
-/** Learns owners and terms from a list that is known; contests what is older than what is known. */
-function compareTerms(o: Ownership, record: BeatRecord, now: Millis, onRival: Rival): void {
-  const state = `${record.revision}/${o.claimsRevision}`
-  if (record.compared === state) return
-  const old: Entry[] = []
-  for (const [key, { term, flags }] of record.list) {
-    const unit = unitOf(o, key, now)
-    if (unit === undefined) continue
-    const isItsPart = (flags & isPart) !== 0
-    if (unit.own !== undefined) {
-      const isOurPart = unit.own.scope !== undefined
-      const entry = entryOf(key, { term: unit.own.term, node: o.self, flags: isOurPart ? isPart : 0 })
-      if (term <= unit.own.term && !(isItsPart && isOurPart)) old.push(entry)
-      if (term >= unit.own.term) onRival(unit, record.owner, { term, flags })
-      continue
-    }
-    if (term < unit.beatTerm) {
-      const rest = { node: unit.owner ?? '', flags: unit.isBeatPart ? isPart : 0 }
-      if (!isItsPart || !unit.isBeatPart) old.push(entryOf(key, { term: unit.beatTerm, ...rest }))
-      continue
-    }
-    const isTie = term === unit.beatTerm && !isItsPart && !unit.isBeatPart
-    if (isTie && unit.owner !== undefined && isSecond(o, unit, record.owner, now)) {
-      const entry = entryOf(key, { term, node: unit.owner })
-      if (record.owner > unit.owner) {
-        old.push(entry)
-        continue
-      }
-      tell(o, unit.owner, 'contested', { entries: [{ ...entry, node: record.owner }] })
-    }
-    setTerm(o, unit, term)
-    unit.beatTerm = term
-    unit.isBeatPart = isItsPart
-    const isElsewhere = unit.attempt?.suspect === record.owner && unit.attempt.segments !== undefined
-    if (isItsPart && unit.attempt !== undefined) setOwner(o, unit, record.owner, now)
-    else if (unit.owner !== record.owner || (unit.attempt !== undefined && !isElsewhere)) {
-      endAttempt(o, unit, record.owner, now)
-    }
-    unit.contestedUntilMs = (flags & isForeign) === 0 ? 0 : unit.contestedUntilMs
-  }
-  record.compared = old.length > 0 ? '' : `${record.revision}/${o.claimsRevision}`
-  if (old.length === 0 || now < record.contestedMs + beatMs / 2) return
-  record.contestedMs = now
-  for (const page of pagesOf(old)) tell(o, record.owner, 'contested', { entries: page })
-}
-
-/** Two that were separated may have claimed with one term: the higher name is contested. */
-function isSecond(o: Ownership, unit: Unit, owner: string, now: Millis): boolean {
-  return unit.owner !== undefined && unit.owner !== owner && isBeaten(o, unit, unit.owner, now)
 }
 
 /** Owners whose beats have stopped. Returns the next instant to look. */

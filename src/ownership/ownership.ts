@@ -9,8 +9,9 @@ import {
 } from './claim.ts'
 import { claimsMessage, gossipNews, onClaims, onQuery, onReply } from './claims.ts'
 import { decodeMessage, isPart, type Message } from './codec.ts'
+import type { Rival } from './compare.ts'
 import { onProbe, onRival, onVoice, recogniseMember } from './conflict.ts'
-import { isMixed, readFleet } from './fleet.ts'
+import { isMixed, isSameButWishes, readFleet } from './fleet.ts'
 import { onOffer, onRefusal, reviewOwned, stepOffer } from './handover.ts'
 import { askMissing, greet, hear, isAllDeaf, watchHearing } from './hearing.ts'
 import {
@@ -18,10 +19,8 @@ import {
 } from './limits.ts'
 import { heirOf } from './lists.ts'
 import { sendMail } from './mail.ts'
-import type { Effect, Event, ReadFrame, ReceivedFrame, ReceivedMessage, World } from './model.ts'
-import {
-  onBeat, onList, onSuspicion, onWithdrawal, type Rival, watchBeats,
-} from './monitor.ts'
+import type { Effect, Event, ReadFrame, ReceivedFrame, ReceivedMessage, Right, World } from './model.ts'
+import { onBeat, onList, onSuspicion, onWithdrawal, watchBeats } from './monitor.ts'
 import { announce, hush, release, resume, rightsOf, sendLater, stepShout, take } from './own.ts'
 import {
   acceptPick, endStart, findIdle, hasStarted, onPick, placeUnits, stepPick,
@@ -112,15 +111,18 @@ function takeWorld(o: Ownership, world: World, now: Millis): void {
     o.isWitness.clear()
   }
   o.lastTargets = ''
-  takeWishes(o, world, now)
+  takeWishes(o, world, { now, isSame: isSameButWishes(before, world) })
   if (world.isLeaving !== true) return
   for (const unit of [...o.owned]) release(o, unit, { cause: 'handOver', to: undefined }, now)
 }
 
-function takeWishes(o: Ownership, world: World, now: Millis): void {
+function takeWishes(
+  o: Ownership, world: World, { now, isSame }: { readonly now: Millis; readonly isSame: boolean },
+): void {
   o.load = undefined
+  const isReviewed = isSame && o.wasMixed === isMixed(o, now)
   o.wasMixed = isMixed(o, now)
-  const { fresh, unwanted, changed } = readWishes(o, world, now)
+  const { fresh, unwanted, changed, read } = readWishes(o, world, now)
   for (const unit of unwanted) release(o, unit, { cause: 'unwanted', to: undefined }, now)
   if (changed.length > 0) o.isRightsDirty = true
   for (const unit of o.owned) recogniseMember(o, unit, now)
@@ -135,7 +137,7 @@ function takeWishes(o: Ownership, world: World, now: Millis): void {
     const open = fresh.filter(({ pick }) => pick === undefined)
     placeUnits(o, open.filter(isBack), { isFresh: false, isStart: true }, now)
     placeUnits(o, open.filter((unit) => !isBack(unit)), { isFresh: true, isStart: false }, now)
-    reviewOwned(o, now)
+    reviewOwned(o, now, isReviewed ? read : o.owned)
     orphanDead(o, now)
     orphanWithdrawn(o, now)
   }
@@ -271,7 +273,7 @@ function beatFirst(o: Ownership, now: Millis): Millis {
 
 function lookSlowly(o: Ownership, now: Millis): void {
   o.slowMs = now + slowMs
-  if (o.world !== undefined && o.wasMixed !== isMixed(o, now)) takeWishes(o, o.world, now)
+  if (o.world !== undefined && o.wasMixed !== isMixed(o, now)) takeWishes(o, o.world, { now, isSame: false })
   if (o.isStarting) return
   greet(o, now)
   reviewOwned(o, now)
@@ -390,7 +392,8 @@ function flush(o: Ownership): readonly Effect[] {
   o.out = []
   if (!o.isRightsDirty) return out
   o.isRightsDirty = false
-  const rights = [...o.owned].flatMap((unit) => rightsOf(o, unit))
+  const rights: Right[] = []
+  for (const unit of o.owned) for (const right of rightsOf(o, unit)) rights.push(right)
   o.rights = rights
   return [{ kind: 'rights', rights }, ...out.filter(({ kind }) => kind !== 'extend')]
 }

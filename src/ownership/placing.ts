@@ -74,6 +74,7 @@ function place(
     return lookAt(o, unit, now)
   }
   unit.picked = { node, untilMs: now + pickMs }
+  o.picks.add(unit)
   const flags = (placing.isFresh ? isFresh : 0) | (isStart ? isProvisional : 0) |
     (isHinted ? isRestored : 0)
   const entry = entryOf(unit.key, { term: unit.term, flags })

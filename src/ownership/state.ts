@@ -81,8 +81,8 @@ export interface BeatRecord {
   contestedMs: Millis
   /** Who was told that its owner is silent, by own leg; 0 = anywhere. */
   readonly told: Map<number, Set<string>>
-  /** Revision and `claimsRevision` that were compared last. */
-  compared: string
+  /** What was compared last, and when all of it was; undefined = all is to be compared. */
+  compared: { readonly revision: number; readonly claims: number; readonly wholeMs: Millis } | undefined
 }
 
 /** What one interface hears. */
@@ -235,8 +235,12 @@ export interface Ownership {
   lastTargets: string
   targets: readonly { readonly to: string; readonly ifindex: number | undefined; readonly mac: Mac }[]
   load: Map<string, number> | undefined
-  /** Grows when any owner or term changes. */
+  /** Addresses by owner, and units that were placed on somebody who has not shown yet. */
+  readonly weights: Map<string, number>
+  readonly picks: Set<Unit>
+  /** Grows when any owner or term changes: of these, the last ones are known. */
   claimsRevision: number
+  readonly touched: Unit[]
   missingMs: Millis
   missingTurn: number
   controlTurn: number
@@ -271,6 +275,7 @@ export function createOwnership(self: string, rules: Rules = allRules): Ownershi
     queuedMs: Number.NEGATIVE_INFINITY,
     spoken: new Map(), incarnation: 0, revision: 0, digest: 0, listed: new Map(),
     isListDirty: false, nextBeatMs: 0, notAfterMs: 0, lastTargets: '', targets: [], load: undefined,
+    weights: new Map(), picks: new Set(), touched: [],
     claimsRevision: 0, missingMs: 0, missingTurn: 0, controlTurn: 0, slowMs: 0,
     wakeMs: Number.POSITIVE_INFINITY, isRightsDirty: false, rights: [], news: new Set(),
     mail: new Map(), wasMixed: false, history: [], out: [],
@@ -326,18 +331,36 @@ export function setOwner(
   o: Ownership, unit: Unit, owner: string | undefined, now: Millis,
 ): void {
   if (unit.owner === owner) return
+  weigh(o, unit, -1)
   unit.owner = owner
+  weigh(o, unit, 1)
   unit.sinceMs = now
   unit.darkMs = owner === undefined ? unit.darkMs ?? now : undefined
   unit.picked = undefined
-  o.claimsRevision++
+  touch(o, unit)
   o.load = undefined
+}
+
+/** Counts its addresses for its owner, or no longer. */
+export function weigh({ weights }: Ownership, { owner, wish }: Unit, sign: 1 | -1): void {
+  if (owner === undefined || wish === undefined) return
+  weights.set(owner, (weights.get(owner) ?? 0) + sign * wish.addresses.length)
+}
+
+/** So many units that changed last are known at least. */
+const touchedCount = 4_096
+
+/** Its owner or term is another: who compares lists looks at it. */
+export function touch(o: Ownership, unit: Unit): void {
+  o.claimsRevision++
+  o.touched.push(unit)
+  if (o.touched.length > 2 * touchedCount) o.touched.splice(0, touchedCount)
 }
 
 export function setTerm(o: Ownership, unit: Unit, term: number): void {
   if (term <= unit.term) return
   unit.term = term
-  o.claimsRevision++
+  touch(o, unit)
 }
 
 export function isAliveNode(o: Ownership, name: string): boolean {

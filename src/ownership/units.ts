@@ -7,7 +7,7 @@ import { digestOf } from './codec.ts'
 import { isHash, isMixed, legOf } from './fleet.ts'
 import { ghostMs, slowMs, unitLimit } from './limits.ts'
 import type { Nominee, Wish, World } from './model.ts'
-import { createUnit, isAliveNode, lookAt, type Ownership, setOwner, type Unit } from './state.ts'
+import { createUnit, isAliveNode, lookAt, type Ownership, setOwner, type Unit, weigh } from './state.ts'
 import { isLinkLocal } from './wire.ts'
 
 /** The unit of that name; undefined when there are too many to remember one more. */
@@ -28,6 +28,8 @@ export interface UnitChanges {
   readonly unwanted: readonly Unit[]
   /** Owned here, with addresses or interfaces that changed. */
   readonly changed: readonly Unit[]
+  /** All that were looked into: where they may be owned is as it was for the others. */
+  readonly read: readonly Unit[]
 }
 
 /**
@@ -112,10 +114,14 @@ function setWishes(o: Ownership, { gone, others }: News, now: Millis): UnitChang
     for (const { address, text } of wish.addresses) o.byAddress.set(answerKey(address), { unit, text })
   }
   for (const unit of gone) forgetWish(o, unit, now)
-  return { fresh, unwanted: gone.filter(({ own }) => own !== undefined), changed }
+  return {
+    fresh, unwanted: gone.filter(({ own }) => own !== undefined), changed,
+    read: others.map(({ unit }) => unit),
+  }
 }
 
 function forgetWish(o: Ownership, unit: Unit, now: Millis): void {
+  weigh(o, unit, -1)
   unit.wish = undefined
   unit.goneMs = now
   unit.mine = new Map()
@@ -198,7 +204,9 @@ function setWish(o: Ownership, unit: Unit, wish: Wish, now: Millis): boolean {
   const nominees = isMixed(o, now) ? wish.wideNominees ?? wish.nominees : wish.nominees
   const before = unit.mine
   if (!sameNominees(unit.nominees, nominees)) unit.ranked = undefined
+  weigh(o, unit, -1)
   unit.wish = wish
+  weigh(o, unit, 1)
   unit.nominees = nominees
   unit.digest = digestOf(wish.addresses.map(({ text }) => text).toSorted().join(' '))
   const own = nominees.find(({ node }) => node === o.self)
@@ -258,11 +266,11 @@ export function weightOf(unit: Unit): number {
 /** Addresses owned by, or just placed on, each node. */
 export function loadOf(o: Ownership, now: Millis): Map<string, number> {
   if (o.load !== undefined) return o.load
-  const load = new Map<string, number>()
-  for (const unit of o.units.values()) {
-    const picked = unit.picked !== undefined && now < unit.picked.untilMs
-    const node = unit.owner ?? (picked ? unit.picked?.node : undefined)
-    if (node !== undefined) load.set(node, (load.get(node) ?? 0) + weightOf(unit))
+  const load = new Map(o.weights)
+  for (const unit of o.picks) {
+    const { picked } = unit
+    if (picked === undefined || unit.owner !== undefined || now >= picked.untilMs) o.picks.delete(unit)
+    else load.set(picked.node, (load.get(picked.node) ?? 0) + weightOf(unit))
   }
   o.load = load
   return load

@@ -23,6 +23,7 @@ import {
 import {
   createRings, type Rings, ringViewOf, sendByRing, setRingLegs, startRing, stopRing, thawRings,
 } from './ring.ts'
+import { type Kept, samePeers, sameWish } from './same.ts'
 import {
   canHear, canSend, type Captured, createSegment, type Segment, sendDatagram,
 } from './segment.ts'
@@ -60,8 +61,7 @@ export interface Cluster {
   readonly seen: Map<string, Map<string, Unit>>
   /** When the last change of the API arrives at each node. */
   readonly lastNewsMs: Map<string, Millis>
-  /** Wishes that were made so far. */
-  readonly wishes: Map<string, Wish>
+  readonly kept: Kept
   /** Sides of the gossip network, by node; same as 0 if absent. */
   readonly gossipSides: Map<string, number>
   /** Legs that each version of a node's metadata names. */
@@ -99,8 +99,8 @@ export function createCluster(options: Options, createBrain: CreateBrain, isTold
       units: new Map(), pods: new Set(), excluded: new Set(), draining: new Set(), leaving: new Set(),
       moves: new Map(), hints: new Map(), isDown: false,
     },
-    seen: new Map(), lastNewsMs: new Map(), wishes: new Map(), gossipSides: new Map(), metadata: new Map(),
-    unitsByAddress: new Map(), macs: new Map(),
+    seen: new Map(), lastNewsMs: new Map(), kept: { wishes: new Map(), peers: new Map() },
+    gossipSides: new Map(), metadata: new Map(), unitsByAddress: new Map(), macs: new Map(),
   }
   const around = surroundings(cluster, createBrain)
   for (let i = 0; i < options.nodes; i++) addMachine(cluster, around, i)
@@ -281,32 +281,24 @@ export function spreadApi(
   }
 }
 
+const noMoves: World['moves'] = new Map()
+
 function worldOf(cluster: Cluster, machine: Machine): World {
   const { api, options } = cluster
-  const peers = peersOf(cluster, machine)
+  const peers = samePeers(cluster.kept, machine.name, peersOf(cluster, machine))
   const able = peers.filter(({ name, isAlive, legs }) =>
     isAlive && legs.length > 0 && !api.excluded.has(name))
   const wishes = [...cluster.seen.get(machine.name)?.values() ?? []].map((unit): Wish => {
     const { key, addresses, interfaces } = unit
     const nominees = able.map(({ name }): Nominee => ({ node: name, score: 0, interfaces }))
-    return sameWish(cluster, { key, addresses, nominees, hint: api.hints.get(key) })
+    return sameWish(cluster.kept, { key, addresses, nominees, hint: api.hints.get(key) })
   })
   return {
     self: machine.name, placement: options.placement, wishes, peers, expected: [...api.pods],
-    isDraining: api.draining.has(machine.name), isLeaving: api.leaving.has(machine.name), moves: api.moves,
+    isDraining: api.draining.has(machine.name), isLeaving: api.leaving.has(machine.name),
+    moves: api.moves.size === 0 ? noMoves : new Map(api.moves),
     gateways: new Map(cluster.gateways.map(({ addresses }, i) => [2 + i, addresses])),
   }
-}
-
-/** The same value for the same wish, as a speaker has it: what is not looked into again is tried too. */
-function sameWish({ wishes }: Cluster, wish: Wish): Wish {
-  const { key, addresses, nominees, hint } = wish
-  const texts = addresses.map(({ text }) => text)
-  const names = nominees.map(({ node, interfaces }) => [node, ...interfaces])
-  const id = JSON.stringify([key, texts, names, hint])
-  const known = wishes.get(id)
-  if (known === undefined) wishes.set(id, wish)
-  return known ?? wish
 }
 
 function peersOf(cluster: Cluster, machine: Machine): readonly Peer[] {

@@ -109,16 +109,20 @@ interface Memory {
   /** undefined = to be made from what there is now. */
   plan: AnnouncementPlan | undefined
   accounting: NodeJS.Timeout | undefined
-  accountedMs: number
+  /** Until then reasons rest. */
+  restUntilMs: number
   gateways: { readonly found: Gateways; readonly atMs: number } | undefined
 }
 
 /** What a hand-over of everything may take; after this the others notice by themselves. */
 const drainMs = 2_000
 const nothingPlanned: AnnouncementPlan = { placed: [], silent: [] }
-/** Reasons and status objects follow the wire after this, and not more often than that. */
+/** Reasons and status objects follow the wire after this, and not more often than that: */
 const accountAfterMs = 250
 const accountEveryMs = 1_000
+/** with thousands of Services they take so much of the time at most, but are not later than this. */
+const accountRest = 19
+const accountMostMs = 3_000
 /** Routes are read again after this: their changes are not told. */
 const gatewaysMs = 1_000
 
@@ -129,7 +133,7 @@ export function createShare(parts: ShareParts): Share {
     failures: new Set(), outside: new Set(), announcements: [], voices: undefined,
     outlook: undefined, reasons: undefined, gateways: undefined, hintsOf: createHints(),
     holdings: createHoldings(parts.feed, parts.options.loadBalancerClass),
-    told: undefined, plan: undefined, accounting: undefined, accountedMs: Number.NEGATIVE_INFINITY,
+    told: undefined, plan: undefined, accounting: undefined, restUntilMs: 0,
   }
   return {
     turn: () => {
@@ -206,7 +210,7 @@ function accountLater(parts: ShareParts, memory: Memory): void {
   if (memory.isDraining) return account(parts, memory)
   if (memory.accounting !== undefined) return
   const now = performance.now()
-  const waitMs = Math.max(accountAfterMs, memory.accountedMs + accountEveryMs - now)
+  const waitMs = Math.max(accountAfterMs, memory.restUntilMs - now)
   memory.accounting = setTimeout(() => {
     memory.accounting = undefined
     if (!memory.isStopped) account(parts, memory)
@@ -216,12 +220,14 @@ function accountLater(parts: ShareParts, memory: Memory): void {
 /** What others may read of this node's share, besides the log and the metrics. */
 function account(parts: ShareParts, memory: Memory): void {
   const { nodeName } = parts.options
-  memory.accountedMs = performance.now()
+  const begunMs = performance.now()
   const { placed } = planOf(parts, memory)
   const outside = placed.filter(({ node, prefixed }) => node === nodeName && !prefixed)
   tellOutside(parts, memory, outside.map(({ text }) => text))
   tellFailures(parts, memory)
   syncStatuses(parts, memory.announcements)
+  const restMs = (performance.now() - begunMs) * accountRest
+  memory.restUntilMs = begunMs + Math.min(accountMostMs, Math.max(accountEveryMs, restMs))
 }
 
 /** Nothing is placed before the ring is there: who else lives is not known until then. */
