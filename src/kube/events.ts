@@ -1,6 +1,6 @@
 /** Events on Services: the same one again is counted up, and nobody is flooded. */
 import type { Call, Reply } from './api.ts'
-import type { Rank, Writer } from './writer.ts'
+import type { Job, Rank, Writer } from './writer.ts'
 
 /** What an event is about. */
 export interface Subject {
@@ -64,7 +64,7 @@ export function createRecorder(options: RecorderOptions): Recorder {
       // Named once: where the answer was lost, the second attempt finds that it is there.
       const name = `${subject.name}.${wall.getTime().toString(16)}${uniqueTail(recorded++)}`
       let before: Known | undefined
-      options.writer.put({
+      const job: Job = {
         key,
         rank: type === 'Warning' ? 1 : options.rank,
         isFact: true,
@@ -77,12 +77,14 @@ export function createRecorder(options: RecorderOptions): Recorder {
         },
         settled: ({ status }: Reply) => {
           const isThere = status < 300 || (before === undefined && status === 409)
-          // Events expire after an hour: the next one is new.
           if (!isThere) known.delete(key)
           else if (before === undefined) remember(known, key, { name, count: 1 })
           else before.count += 1
+          // Events expire after an hour: this one begins anew.
+          if (before !== undefined && status === 404) options.writer.put(job)
         },
-      })
+      }
+      options.writer.put(job)
     },
   }
 }
