@@ -6,7 +6,7 @@ import type { Log } from '../log.ts'
 import type { Metrics } from '../metrics.ts'
 import type { Millis } from '../net/model.ts'
 import type { ServiceRow } from '../plan/report.ts'
-import { subjectOf } from './allocation.ts'
+import { subjectOf } from './news.ts'
 import { awaitedNodes, type ConditionText, type Confirmation, planCondition } from './condition.ts'
 import { confirmationDue, followProgress, type Progress, silentGraceMs } from './grace.ts'
 
@@ -15,7 +15,7 @@ const graceMs: Millis = 200
 
 export interface ConditionsOptions {
   readonly writer: Writer
-  readonly recorder: Recorder
+  readonly recorder: Pick<Recorder, 'record'>
   readonly log: Log
   readonly metrics: Metrics
   readonly wall: () => Date
@@ -226,7 +226,9 @@ function isRefusal(wanted: ConditionText | undefined): boolean {
 }
 
 /** One event a change; a refusal has one of its own. */
-function tell(recorder: Recorder, live: LiveService, wanted: ConditionText | undefined): void {
+function tell(
+  recorder: ConditionsOptions['recorder'], live: LiveService, wanted: ConditionText | undefined,
+): void {
   if (wanted?.status !== 'False' || wanted.message.startsWith('no address')) return
   const { message } = wanted
   recorder.record(subjectOf(live), { type: 'Warning', reason: 'notAnnounced', message })

@@ -244,7 +244,7 @@ function turn(parts: Parts, memory: Memory, tellSoon: () => void): void {
       problems: intake.problems, isUnknown: false, links: undefined,
     })
   }
-  if (!leader.isLeading() || !memory.isFresh) return
+  if (!leader.isLeading() || !memory.isFresh) return allocation.look()
   const snapshot = snapshotOf(parts)
   if (snapshot !== undefined) saveGood(parts, memory)
   memory.decided = { judged: snapshot && allocation.turn(snapshot) }

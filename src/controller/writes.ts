@@ -1,6 +1,7 @@
 /** Decides what a verdict changes about a Service: its status, and the events that tell of it. */
 import type { Dropped, Verdict } from '../ipam/model.ts'
 import { formatAddress } from '../net/address.ts'
+import type { Change } from './sent.ts'
 
 /** What of a Service's present state is compared. */
 export interface Present {
@@ -43,6 +44,13 @@ function differs(wanted: Wanted, present: Present): Wanted | undefined {
   const isSame = wanted.pool === present.pool && wanted.ingress.length === present.ingress.length &&
     wanted.ingress.every((text, i) => text === present.ingress[i])
   return isSame ? undefined : wanted
+}
+
+/** What the status comes to say of addresses of ours. */
+export function changeOf(verdict: Verdict): Change {
+  const has = verdict.kind === 'assigned' || verdict.kind === 'kept' ? verdict.addresses : []
+  const lacks = verdict.kind === 'ignored' ? [] : verdict.dropped.map(({ address }) => address)
+  return { has: has.map(formatAddress), lacks: lacks.map(formatAddress) }
 }
 
 export interface EventText {

@@ -96,4 +96,42 @@ test('what has not happened after all is not told, and is told when it has', () 
   assert.equal(world.calls.map(({ method }) => method), ['POST'])
 })
 
+const kinds: { it: string; truth: boolean; want: readonly string[]; dropped: number }[] = [
+  { it: 'is told once it is known to be true', truth: true, want: ['POST'], dropped: 0 },
+  { it: 'is dropped once it is known to be false', truth: false, want: [], dropped: 2 },
+]
+for (const { it, truth, want, dropped } of kinds) {
+  test(`what is not known yet waits, and ${it}`, () => {
+    const world = record()
+    const { recorder, calls } = world
+    let isTrue: boolean | undefined
+    let drops = 0
+    const say = (message: string): void => recorder.record(web, {
+      type: 'Normal', reason: 'r', message, isTrue: () => isTrue, dropped: () => void (drops += 1),
+    })
+    say('m')
+    say('m')
+    recorder.learned('default/web')
+    assert.equal([calls.length, drops, ...recorder.unsure], [0, 0, 'default/web'])
+    isTrue = truth
+    recorder.learned('default/other')
+    assert.is(calls.length, 0)
+    for (let n = 0; n < 2; n += 1) recorder.learned('default/web')
+    assert.equal([calls.map(({ method }) => method), ...recorder.unsure], [want])
+    if (!truth) say('other')
+    assert.is(drops, dropped)
+  })
+}
+
+test('what waits to be known is told once, where the same is known to have happened', () => {
+  const world = record()
+  let isTrue: boolean | undefined
+  const happening = { type: 'Normal', reason: 'r', message: 'm' } as const
+  world.recorder.record(web, { ...happening, isTrue: () => isTrue })
+  world.recorder.record(web, happening)
+  isTrue = true
+  world.recorder.learned('default/web')
+  assert.equal(world.calls.map(({ method }) => method), ['POST'])
+})
+
 test.run()
