@@ -18,7 +18,7 @@ import type { Placement } from '../l2/placement.ts'
 import { type Held, keepShown, recall } from './held.ts'
 import { learn, look, type NewsMemory, tell, tellDeprecated } from './news.ts'
 import { withSent, withTaken } from './sent.ts'
-import { planStatus, type Wanted } from './writes.ts'
+import { changeOf, planStatus, type Wanted } from './writes.ts'
 
 /** What the cluster looks like at one instant, narrowed. */
 export interface Snapshot {
@@ -69,6 +69,8 @@ export interface Allocation {
 
 interface Memory extends NewsMemory {
   held: Map<string, Held>
+  /** Addresses that are on their way out of the status. */
+  leaving: Map<string, readonly string[]>
   /** Keys of the Services, sorted. */
   keys: readonly string[]
   /** What there is nothing left to do about. */
@@ -81,7 +83,7 @@ interface Memory extends NewsMemory {
 
 export function createAllocation(options: AllocationOptions): Allocation {
   const memory: Memory = {
-    held: new Map(), plan: undefined, keys: [], settled: new Map(),
+    held: new Map(), leaving: new Map(), plan: undefined, keys: [], settled: new Map(),
     seen: new Map(), rows: [], voices: undefined,
     told: new Map(), wishes: new Map(), spent: new Map(), sent: new Map(),
   }
@@ -93,6 +95,7 @@ export function createAllocation(options: AllocationOptions): Allocation {
       // Told that leading ended, and again that it began: nothing is held the second time.
       if (memory.held.size > 0) memory.seen = keepShown(memory.held, options.services())
       memory.held = new Map()
+      memory.leaving = new Map()
       memory.plan = undefined
       memory.settled = new Map()
       memory.told = new Map()
@@ -131,8 +134,8 @@ function turn(options: AllocationOptions, memory: Memory, snapshot: Snapshot): J
     if (isLeftOver) queueStatus(options, memory, leftOver(key), live)
   }
   for (const key of options.recorder.unsure) if (!services.has(key)) learn(options, memory, key)
-  const { held, told, wishes, spent, sent, settled } = memory
-  for (const map of [held, told, wishes, spent, sent, settled]) {
+  const { held, leaving, told, wishes, spent, sent, settled } = memory
+  for (const map of [held, leaving, told, wishes, spent, sent, settled]) {
     for (const key of map.keys()) if (!services.has(key)) map.delete(key)
   }
   for (const key of held.keys()) if (plan.rows.get(key)?.verdict === undefined) held.delete(key)
@@ -206,11 +209,22 @@ function ledgerOf({ held, seen }: Memory, services: ReadonlyMap<string, LiveServ
   return { get, has: (key) => get(key) !== undefined }
 }
 
+/** Addresses that were taken from the Service, now or by an earlier verdict, and that it shows still. */
+function leave({ leaving }: Memory, verdict: Verdict, { ingress, intent }: LiveService): readonly string[] {
+  const { has, lacks } = changeOf(verdict)
+  const all = [...leaving.get(intent.key) ?? [], ...lacks]
+  const left = ingress.filter((text) => all.includes(text) && !has.includes(text))
+  if (left.length > 0) leaving.set(intent.key, left)
+  else leaving.delete(intent.key)
+  return left
+}
+
 function queueStatus(
   options: AllocationOptions, memory: Memory, verdict: Verdict, live: LiveService,
 ): void {
   const { key } = live.intent
-  const wanted = planStatus(verdict, { ingress: live.ingress, pool: live.pool })
+  const { ingress, pool } = live
+  const wanted = planStatus(verdict, { ingress, pool }, leave(memory, verdict, live))
   if (wanted === undefined) memory.wishes.delete(key)
   else memory.wishes.set(key, wanted)
   learn(options, memory, key)

@@ -417,4 +417,17 @@ for (const [it, act, want] of rows) {
   })
 }
 
+test('what was to go goes on going when what should have come is not to come', () => {
+  const world = open()
+  world.turn(config(pool('lan', '192.0.2.1/32')))
+  world.send('answered')
+  world.show()
+  world.turn()
+  world.turn(config(pool('other', '198.51.100.1/32')))
+  world.turn(empty)
+  world.send('answered')
+  assert.equal(world.statuses, [a, ''])
+  assert.equal([...world.told()].toSorted(), [`+${a}`, 'AllocationFailed', `-${a}`].toSorted())
+})
+
 test.run()

@@ -19,9 +19,12 @@ export interface Wanted {
 
 /**
  * What has to be written; undefined = nothing: the Service is as it should be, or none of ours.
- * Entries that somebody else wrote go only where addresses of ours take their place.
+ * Entries that somebody else wrote go only where addresses of ours take their place. `leaving` = addresses of
+ * ours that an earlier verdict took, and that are shown still.
  */
-export function planStatus(verdict: Verdict, present: Present): Wanted | undefined {
+export function planStatus(
+  verdict: Verdict, present: Present, leaving: readonly string[] = [],
+): Wanted | undefined {
   switch (verdict.kind) {
     case 'assigned':
     case 'kept': {
@@ -31,7 +34,7 @@ export function planStatus(verdict: Verdict, present: Present): Wanted | undefin
     case 'released':
     case 'refused': {
       const dropped = new Set(verdict.dropped.map(({ address }) => formatAddress(address)))
-      const left = present.ingress.filter((text) => !dropped.has(text))
+      const left = present.ingress.filter((text) => !dropped.has(text) && !leaving.includes(text))
       // Without an address of ours the annotation claims nothing any more.
       return differs({ ingress: left, pool: left.length === 0 ? undefined : present.pool }, present)
     }
