@@ -85,7 +85,7 @@ function createParts(opened: Opened): Parts {
       announceEverywhere: options.announceEverywhere, ignoreExcludeLabel: options.ignoreExcludeLabel,
       hasIPMode: () => parts.hasIPMode,
     }),
-    conditions: createConditions({ writer, recorder, log, metrics, wall }),
+    conditions: createConditions({ writer, recorder, log, metrics, wall, services: () => feed.services }),
     state: {
       writer: ownWriter, namespace, name: 'controller', manager: 'poolReconciler', wall,
       labels: { 'metallb.io/component-type': 'controller' },
