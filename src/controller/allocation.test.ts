@@ -49,11 +49,14 @@ function open(more: Partial<Intent> = {}): World {
   }
   const allocation = createAllocation({
     writer, isLeading: () => world.isLeading, services: () => services, metrics,
-    recorder: { record: (_, { reason, message, isTrue }) => {
-      truths.push(() => isTrue?.() !== false)
-      events.push(`${reason} ${message}`)
-      if (reason === 'AllocationFailed') told.events += 1
-    } },
+    recorder: {
+      record: (_, { reason, message, isTrue }) => {
+        truths.push(() => isTrue?.() !== false)
+        events.push(`${reason} ${message}`)
+        if (reason === 'AllocationFailed') told.events += 1
+      },
+      learned: () => undefined, unsure: [],
+    },
     log: createLog({ level: 'info', wall: () => new Date(0), write: (line) => {
       if (line.includes('IP allocation failed')) told.lines += 1
     } }),

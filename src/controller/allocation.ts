@@ -6,20 +6,19 @@ import { type LiveL2Status, type LiveService, type LiveState, poolAnnotation } f
 import type { Recorder } from '../kube/events.ts'
 import type { Writer } from '../kube/writer.ts'
 import type { Metrics } from '../metrics.ts'
-import { formatAddress } from '../net/address.ts'
 import type { Address } from '../net/model.ts'
 import { poolUsage } from '../ipam/usage.ts'
-import { gistOf } from '../ipam/message.ts'
 import type { Verdict } from '../ipam/model.ts'
 import type { KnownHeld } from '../ipam/plan.ts'
-import type { Plan } from '../ipam/replan.ts'
 import type { Config, ClusterNode, Endpoint, World } from '../config/model.ts'
 import { compareRows } from '../plan/change.ts'
 import { decideAddresses, decideVoices, type Voices } from '../plan/decision.ts'
 import { reportRows, type ServiceRow } from '../plan/report.ts'
 import type { Placement } from '../l2/placement.ts'
 import { type Held, keepShown, recall } from './held.ts'
-import { type EventText, eventsOf, planStatus, type Wanted } from './writes.ts'
+import { learn, look, type NewsMemory, tell, tellDeprecated } from './news.ts'
+import { withSent, withTaken } from './sent.ts'
+import { changeOf, planStatus, type Wanted } from './writes.ts'
 
 /** What the cluster looks like at one instant, narrowed. */
 export interface Snapshot {
@@ -61,17 +60,17 @@ export interface Allocation {
   turn(snapshot: Snapshot): Judged
   /** Plans who announces them; tells log and metrics, and keeps rows: what no address waits for. */
   report(snapshot: Snapshot, judged: Judged): void
+  /** Tells what the watch has shown of writes whose answers were lost, whoever leads by now. */
+  look(): void
   /** Leading ended: what was only planned is nobody's. */
   forget(): void
   readonly rows: readonly ServiceRow[]
 }
 
-interface Memory {
-  /** Counts how often leading began or ended. */
-  term: number
+interface Memory extends NewsMemory {
   held: Map<string, Held>
-  /** Of the last turn, from which the next is made. */
-  plan: Plan | undefined
+  /** Addresses that are on their way out of the status. */
+  leaving: Map<string, readonly string[]>
   /** Keys of the Services, sorted. */
   keys: readonly string[]
   /** What there is nothing left to do about. */
@@ -80,33 +79,29 @@ interface Memory {
   seen: ReadonlyMap<string, Held>
   rows: readonly ServiceRow[]
   voices: Voices | undefined
-  /** Events told, by Service: the same are not told again. */
-  told: Map<string, string>
-  /** What the status of a Service shall say; a write takes the newest. */
-  wishes: Map<string, Wanted>
-  /** The version a write was based on: until the watch shows another, there is nothing to write. */
-  spent: Map<string, string>
 }
 
 export function createAllocation(options: AllocationOptions): Allocation {
   const memory: Memory = {
-    term: 0, held: new Map(), plan: undefined, keys: [], settled: new Map(), seen: new Map(), rows: [],
-    voices: undefined,
-    told: new Map(), wishes: new Map(), spent: new Map(),
+    held: new Map(), leaving: new Map(), plan: undefined, keys: [], settled: new Map(),
+    seen: new Map(), rows: [], voices: undefined,
+    told: new Map(), wishes: new Map(), spent: new Map(), sent: new Map(),
   }
   return {
     turn: (snapshot) => turn(options, memory, snapshot),
     report: (snapshot, judged) => report(options, memory, snapshot, judged),
+    look: () => look(options, memory),
     forget: () => {
       // Told that leading ended, and again that it began: nothing is held the second time.
       if (memory.held.size > 0) memory.seen = keepShown(memory.held, options.services())
-      memory.term += 1
       memory.held = new Map()
+      memory.leaving = new Map()
       memory.plan = undefined
       memory.settled = new Map()
       memory.told = new Map()
       memory.wishes = new Map()
       memory.spent = new Map()
+      look(options, memory)
       // Nobody looks after these any more: the leader's are the ones to be believed.
       options.metrics.setPools([])
     },
@@ -138,8 +133,9 @@ function turn(options: AllocationOptions, memory: Memory, snapshot: Snapshot): J
     const isLeftOver = live.pool !== undefined && plan.rows.get(key)?.verdict === undefined
     if (isLeftOver) queueStatus(options, memory, leftOver(key), live)
   }
-  const { held, told, wishes, spent, settled } = memory
-  for (const map of [held, told, wishes, spent, settled]) {
+  for (const key of options.recorder.unsure) if (!services.has(key)) learn(options, memory, key)
+  const { held, leaving, told, wishes, spent, sent, settled } = memory
+  for (const map of [held, leaving, told, wishes, spent, sent, settled]) {
     for (const key of map.keys()) if (!services.has(key)) map.delete(key)
   }
   for (const key of held.keys()) if (plan.rows.get(key)?.verdict === undefined) held.delete(key)
@@ -213,19 +209,28 @@ function ledgerOf({ held, seen }: Memory, services: ReadonlyMap<string, LiveServ
   return { get, has: (key) => get(key) !== undefined }
 }
 
+/** Addresses that were taken from the Service, now or by an earlier verdict, and that it shows still. */
+function leave({ leaving }: Memory, verdict: Verdict, { ingress, intent }: LiveService): readonly string[] {
+  const { has, lacks } = changeOf(verdict)
+  const all = [...leaving.get(intent.key) ?? [], ...lacks]
+  const left = ingress.filter((text) => all.includes(text) && !has.includes(text))
+  if (left.length > 0) leaving.set(intent.key, left)
+  else leaving.delete(intent.key)
+  return left
+}
+
 function queueStatus(
   options: AllocationOptions, memory: Memory, verdict: Verdict, live: LiveService,
 ): void {
-  const { writer, recorder } = options
   const { key } = live.intent
-  const wanted = planStatus(verdict, { ingress: live.ingress, pool: live.pool })
-  if (wanted === undefined) {
-    memory.wishes.delete(key)
-    return
-  }
-  memory.wishes.set(key, wanted)
-  if (memory.spent.get(key) === live.version) return
-  writer.put({
+  const { ingress, pool } = live
+  const wanted = planStatus(verdict, { ingress, pool }, leave(memory, verdict, live))
+  if (wanted === undefined) memory.wishes.delete(key)
+  else memory.wishes.set(key, wanted)
+  learn(options, memory, key)
+  if (wanted === undefined || memory.spent.get(key) === live.version) return
+  let sent: { readonly base: string; readonly ingress: readonly string[] } | undefined
+  options.writer.put({
     key: `status/${key}`,
     rank: 0,
     make: () => {
@@ -233,15 +238,20 @@ function queueStatus(
       const now = options.services().get(key)
       const wish = memory.wishes.get(key)
       if (now === undefined || now.uid !== live.uid || wish === undefined) return undefined
+      // What was sent before is another's to judge from now on.
+      learn(options, memory, key)
+      const { ingress } = wish
+      sent = { base: now.version, ingress }
       memory.spent.set(key, now.version)
+      memory.sent.set(key, withSent(memory.sent.get(key), now, ingress))
+      tellDeprecated(options, memory, now, ingress)
       return { ...statusCall(wish, now, options.hasIPMode()), path: statusPath(now) }
     },
     settled: ({ status }) => {
-      if (status >= 300) return
-      for (const annotation of live.deprecated) {
-        const message = `Service uses deprecated annotation ${annotation}`
-        recorder.record(subjectOf(live), { type: 'Warning', reason: 'deprecatedAnnotation', message })
-      }
+      const before = memory.sent.get(key)
+      if (status >= 300 || sent === undefined || before === undefined) return
+      memory.sent.set(key, withTaken(before, sent.base, sent.ingress))
+      options.recorder.learned(key)
     },
   })
 }
@@ -273,49 +283,3 @@ function statusCall(wanted: Wanted, live: LiveService, hasIPMode: boolean): {
     },
   }
 }
-
-/** The Service as the subject of an event. */
-export function subjectOf({ intent, uid }: LiveService): {
-  namespace: string; name: string; uid: string
-} {
-  return { namespace: intent.namespace, name: intent.name, uid }
-}
-
-/** Tells what is new: a verdict that stays what it was has been told. */
-function tell(
-  options: AllocationOptions, memory: Memory, verdict: Verdict, live: LiveService,
-): void {
-  const events = eventsOf(verdict, live.ingress)
-  const text = events.map(line).join('\n')
-  const { key } = live.intent
-  const before = memory.told.get(key)
-  if (text === '') {
-    // An assignment stays told until it is written: then there is nothing new in the verdict.
-    if (before !== undefined) memory.told.delete(key)
-    return
-  }
-  if (before === text) return
-  const news = events.filter((event) => !(before ?? '').includes(line(event)))
-  // Until the status says what it shall, the watch shows again what was judged already.
-  const isWritten = memory.spent.get(key) === live.version // and the watch has not shown it yet
-  const isPending = before !== undefined && (memory.wishes.has(key) || isWritten)
-  if (isPending && news.length === 0) return
-  memory.told.set(key, isPending ? `${before}\n${text}` : text)
-  if (news.some(({ type }) => type === 'Warning')) options.metrics.countFailure()
-  const { term } = memory
-  // Another term decides anew; what the status says has happened, whoever leads.
-  const isTrue = (): boolean => (memory.term === term && options.isLeading()) ||
-    isShown(verdict, options.services().get(key))
-  for (const event of news) options.recorder.record(subjectOf(live), { ...event, isTrue })
-}
-
-function isShown(verdict: Verdict, live: LiveService | undefined): boolean {
-  return (verdict.kind === 'assigned' || verdict.kind === 'kept') && live !== undefined &&
-    verdict.addresses.every((address) => live.ingress.includes(formatAddress(address)))
-}
-
-/** By what an event is known: who else is in the way, or how much is in use, does not make it another. */
-function line({ reason, message }: EventText): string {
-  return `${reason} ${reason === 'ClearAssignment' ? message : gistOf(message)}`
-}
-

@@ -50,12 +50,22 @@ interface World {
   isStale: boolean
   /** Jobs are dropped instead: another leads. */
   isDropped: boolean
+  /** What is written is there, but its answer is lost. */
+  isLost: boolean
+  /** What the allocation does for each Service that has changed, whoever leads. */
+  learn(): void
+  /** The Service as a watch shows it: with the condition that was written last. */
+  shown(): LiveService
 }
 
 function open(): World {
   const written: string[] = []
   const events: string[] = []
   const lines: string[] = []
+  const services = new Map<string, LiveService>()
+  let unsure: (() => void)[] = []
+  let last: Condition | undefined
+  const learn = (): void => unsure.forEach((ask) => ask())
   const write = (line: string): void => {
     const { msg, reason } = JSON.parse(line)
     lines.push(`${msg} ${reason ?? ''}`.trim())
@@ -73,6 +83,9 @@ function open(): World {
     const list: unknown = isFields(status) ? status['conditions'] : undefined
     const [one]: readonly unknown[] = Array.isArray(list) ? list : []
     if (isFields(one)) written.push(String(one['$patch'] ?? `${one['status']} ${one['reason']}`))
+    const text = (name: string): string => isFields(one) ? String(one[name]) : ''
+    last = { status: text('status'), reason: text('reason'), message: text('message'), since: '' }
+    if (world.isLost) return
     settled?.({ status: world.status, value: undefined, retryAfterMs: undefined })
   }
   const writer: Writer = {
@@ -82,15 +95,32 @@ function open(): World {
   const wall = (): Date => new Date(0)
   const conditions = createConditions({
     writer, wall, metrics: createMetrics(), log: createLog({ level: 'info', write, wall }),
-    recorder: { record: (_, { reason }) => void events.push(reason) },
+    services: () => services,
+    recorder: {
+      record: (_, { reason, isTrue }) => {
+        unsure.push(() => {
+          const truth = isTrue === undefined || isTrue()
+          if (truth === undefined) return
+          unsure = unsure.slice(1)
+          if (truth) events.push(reason)
+        })
+        unsure.at(-1)?.()
+      },
+      learned: learn, unsure: [],
+    },
   })
   const world: World = {
     conditions, written, events, lines, status: 200, isStale: false, isDropped: false,
     statuses: undefined, waiting: [], isBusy: false, perform,
-    at: (now, row, of = live()) => conditions.turn({
-      rows: row === undefined ? [] : [row], services: new Map([['default/web', of]]),
-      statuses: world.statuses, isStale: world.isStale, now,
-    }),
+    isLost: false, learn,
+    shown: () => ({ ...live({}, last), version: '2' }),
+    at: (now, row, of = live()) => {
+      services.set('default/web', of)
+      return conditions.turn({
+        rows: row === undefined ? [] : [row], services,
+        statuses: world.statuses, isStale: world.isStale, now,
+      })
+    },
   }
   return world
 }
@@ -141,6 +171,47 @@ test('a write that was refused is due again; the event follows what was written'
   world.at(2_600, silent)
   assert.equal([world.written, world.events],
     [['False noEndpoints', 'False noEndpoints'], ['notAnnounced']])
+})
+
+test('the answer is lost: the event follows what the watch shows, once', () => {
+  const world = open()
+  world.isLost = true
+  for (const now of [0, 2_500]) world.at(now, silent)
+  assert.equal([world.written, world.events], [['False noEndpoints'], []])
+  for (const now of [3_000, 4_000]) world.at(now, silent, world.shown())
+  assert.equal([world.written, world.events], [['False noEndpoints'], ['notAnnounced']])
+})
+
+test('the answer is lost, and leading ends: the next term finds it written', () => {
+  const world = open()
+  world.isLost = true
+  for (const now of [0, 2_500]) world.at(now, silent)
+  world.conditions.forget()
+  for (const now of [3_000, 6_000]) {
+    world.at(now, silent, world.shown())
+    world.learn()
+  }
+  assert.equal([world.written, world.events], [['False noEndpoints'], ['notAnnounced']])
+})
+
+test('the answer is lost with what was sent: another version of the Service shows that', () => {
+  const world = open()
+  world.isLost = true
+  for (const now of [0, 2_500]) world.at(now, silent)
+  world.conditions.forget()
+  world.at(3_000, announced, { ...live(), version: '2' })
+  world.learn()
+  world.at(3_200, announced, world.shown())
+  world.learn()
+  assert.equal(world.events, [])
+})
+
+test('a Service made anew under the name has a condition and an event of its own', () => {
+  const world = open()
+  for (const now of [0, 2_500]) world.at(now, silent)
+  for (const now of [3_000, 5_500]) world.at(now, silent, { ...live(), uid: 'v', version: '7' })
+  assert.equal([world.written, world.events],
+    [['False noEndpoints', 'False noEndpoints'], ['notAnnounced', 'notAnnounced']])
 })
 
 test('what was queued when leading ended is due again', () => {

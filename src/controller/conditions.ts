@@ -6,7 +6,7 @@ import type { Log } from '../log.ts'
 import type { Metrics } from '../metrics.ts'
 import type { Millis } from '../net/model.ts'
 import type { ServiceRow } from '../plan/report.ts'
-import { subjectOf } from './allocation.ts'
+import { subjectOf } from './news.ts'
 import { awaitedNodes, type ConditionText, type Confirmation, planCondition } from './condition.ts'
 import { confirmationDue, followProgress, type Progress, silentGraceMs } from './grace.ts'
 
@@ -16,6 +16,8 @@ const graceMs: Millis = 200
 export interface ConditionsOptions {
   readonly writer: Writer
   readonly recorder: Recorder
+  /** As they are now. */
+  readonly services: () => ReadonlyMap<string, LiveService>
   readonly log: Log
   readonly metrics: Metrics
   readonly wall: () => Date
@@ -44,6 +46,10 @@ interface Pending {
   crowd: number
   isQueued: boolean
   isLogged: boolean
+  /** The version of the Service that was there when it was sent first; undefined = it was not. */
+  sentAt: string | undefined
+  /** The server has said so. */
+  isWritten: boolean
 }
 
 interface Memory {
@@ -91,7 +97,7 @@ function takeTurn(
   for (const wish of wishes) {
     const { key, live, wanted } = wish
     if (isWritten(live, wanted)) {
-      pending.delete(key)
+      if (pending.delete(key)) options.recorder.learned(key)
       continue
     }
     const dueMs = dueOf(memory, wish, waiting, now)
@@ -153,14 +159,16 @@ function isWritten({ condition }: LiveService, wanted: ConditionText | undefined
 
 /** A wish must have lasted before it is written; another wish begins anew. */
 function dueOf(
-  { pending, progress }: Memory, { key, wanted, awaited }: Wish, waiting: ReadonlyMap<string, number>,
-  now: Millis,
+  { pending, progress }: Memory, { key, live, wanted, awaited }: Wish,
+  waiting: ReadonlyMap<string, number>, now: Millis,
 ): Millis {
-  const text = JSON.stringify(wanted ?? '')
+  const text = JSON.stringify([live.uid, wanted ?? ''])
   const before = pending.get(key)
   const entry = before?.text === text
     ? before
-    : { text, sinceMs: now, crowd: 0, isQueued: false, isLogged: false }
+    : {
+      text, sinceMs: now, crowd: 0, isQueued: false, isLogged: false, sentAt: undefined, isWritten: false,
+    }
   if (entry !== before) pending.set(key, entry)
   const isSilent = wanted?.status === 'False' && !wanted.message.startsWith('no address')
   if (!isSilent) return entry.sinceMs + graceMs
@@ -189,19 +197,28 @@ function queue(
   options.writer.put({
     key: `condition/${key}`,
     rank: 2,
-    // What waited long may be no longer true: another wish is another entry.
-    make: () => pending.get(key) !== entry ? undefined : {
-      method: 'PATCH',
-      path: `/api/v1/namespaces/${namespace}/services/${name}/status?fieldManager=arpeggio-controller`,
-      contentType: 'application/strategic-merge-patch+json',
-      wantsMetadata: true,
-      // The uid: a Service made anew under the name is another.
-      body: { metadata: { uid: live.uid }, status: { conditions: [condition] } },
+    make: () => {
+      // What waited long may be no longer true: another wish is another entry.
+      if (pending.get(key) !== entry) return undefined
+      if (entry.sentAt === undefined) {
+        entry.sentAt = options.services().get(key)?.version ?? ''
+        tell(options, pending, { entry, live, wanted })
+      }
+      return {
+        method: 'PATCH',
+        path: `/api/v1/namespaces/${namespace}/services/${name}/status?fieldManager=arpeggio-controller`,
+        contentType: 'application/strategic-merge-patch+json',
+        wantsMetadata: true,
+        // The uid: a Service made anew under the name is another.
+        body: { metadata: { uid: live.uid }, status: { conditions: [condition] } },
+      }
     },
     settled: (reply) => {
       // Written, it stays queued until the watch shows it: else it would be written again.
       entry.isQueued = reply.status < 300
-      if (entry.isQueued) tell(options.recorder, live, wanted)
+      if (!entry.isQueued) return
+      entry.isWritten = true
+      options.recorder.learned(key)
     },
   })
   if (!entry.isLogged) write(options.log, live, wanted)
@@ -225,9 +242,21 @@ function isRefusal(wanted: ConditionText | undefined): boolean {
   return wanted?.message.startsWith('no address') === true && wanted.reason !== 'configurationStale'
 }
 
-/** One event a change; a refusal has one of its own. */
-function tell(recorder: Recorder, live: LiveService, wanted: ConditionText | undefined): void {
+/** One event a change, once it is known to be written; a refusal has one of its own. */
+function tell(
+  { recorder, services }: ConditionsOptions, pending: ReadonlyMap<string, Pending>,
+  { entry, live, wanted }: { entry: Pending; live: LiveService; wanted: ConditionText | undefined },
+): void {
   if (wanted?.status !== 'False' || wanted.message.startsWith('no address')) return
-  const { message } = wanted
-  recorder.record(subjectOf(live), { type: 'Warning', reason: 'notAnnounced', message })
+  const { key } = live.intent
+  const isTrue = (): boolean | undefined => {
+    const now = services().get(key)
+    const isShown = now?.uid === live.uid && isWritten(now, wanted)
+    if (entry.isWritten || isShown) return true
+    // It is tried again, or may have arrived: another version says so.
+    return pending.get(key) === entry || now?.version === entry.sentAt ? undefined : false
+  }
+  recorder.record(subjectOf(live), {
+    type: 'Warning', reason: 'notAnnounced', message: wanted.message, isTrue,
+  })
 }

@@ -92,7 +92,7 @@ function createParts(opened: Opened): Parts {
       announceEverywhere: options.announceEverywhere, ignoreExcludeLabel: options.ignoreExcludeLabel,
       hasIPMode: () => parts.hasIPMode,
     }),
-    conditions: createConditions({ writer, recorder, log, metrics, wall }),
+    conditions: createConditions({ writer, recorder, log, metrics, wall, services: () => feed.services }),
     state: {
       writer: ownWriter, namespace, name: 'controller', manager: 'poolReconciler', wall,
       labels: { 'metallb.io/component-type': 'controller' },
@@ -252,7 +252,7 @@ function turn(parts: Parts, memory: Memory, tellSoon: () => void): void {
       problems: intake.problems, isUnknown: false, links: undefined,
     })
   }
-  if (!leader.isLeading() || !memory.isFresh) return
+  if (!leader.isLeading() || !memory.isFresh) return allocation.look()
   const snapshot = snapshotOf(parts)
   if (snapshot !== undefined) saveGood(parts, memory)
   memory.decided = { judged: snapshot && allocation.turn(snapshot) }

@@ -1,6 +1,7 @@
 /** Decides what a verdict changes about a Service: its status, and the events that tell of it. */
 import type { Dropped, Verdict } from '../ipam/model.ts'
 import { formatAddress } from '../net/address.ts'
+import type { Change } from './sent.ts'
 
 /** What of a Service's present state is compared. */
 export interface Present {
@@ -18,9 +19,12 @@ export interface Wanted {
 
 /**
  * What has to be written; undefined = nothing: the Service is as it should be, or none of ours.
- * Entries that somebody else wrote go only where addresses of ours take their place.
+ * Entries that somebody else wrote go only where addresses of ours take their place. `leaving` = addresses of
+ * ours that an earlier verdict took, and that are shown still.
  */
-export function planStatus(verdict: Verdict, present: Present): Wanted | undefined {
+export function planStatus(
+  verdict: Verdict, present: Present, leaving: readonly string[] = [],
+): Wanted | undefined {
   switch (verdict.kind) {
     case 'assigned':
     case 'kept': {
@@ -30,7 +34,7 @@ export function planStatus(verdict: Verdict, present: Present): Wanted | undefin
     case 'released':
     case 'refused': {
       const dropped = new Set(verdict.dropped.map(({ address }) => formatAddress(address)))
-      const left = present.ingress.filter((text) => !dropped.has(text))
+      const left = present.ingress.filter((text) => !dropped.has(text) && !leaving.includes(text))
       // Without an address of ours the annotation claims nothing any more.
       return differs({ ingress: left, pool: left.length === 0 ? undefined : present.pool }, present)
     }
@@ -43,6 +47,13 @@ function differs(wanted: Wanted, present: Present): Wanted | undefined {
   const isSame = wanted.pool === present.pool && wanted.ingress.length === present.ingress.length &&
     wanted.ingress.every((text, i) => text === present.ingress[i])
   return isSame ? undefined : wanted
+}
+
+/** What the status comes to say of addresses of ours. */
+export function changeOf(verdict: Verdict): Change {
+  const has = verdict.kind === 'assigned' || verdict.kind === 'kept' ? verdict.addresses : []
+  const lacks = verdict.kind === 'ignored' ? [] : verdict.dropped.map(({ address }) => address)
+  return { has: has.map(formatAddress), lacks: lacks.map(formatAddress) }
 }
 
 export interface EventText {

@@ -12,8 +12,8 @@ interface Recorded {
   readonly recorder: Recorder
   readonly calls: { readonly method: string; readonly body: Fields }[]
   nowMs: number
-  /** What the server answers from now on. */
-  status: number
+  /** What the server has forgotten is not there to be counted up. */
+  isForgotten: boolean
 }
 
 /** A writer that writes at once. */
@@ -23,7 +23,8 @@ function record(): Recorded {
     const call = make()
     if (call === undefined) return
     calls.push({ method: call.method, body: isFields(call.body) ? call.body : {} })
-    settled?.({ status: world.status, value: undefined, retryAfterMs: undefined })
+    const isLacking = call.method === 'PATCH' && world.isForgotten
+    settled?.({ status: isLacking ? 404 : 200, value: undefined, retryAfterMs: undefined })
   }
   const writer: Writer = {
     put, clear: () => undefined, pending: 0, idle: async () => undefined, trouble: undefined,
@@ -31,12 +32,17 @@ function record(): Recorded {
   }
   const wall = (): Date => new Date(world.nowMs)
   const recorder = createRecorder({ writer, component: 'metallb-controller', instance: 'i', rank: 1, wall })
-  const world: Recorded = { recorder, calls, nowMs: 1_000_000, status: 200 }
+  const world: Recorded = { recorder, calls, nowMs: 1_000_000, isForgotten: false }
   return world
 }
 
 const tell = ({ recorder }: Recorded, message: string, uid = 'u1'): void =>
   recorder.record({ ...web, uid }, { type: 'Warning', reason: 'r', message })
+
+const nameOf = (call: Recorded['calls'][number] | undefined): unknown => {
+  const metadata = call?.body['metadata']
+  return isFields(metadata) ? metadata['name'] : undefined
+}
 
 test('the first is made whole, the same again is counted up', () => {
   const world = record()
@@ -66,11 +72,16 @@ test('about one object 25 are written, then one in five minutes; another object 
 test('one that the server has forgotten is made anew', () => {
   const world = record()
   tell(world, 'm')
-  world.status = 404
-  tell(world, 'm')
-  world.status = 200
+  world.isForgotten = true
   tell(world, 'm')
   assert.equal(world.calls.map(({ method }) => method), ['POST', 'PATCH', 'POST'])
+  const [first, , second] = world.calls
+  assert.equal([second?.body['message'], second?.body['count']], ['m', 1])
+  assert.is.not(nameOf(second), nameOf(first))
+  world.isForgotten = false
+  tell(world, 'm')
+  assert.is(world.calls.length, 4)
+  assert.equal([world.calls[3]?.method, world.calls[3]?.body['count']], ['PATCH', 2])
 })
 
 test('what has not happened after all is not told, and is told when it has', () => {
@@ -82,6 +93,44 @@ test('what has not happened after all is not told, and is told when it has', () 
   assert.is(world.calls.length, 0)
   isTrue = true
   say()
+  assert.equal(world.calls.map(({ method }) => method), ['POST'])
+})
+
+const kinds: { it: string; truth: boolean; want: readonly string[]; dropped: number }[] = [
+  { it: 'is told once it is known to be true', truth: true, want: ['POST'], dropped: 0 },
+  { it: 'is dropped once it is known to be false', truth: false, want: [], dropped: 2 },
+]
+for (const { it, truth, want, dropped } of kinds) {
+  test(`what is not known yet waits, and ${it}`, () => {
+    const world = record()
+    const { recorder, calls } = world
+    let isTrue: boolean | undefined
+    let drops = 0
+    const say = (message: string): void => recorder.record(web, {
+      type: 'Normal', reason: 'r', message, isTrue: () => isTrue, dropped: () => void (drops += 1),
+    })
+    say('m')
+    say('m')
+    recorder.learned('default/web')
+    assert.equal([calls.length, drops, ...recorder.unsure], [0, 0, 'default/web'])
+    isTrue = truth
+    recorder.learned('default/other')
+    assert.is(calls.length, 0)
+    for (let n = 0; n < 2; n += 1) recorder.learned('default/web')
+    assert.equal([calls.map(({ method }) => method), ...recorder.unsure], [want])
+    if (!truth) say('other')
+    assert.is(drops, dropped)
+  })
+}
+
+test('what waits to be known is told once, where the same is known to have happened', () => {
+  const world = record()
+  let isTrue: boolean | undefined
+  const happening = { type: 'Normal', reason: 'r', message: 'm' } as const
+  world.recorder.record(web, { ...happening, isTrue: () => isTrue })
+  world.recorder.record(web, happening)
+  isTrue = true
+  world.recorder.learned('default/web')
   assert.equal(world.calls.map(({ method }) => method), ['POST'])
 })
 

@@ -1,6 +1,6 @@
 /** Events on Services: the same one again is counted up, and nobody is flooded. */
 import type { Call, Reply } from './api.ts'
-import type { Rank, Writer } from './writer.ts'
+import type { Job, Rank, Writer } from './writer.ts'
 
 /** What an event is about. */
 export interface Subject {
@@ -13,12 +13,22 @@ export interface Happening {
   readonly type: 'Normal' | 'Warning'
   readonly reason: string
   readonly message: string
-  /** Asked when its turn has come: what has not happened after all is not told. */
-  readonly isTrue?: () => boolean
+  /**
+   * Whether it has happened; asked again when its turn has come. undefined = that is not known yet: it is
+   * asked again whenever something is `learned` of its subject.
+   */
+  readonly isTrue?: () => boolean | undefined
+  /** It has not happened after all, and is not told. */
+  readonly dropped?: () => void
 }
 
 export interface Recorder {
+  /** The same that waits already, to be known or to be written, is told once. */
   record(subject: Subject, happening: Happening): void
+  /** Tells what is known to be true by now of `namespace/name`, and drops what is not. */
+  learned(service: string): void
+  /** `namespace/name` of everything of which it is not known yet whether it has happened. */
+  readonly unsure: Iterable<string>
 }
 
 export interface RecorderOptions {
@@ -48,43 +58,107 @@ interface Bucket {
   atMs: number
 }
 
+/** What has happened to whom. */
+interface Record {
+  readonly subject: Subject
+  readonly happening: Happening
+}
+
+interface Memory {
+  readonly known: Map<string, Known>
+  readonly buckets: Map<string, Bucket>
+  /** By `namespace/name`, then by what is said. */
+  readonly unsure: Map<string, Map<string, Record>>
+  recorded: number
+}
+
 /** Nothing is remembered across restarts: the server then gets a new event with count 1. */
 export function createRecorder(options: RecorderOptions): Recorder {
-  const known = new Map<string, Known>()
-  const buckets = new Map<string, Bucket>()
-  const prefix = `event/${options.component}`
-  let recorded = 0
+  const memory: Memory = { known: new Map(), buckets: new Map(), unsure: new Map(), recorded: 0 }
+  const { unsure } = memory
   return {
     record: (subject, happening) => {
-      const object = `${subject.namespace}/${subject.name}/${subject.uid}`
-      const wall = options.wall()
-      if (!takeToken(buckets, object, wall.getTime())) return
-      const { type, reason, message, isTrue } = happening
-      const key = [prefix, object, type, reason, message].join('|')
-      // Named once: where the answer was lost, the second attempt finds that it is there.
-      const name = `${subject.name}.${wall.getTime().toString(16)}${uniqueTail(recorded++)}`
-      let before: Known | undefined
-      options.writer.put({
-        key,
-        rank: type === 'Warning' ? 1 : options.rank,
-        isFact: true,
-        make: () => {
-          if (isTrue?.() === false) return undefined
-          before = known.get(key)
-          return before === undefined
-            ? create(options, { subject, happening, name, wall })
-            : countUp(subject, before, wall)
-        },
-        settled: ({ status }: Reply) => {
-          const isThere = status < 300 || (before === undefined && status === 409)
-          // Events expire after an hour: the next one is new.
-          if (!isThere) known.delete(key)
-          else if (before === undefined) remember(known, key, { name, count: 1 })
-          else before.count += 1
-        },
-      })
+      const record: Record = { subject, happening }
+      const truth = happening.isTrue === undefined || happening.isTrue()
+      if (truth === undefined) keepUnsure(memory, record)
+      else if (truth) put(options, memory, record)
+      else happening.dropped?.()
+    },
+    learned: (service) => {
+      for (const [key, { subject, happening }] of unsure.get(service) ?? []) {
+        const { isTrue, ...fact } = happening
+        const truth = isTrue?.()
+        if (truth === undefined) continue
+        forgetUnsure(memory, service, key)
+        // What has happened once stays true.
+        if (truth) put(options, memory, { subject, happening: fact })
+        else happening.dropped?.()
+      }
+    },
+    get unsure() {
+      return unsure.keys()
     },
   }
+}
+
+/** By what an event is known. */
+function keyOf({ subject, happening }: Record): string {
+  const { type, reason, message } = happening
+  return [subject.namespace, subject.name, subject.uid, type, reason, message].join('|')
+}
+
+function serviceOf({ subject: { namespace, name } }: Record): string {
+  return `${namespace}/${name}`
+}
+
+function keepUnsure({ unsure }: Memory, record: Record): void {
+  const service = serviceOf(record)
+  const records = unsure.get(service) ?? new Map<string, Record>()
+  unsure.set(service, records.set(keyOf(record), record))
+}
+
+function forgetUnsure({ unsure }: Memory, service: string, key: string): void {
+  const records = unsure.get(service)
+  records?.delete(key)
+  if (records?.size === 0) unsure.delete(service)
+}
+
+/** Queues the write of what has happened, as far as is known. */
+function put(options: RecorderOptions, memory: Memory, record: Record): void {
+  const { subject, happening } = record
+  const { known } = memory
+  const key = keyOf(record)
+  forgetUnsure(memory, serviceOf(record), key)
+  const wall = options.wall()
+  const object = `${serviceOf(record)}/${subject.uid}`
+  if (!takeToken(memory.buckets, object, wall.getTime())) return
+  // Named once: where the answer was lost, the second attempt finds that it is there.
+  const name = `${subject.name}.${wall.getTime().toString(16)}${uniqueTail(memory.recorded++)}`
+  let before: Known | undefined
+  const job: Job = {
+    key: `event/${options.component}|${key}`,
+    rank: happening.type === 'Warning' ? 1 : options.rank,
+    isFact: true,
+    make: () => {
+      if (happening.isTrue?.() === false) {
+        happening.dropped?.()
+        return undefined
+      }
+      before = known.get(key)
+      return before === undefined
+        ? create(options, { subject, happening, name, wall })
+        : countUp(subject, before, wall)
+    },
+    settled: ({ status }: Reply) => {
+      const isThere = status < 300 || (before === undefined && status === 409)
+      if (!isThere) known.delete(key)
+      else if (before === undefined) remember(known, key, { name, count: 1 })
+      else before.count += 1
+      // Events expire after an hour: this one begins anew.
+      if (before !== undefined && status === 404) options.writer.put(job)
+    },
+  }
+  options.writer.put(job)
 }
 
 /** Tells events of one millisecond apart. */

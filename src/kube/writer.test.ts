@@ -78,6 +78,28 @@ test('leading ended: what is only planned is forgotten, what has happened is tol
   assert.equal(api.calls.map(({ path }) => path), ['/under way', '/fact'])
 })
 
+for (const first of [cut, 500] as const) {
+  test(`leading ended: what was under way is not tried again (${first}), what has happened is`, async () => {
+    const api = apiOf((_, nth) => (nth <= 2 ? first : 200))
+    await using writer = createWriter({ api, log, width: 2 })
+    put(writer, ['plan'])
+    writer.put({ key: 'fact', rank: 1, isFact: true, make: () => ({ method: 'POST', path: '/fact' }) })
+    writer.clear()
+    await writer.idle()
+    assert.equal(api.calls.map(({ path }) => path), ['/plan', '/fact', '/fact'])
+  })
+}
+
+test('leading ended and began while something was under way: the new wish is written', async () => {
+  const api = apiOf((_, nth) => (nth === 1 ? cut : 200))
+  await using writer = createWriter({ api, log, width: 2 })
+  put(writer, ['plan'])
+  writer.clear()
+  put(writer, ['plan'])
+  await writer.idle()
+  assert.equal(api.calls.map(({ path }) => path), ['/plan', '/plan'])
+})
+
 test('into a namespace that ends nothing is written: no error, and no further try', async () => {
   const ending = { details: { causes: [{ reason: 'NamespaceTerminating', field: 'metadata.namespace' }] } }
   const api = apiOf(() => 403, () => ending)

@@ -23,7 +23,7 @@ export interface Job {
 
 export interface Writer extends AsyncDisposable {
   put(job: Job): void
-  /** Forgets what waits and is no fact. What is in flight goes on. */
+  /** Forgets what waits and is no fact. What is in flight goes on, and is not tried again. */
   clear(): void
   /** Jobs that wait or are in flight. */
   readonly pending: number
@@ -72,12 +72,20 @@ const fairEvery = 8
 const lastWidth = 2
 const lastRank: Rank = 2
 
+/** A write under way. */
+interface Flight {
+  readonly entry: Entry
+  /** A job that came meanwhile. */
+  newer: Job | undefined
+  /** It is nobody's any more: whatever becomes of it, it is not tried again. */
+  isForgotten: boolean
+}
+
 /** The mutable heart: jobs by rank in order of arrival, jobs that rest, keys in flight. */
 interface Queue {
   readonly ranks: readonly [Map<string, Entry>, Map<string, Entry>, Map<string, Entry>]
   readonly resting: Map<string, { entry: Entry; timer: ReturnType<typeof setTimeout> }>
-  /** Value: a job that came while its key was in flight. */
-  readonly flying: Map<string, Job | undefined>
+  readonly flying: Map<string, Flight>
   /** Places of the last rank that are taken: in flight, or resting after it. */
   lastTaken: number
   readonly rests: Set<ReturnType<typeof setTimeout>>
@@ -179,13 +187,15 @@ function clear(queue: Queue, isKept: (job: Job) => boolean): void {
     clearTimeout(timer)
     queue.resting.delete(key)
   }
-  for (const [key, job] of queue.flying) {
-    if (job !== undefined && !isKept(job)) queue.flying.set(key, undefined)
+  for (const flight of queue.flying.values()) {
+    if (flight.newer !== undefined && !isKept(flight.newer)) flight.newer = undefined
+    if (!isKept(flight.entry.job)) flight.isForgotten = true
   }
 }
 
 function replaceOrAdd(queue: Queue, job: Job): void {
-  if (queue.flying.has(job.key)) return void queue.flying.set(job.key, job)
+  const flight = queue.flying.get(job.key)
+  if (flight !== undefined) return void (flight.newer = job)
   const resting = queue.resting.get(job.key)
   if (resting !== undefined) {
     // A new wish is a new try.
@@ -209,9 +219,10 @@ function enqueue(queue: Queue, entry: Entry): void {
 /** A newer job takes the place of the one that has landed; one that failed waits again. */
 function land(queue: Queue, entry: Entry, outcome: Outcome, pump: () => void): void {
   const { key } = entry.job
-  const newer = queue.flying.get(key)
+  const flight = queue.flying.get(key)
   queue.flying.delete(key)
-  if (newer !== undefined) enqueue(queue, { ...entry, job: newer })
+  if (flight?.newer !== undefined) enqueue(queue, { ...entry, job: flight.newer })
+  else if (flight?.isForgotten === true) return
   else if (outcome.kind === 'trouble') enqueue(queue, entry)
   else if (outcome.kind === 'refused') restEntry(queue, entry, outcome.retry, pump)
 }
@@ -251,7 +262,7 @@ function takeNext(queue: Queue): Entry | undefined {
   if (entry === undefined) return undefined
   const { key, rank } = entry.job
   queue.ranks[rank].delete(key)
-  queue.flying.set(key, undefined)
+  queue.flying.set(key, { entry, newer: undefined, isForgotten: false })
   if (rank === lastRank) queue.lastTaken += 1
   return entry
 }

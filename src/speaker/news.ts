@@ -10,7 +10,7 @@ export interface NewsParts {
   readonly log: Log
   readonly metrics: Metrics
   readonly node: string
-  readonly recorder: Recorder
+  readonly recorder: Pick<Recorder, 'record'>
   readonly services: () => ReadonlyMap<string, LiveService>
 }
 

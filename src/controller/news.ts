@@ -1,0 +1,147 @@
+/** Tells what happens to a Service, once each, and not before it has happened. */
+import { gistOf } from '../ipam/message.ts'
+import type { Verdict } from '../ipam/model.ts'
+import type { Plan } from '../ipam/replan.ts'
+import type { Recorder } from '../kube/events.ts'
+import type { LiveService } from '../kube/live.ts'
+import type { Metrics } from '../metrics.ts'
+import { type Change, fits, hasChanged, type Sent } from './sent.ts'
+import { changeOf, type EventText, eventsOf, type Wanted } from './writes.ts'
+
+export interface NewsOptions {
+  readonly recorder: Recorder
+  readonly metrics: Metrics
+  /** As they are now. */
+  readonly services: () => ReadonlyMap<string, LiveService>
+  readonly isLeading: () => boolean
+}
+
+interface Told {
+  readonly uid: string
+  readonly lines: Set<string>
+}
+
+/** What is compared before anything is told; the part of the allocation's memory that it needs. */
+export interface NewsMemory {
+  /** Of the last turn, from which the next is made. */
+  plan: Plan | undefined
+  /** Events told, or found and not known to be true yet, by Service: the same are not told again. */
+  told: Map<string, Told>
+  /** What the status of a Service shall say; a write takes the newest. */
+  wishes: Map<string, Wanted>
+  /** The version a write was based on: until the watch shows another, there is nothing to write. */
+  spent: Map<string, string>
+  /** What was written, until the watch shows what came of it; outlives the term. */
+  readonly sent: Map<string, Sent>
+}
+
+/** Of what was found of a Service, tells what is known to be true by now. */
+export function learn({ recorder, services }: NewsOptions, { sent }: NewsMemory, key: string): void {
+  recorder.learned(key)
+  // Another version is there: of what was sent before, nothing can arrive any more.
+  if (sent.get(key)?.base !== services().get(key)?.version) sent.delete(key)
+}
+
+/** The same of every Service of which something is not known yet. */
+export function look(options: NewsOptions, memory: NewsMemory): void {
+  for (const key of options.recorder.unsure) learn(options, memory, key)
+}
+
+/** The Service as the subject of an event. */
+export function subjectOf({ intent, uid }: LiveService): {
+  namespace: string; name: string; uid: string
+} {
+  return { namespace: intent.namespace, name: intent.name, uid }
+}
+
+/** Tells what is new: a verdict that stays what it was has been told. */
+export function tell(
+  options: NewsOptions, memory: NewsMemory, verdict: Verdict, live: LiveService,
+): void {
+  const events = eventsOf(verdict, live.ingress)
+  const { key } = live.intent
+  if (events.length === 0) {
+    // An assignment stays told until it is written: then there is nothing new in the verdict.
+    memory.told.delete(key)
+    return
+  }
+  const before = memory.told.get(key)
+  const told = before?.uid === live.uid ? before : { uid: live.uid, lines: new Set<string>() }
+  memory.told.set(key, told)
+  const { lines } = told
+  const news = events.filter((event) => !lines.has(line(event)))
+  // Until the status says what it shall, the watch shows again what was judged already.
+  const isPending = memory.wishes.has(key) || memory.spent.get(key) === live.version
+  if (!isPending) lines.clear()
+  for (const event of events) lines.add(line(event))
+  if (news.some(({ type }) => type === 'Warning')) options.metrics.countFailure()
+  for (const event of news) {
+    options.recorder.record(subjectOf(live), {
+      ...event, isTrue: truthOf(options, memory, { verdict, live, event }),
+      dropped: () => void lines.delete(line(event)),
+    })
+  }
+}
+
+/** Whether what an event says has happened: the status has come to say so, or the refusal stands. */
+function truthOf(
+  options: NewsOptions, memory: NewsMemory,
+  { verdict, live, event }: { verdict: Verdict; live: LiveService; event: EventText },
+): () => boolean | undefined {
+  const { uid, intent: { key } } = live
+  const { has, lacks } = changeOf(verdict)
+  const seen = (change: Change): boolean | undefined =>
+    hasChanged({ uid, ...change }, options.services().get(key), memory.sent.get(key))
+  /** What is still to be written may come. */
+  const comes = (change: Change, mayCome: (wish: Wanted) => boolean): boolean | undefined => {
+    const found = seen(change)
+    const wish = options.isLeading() ? memory.wishes.get(key) : undefined
+    return found === false && wish !== undefined && mayCome(wish) ? undefined : found
+  }
+  switch (event.reason) {
+    case 'IPAllocated':
+      return () => comes({ has, lacks: [] }, ({ ingress }) => ingress.join() === has.join())
+    case 'ClearAssignment': {
+      const removal = { has: [], lacks }
+      let wasThere: boolean | undefined = false
+      return () => {
+        // What was only planned is not taken away; what was there once has been there.
+        if (wasThere !== true) wasThere = anyOf(lacks.map((one) => seen({ has: [one], lacks: [] })))
+        return wasThere === true ? comes(removal, ({ ingress }) => fits(removal, ingress)) : wasThere
+      }
+    }
+    default:
+      return () => options.isLeading() && stands(memory, key, event)
+  }
+}
+
+function anyOf(truths: readonly (boolean | undefined)[]): boolean | undefined {
+  return truths.includes(true) || (truths.includes(undefined) ? undefined : false)
+}
+
+/** Another term decides anew. */
+function stands({ plan }: NewsMemory, key: string, event: EventText): boolean {
+  const verdict = plan?.rows.get(key)?.verdict
+  return verdict !== undefined && eventsOf(verdict, []).some((one) => line(one) === line(event))
+}
+
+/** Told each time that the status has come to be what is written now. */
+export function tellDeprecated(
+  { recorder, services }: NewsOptions, { sent }: NewsMemory, live: LiveService, ingress: readonly string[],
+): void {
+  const { uid, intent: { key } } = live
+  const lacks = live.ingress.filter((one) => !ingress.includes(one))
+  for (const annotation of live.deprecated) {
+    recorder.record(subjectOf(live), {
+      type: 'Warning', reason: 'deprecatedAnnotation',
+      message: `Service uses deprecated annotation ${annotation}`,
+      isTrue: () => hasChanged({ uid, has: ingress, lacks }, services().get(key), sent.get(key)),
+    })
+  }
+}
+
+/** By what an event is known: who else is in the way, or how much is in use, does not make it another. */
+function line({ reason, message }: EventText): string {
+  return `${reason} ${reason === 'ClearAssignment' ? message : gistOf(message)}`
+}
+
