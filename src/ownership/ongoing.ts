@@ -106,7 +106,7 @@ export interface Round {
   readonly startMs: Millis
   readonly legs: ReadonlySet<number>
   sent: number
-  /** There was no credit for it: it asks again at `startMs`. */
+  /** There was no credit for it: it has no start yet, and is decided anew when its turn comes. */
   readonly isInLine: boolean
 }
 
