@@ -176,9 +176,9 @@ function findTwin(o: Ownership, ifindex: number, { from }: Sighting): void {
   }
 }
 
-/** A member that tells nothing of its MACs is known by the address of its node. */
+/** A member is known by the address of its node where nobody has told whose MAC that is. */
 function learnMember(o: Ownership, { asserts }: Sighting): void {
-  if (asserts === undefined) return
+  if (asserts === undefined || o.knownLegs.has(asserts.mac)) return
   const node = o.peerAddresses.get(answerKey(asserts.address))
   if (node !== undefined && o.macs.get(asserts.mac) !== node) o.macs.set(asserts.mac, node)
 }
