@@ -47,6 +47,8 @@ export interface Own {
   unansweredMs: Millis | undefined
   /** Placed here, and announced before anybody was asked, at this instant: not heard on all legs yet. */
   trialMs: Millis | undefined
+  /** It fell silent on trial: the round of probes before it answers again is its next one. */
+  hasTrialLeft: boolean
   /** How often it has still to be said that it is not answered for on a leg that was given up. */
   pleas: number
   provisionalUntilMs: Millis
