@@ -12,6 +12,7 @@ import { isLinkLocal } from './wire.ts'
 /** Takes over what the world says of nodes. */
 export function readFleet(o: Ownership, world: World, now: Millis): void {
   const peers = new Map(world.peers.map((peer) => [peer.name, peer]))
+  for (const peer of world.peers) if (peer.legs !== o.peers.get(peer.name)?.legs) unlearn(o, peer)
   o.peers = peers
   const legs = peers.get(o.self)?.legs ?? []
   o.legs = new Map(legs.map((leg) => [leg.ifindex, leg]))
@@ -47,6 +48,12 @@ export function readFleet(o: Ownership, world: World, now: Millis): void {
   for (const [high, low] of o.twins) {
     if (!o.legs.has(high) || !o.legs.has(low)) o.twins.delete(high)
   }
+}
+
+/** It tells its MACs anew: what frames alone have said of it is no longer believed. */
+function unlearn(o: Ownership, { name, legs }: Peer): void {
+  if (legs.every(({ mac }) => mac === '')) return
+  for (const [mac, node] of o.macs) if (node === name && !o.knownLegs.has(mac)) o.macs.delete(mac)
 }
 
 /**

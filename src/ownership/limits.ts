@@ -29,8 +29,11 @@ export const startsPerMs = 12
 /** So many may start so fast; the credit comes back at this pace, so that probes are no storm. */
 export const startCredit = 1_000
 export const creditPerMs = 0.5
-/** Credit is taken so long in advance; a round that finds none asks again after as much at most. */
+/** Credit is taken so long in advance; a round that finds none waits in line, which is looked at so often. */
 export const lineMs: Millis = 100
+export const lineTickMs: Millis = 10
+/** Whoever waits for much credit is overtaken by those that need less, but not for longer. */
+export const overtakenMs: Millis = 500
 
 /** Instants at which an owner answers a member's probe after the responder's own answer. */
 export const repeatMs: readonly Millis[] = [4, 9]

@@ -47,6 +47,8 @@ export interface Own {
   unansweredMs: Millis | undefined
   /** Placed here, and announced before anybody was asked, at this instant: not heard on all legs yet. */
   trialMs: Millis | undefined
+  /** It fell silent on trial: the round of probes before it answers again is its next one. */
+  hasTrialLeft: boolean
   /** How often it has still to be said that it is not answered for on a leg that was given up. */
   pleas: number
   provisionalUntilMs: Millis
@@ -106,7 +108,7 @@ export interface Round {
   readonly startMs: Millis
   readonly legs: ReadonlySet<number>
   sent: number
-  /** There was no credit for it: it asks again at `startMs`. */
+  /** There was no credit for it: it has no start yet, and is decided anew when its turn comes. */
   readonly isInLine: boolean
 }
 

@@ -3,8 +3,8 @@ import { takeDue } from '../l2/schedule.ts'
 import type { Millis } from '../net/model.ts'
 import { legOf } from './fleet.ts'
 import {
-  controlMs, deafMs, handedMs, historyLength, provisionalMs, quietMs, shoutGapMs, shoutMs, unheardRetryMs,
-  wholeBurstMs,
+  controlMs, deafMs, handedMs, historyLength, pleaCount, provisionalMs, quietMs, shoutGapMs, shoutMs,
+  unheardRetryMs, wholeBurstMs,
 } from './limits.ts'
 import type { Cause, Right, UnitAddress, Wish } from './model.ts'
 import type { Hush, Own } from './ongoing.ts'
@@ -35,7 +35,8 @@ export function take(o: Ownership, unit: Unit, taking: Taking, now: Millis): voi
     probeMs: now + unheardRetryMs,
     graceUntilMs: taking.isHanded === true ? now + handedMs : 0,
     handedBy: taking.isHanded === true ? from : undefined,
-    trialMs: taking.isNew === true && taking.isHanded !== true ? now : undefined, pleas: 0,
+    trialMs: taking.isNew === true && taking.isHanded !== true ? now : undefined,
+    hasTrialLeft: false, pleas: 0,
     scope: taking.scope, unansweredMs: undefined, provisionalUntilMs: isMovable ? now + provisionalMs : 0,
     offer: undefined, refused: new Map(), joinMs: 0, better: undefined,
     defendedMs: Number.NEGATIVE_INFINITY, conflict: undefined, isCut: false,
@@ -72,6 +73,8 @@ export function hush(o: Ownership, unit: Unit, why: Hush, now: Millis): void {
   if (!wasHushed) {
     // A check that is under way is of an owner that answers.
     unit.round = undefined
+    own.hasTrialLeft ||= own.trialMs !== undefined
+    own.trialMs = undefined
     own.isDisputed = false
     own.hushedMs = now
     unit.darkMs = now
@@ -98,6 +101,9 @@ export function resume(o: Ownership, unit: Unit, now: Millis): void {
   unit.darkMs = undefined
   if (!isBrief) own.burstMs = now
   if (unit.shoutMs !== undefined) lookAt(o, unit, Math.max(now, unit.shoutMs))
+  // Where it was not heard, others have to be told, as at the end of a trial.
+  if (own.hasTrialLeft && own.scope !== undefined) own.pleas = pleaCount
+  own.hasTrialLeft = false
   voiced(o, unit, isBrief)
   o.news.add(unit)
   note(o, { kind: 'resumed', unit: unit.key, cause })

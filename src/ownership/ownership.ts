@@ -18,6 +18,7 @@ import {
   pausedMs, postponeMs, slowMs, stallMs, unheardRetryMs, unicastCount,
 } from './limits.ts'
 import { heirOf } from './lists.ts'
+import { serveLine, takeTurn } from './line.ts'
 import { sendMail } from './mail.ts'
 import type { Effect, Event, ReadFrame, ReceivedFrame, ReceivedMessage, Right, World } from './model.ts'
 import { onBeat, onList, onSuspicion, onWithdrawal, watchBeats } from './monitor.ts'
@@ -177,9 +178,9 @@ function findTwin(o: Ownership, ifindex: number, { from }: Sighting): void {
   }
 }
 
-/** A member that tells nothing of its MACs is known by the address of its node. */
+/** A member is known by the address of its node where nobody has told whose MAC that is. */
 function learnMember(o: Ownership, { asserts }: Sighting): void {
-  if (asserts === undefined) return
+  if (asserts === undefined || o.knownLegs.has(asserts.mac)) return
   const node = o.peerAddresses.get(answerKey(asserts.address))
   if (node !== undefined && o.macs.get(asserts.mac) !== node) o.macs.set(asserts.mac, node)
 }
@@ -245,6 +246,7 @@ function dispatch(o: Ownership, received: ReceivedMessage, message: Message, now
 
 function wake(o: Ownership, now: Millis): readonly Effect[] {
   if (o.isStarting && hasStarted(o, now)) endStart(o, now)
+  const lineAtMs = serveLine(o, now)
   for (;;) {
     const unit = takeLook(o, now)
     if (unit === undefined) break
@@ -253,7 +255,7 @@ function wake(o: Ownership, now: Millis): readonly Effect[] {
   let nextMs = o.isStarting ? now + slowMs / 4 : Number.POSITIVE_INFINITY
   if (now >= o.slowMs) lookSlowly(o, now)
   nextMs = Math.min(nextMs, o.slowMs, watchBeats(o, now), watchHearing(o, now), askMissing(o, now))
-  nextMs = Math.min(nextMs, watchOwners(o, now))
+  nextMs = Math.min(nextMs, watchOwners(o, now), lineAtMs)
   nextMs = Math.min(nextMs, beatFirst(o, now))
   gossipNews(o, now)
   sendLater(o, now)
@@ -286,8 +288,9 @@ function stepUnit(o: Ownership, unit: Unit, now: Millis): void {
   if (unit.wish === undefined) return
   stepPick(o, unit, now)
   stepShout(o, unit, now)
+  if (unit.round !== undefined && isBeating(o, unit, now)) return
+  if (!takeTurn(o, unit, now)) return
   if (unit.round !== undefined) {
-    if (isBeating(o, unit, now)) return
     const ended = stepRound(o, unit, now)
     if (ended === undefined) return
     // What became due meanwhile.
@@ -354,8 +357,9 @@ function endClaim(
   if (attempt === undefined) return
   if (!mayOwn(o, unit, now)) return void (unit.attempt = undefined)
   if (heard.size === 0) return postponeUnheard(o, unit, now)
-  const isWhole = [...unit.legs].every((ifindex) =>
-    heard.has(ifindex) || (!legs.has(ifindex) && attempt.segments === undefined)
+  // Nobody asks on a twin; a leg that is new since the round began has still to be asked for.
+  const isWhole = [...unit.legs].every((ifindex) => heard.has(ifindex) ||
+    (!legs.has(ifindex) && attempt.segments === undefined && unit.legs.has(o.twins.get(ifindex) ?? -1))
   )
   take(o, unit, {
     cause: attempt.cause, from: attempt.suspect, isProvisional: attempt.isProvisional,

@@ -208,7 +208,9 @@ export interface Ownership {
   /** Frames that leave later: an owner's second and third answer to a probe. */
   readonly later: Schedule<{ readonly unit: Unit; readonly text: string; readonly ifindex: number
     readonly frame: Uint8Array }>
-  starts: Starts
+  readonly starts: Starts
+  /** Units whose round waits for credit, since when; oldest first. Some have left it without a word. */
+  readonly line: Map<Unit, Millis>
   /** Own deadlines that passed lately: how often in a row, and when last. */
   expiries: { count: number; lastMs: Millis }
   /** When the loop was last late. */
@@ -268,7 +270,7 @@ export function createOwnership(self: string, rules: Rules = allRules): Ownershi
     places: '', unsteady: new Set(), sweptMs: Number.NEGATIVE_INFINITY, owned: new Set(),
     early: new Map(), hearing: new Map(), twins: new Map(), beats: new Map(), witnessing: new Map(),
     isWitness: new Map(), due: createSchedule(), later: createSchedule(),
-    starts: { nextMs: 0, credit: startCredit, atMs: 0 },
+    starts: { nextMs: 0, credit: startCredit, atMs: 0 }, line: new Map(),
     expiries: { count: 0, lastMs: Number.NEGATIVE_INFINITY },
     late: { count: 0, lastMs: 0 },
     offerMs: 0, pausedUntilMs: Number.POSITIVE_INFINITY, stalledMs: Number.NEGATIVE_INFINITY,

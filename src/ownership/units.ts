@@ -194,7 +194,8 @@ function inherit(o: Ownership, unit: Unit, old: Unit, now: Millis): void {
   old.own = undefined
   o.owned.delete(old)
   o.owned.add(unit)
-  // What was agreed for the old name is not looked at any more.
+  // What was agreed for the old name is not looked at any more, nor does its round of probes go on.
+  if (unit.own.trialMs !== undefined) unit.checkMs = now
   lookAt(o, unit, now)
   o.isListDirty = true
   o.isRightsDirty = true
