@@ -28,6 +28,11 @@ export function hasStarted(o: Ownership, now: Millis): boolean {
   return isComplete || isKnown || now >= o.startedMs + startMs
 }
 
+/** It hears nobody on one of the unit's legs: it would announce what it does not answer for. */
+function isDeafOn(o: Ownership, { legs }: Unit): boolean {
+  return [...legs].some((ifindex) => o.hearing.get(ifindex)?.isDeaf === true)
+}
+
 /** What a placement is for. */
 export interface Placing {
   /** The unit has just come into the world: nobody can have owned it, unless this node saw that late. */
@@ -70,7 +75,8 @@ function place(
   load.set(node, (load.get(node) ?? 0) + weightOf(unit))
   const cause: Cause = isHash(o, now) ? 'election' : isHinted ? 'restored' : 'placed'
   if (node === o.self) {
-    unit.pick = { isFresh: placing.isFresh, cause, from: undefined, atMs: now, isProvisional: isStart }
+    const isAtOnce = placing.isFresh && !isDeafOn(o, unit)
+    unit.pick = { isFresh: isAtOnce, cause, from: undefined, atMs: now, isProvisional: isStart }
     return lookAt(o, unit, now)
   }
   unit.picked = { node, untilMs: now + pickMs }
@@ -104,7 +110,7 @@ export function acceptPick(o: Ownership, unit: Unit, pick: EarlyPick, now: Milli
   setTerm(o, unit, pick.term)
   const cause: Cause = (pick.flags & isRestored) !== 0 ? 'restored' : 'placed'
   // Later than the others' patience: somebody may have claimed it, so probe first.
-  const isInTime = now - pick.atMs < patienceMs && !isLate(o, now)
+  const isInTime = now - pick.atMs < patienceMs && !isLate(o, now) && !isDeafOn(o, unit)
   unit.pick = {
     isFresh: isInTime && (pick.flags & isFresh) !== 0, cause, from: pick.from, atMs: now,
     isProvisional: (pick.flags & isProvisional) !== 0,
