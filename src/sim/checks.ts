@@ -42,14 +42,20 @@ const isMeeting = (kind: string): boolean =>
 
 /**
  * Instants at which two sides of a segment meet: the end of what kept them apart, and the beginning of a
- * second split while a first one lasts, since it puts its nodes on the other side with those of the first.
+ * split that puts nodes on the other side where somebody is already or comes from a side of its own.
  */
 function meetingsOf(deeds: readonly Deed[]): readonly Millis[] {
   const ends = deeds.filter(({ kind }) => isMeeting(kind)).map(({ untilMs }) => untilMs)
-  const splits = deeds.filter(({ kind }) => kind.startsWith('split'))
-  const joins = splits.filter(({ kind, atMs }) => splits.some((first) =>
-    first.kind === kind && first.atMs < atMs && first.untilMs > atMs))
-  return [...ends, ...joins.map(({ atMs }) => atMs)]
+  const joins = deeds.filter((deed) => isJoin(deed, deeds)).map(({ atMs }) => atMs)
+  return [...ends, ...joins]
+}
+
+/** A split while a first one of the segment lasts, or one that takes a node without uplink along. */
+function isJoin({ kind, nodes, atMs }: Deed, deeds: readonly Deed[]): boolean {
+  if (!kind.startsWith('split of')) return false
+  const lost = kind.replace('split of', 'uplink lost on')
+  return deeds.some((first) => first.atMs < atMs && first.untilMs > atMs &&
+    (first.kind === kind || first.kind === lost && first.nodes.some((name) => nodes.includes(name))))
 }
 
 /** Faults that keep a node from serving at all. */
