@@ -188,7 +188,7 @@ function isMoveCaused(
     place.tenures.some(({ node, toMs }) => nodes.includes(node) && toMs <= startMs && toMs > startMs - 1_000))
   const isSettling = startMs < place.fromMs + 60_000 && cluster.record.notes.some(({ note }) =>
     note.kind === 'claimed' && note.cause === 'handOver' && note.unit === place.unit)
-  const isExcused = isSettling || isSecondStep || isLastOfTwo(cluster, deeds, { from, to }) ||
+  const isExcused = isSettling || isSecondStep ||
     isJoining(cluster, place, deeds, { from, to, atMs })
   return isExcused || deeds.some(({ kind, nodes, untilMs }) =>
     nodes.includes(from) || kind === 'pause' && nodes.includes(to) && untilMs <= atMs ||
@@ -208,18 +208,6 @@ function isJoining(
     deeds.some(({ kind, nodes }) => isIncapacity(kind) && nodes.includes(move.from))
   return to < from && [...record.places.values()].some((other) =>
     other.unit === place.unit && other.segment !== place.segment && movesOf(other).some(isClaimed))
-}
-
-/**
- * No gateway, and all nodes but two are hurt: the one that goes deaf then, and has heard no client before,
- * cannot know whether it is itself or the other that is gone, and a survivor of two has to claim.
- */
-function isLastOfTwo(
-  { options, machines }: Cluster, deeds: readonly Deed[], { from, to }: Pick<Move, 'from' | 'to'>,
-): boolean {
-  const hurt = new Set(deeds.filter(({ kind }) => isIncapacity(kind)).flatMap(({ nodes }) => nodes))
-  return !options.hasGateway && hurt.has(to) &&
-    [...machines.keys()].every((name) => name === from || hurt.has(name))
 }
 
 /** Messages and asks of one node in its worst second; the bound does not know how many nodes there are. */

@@ -6,7 +6,6 @@ import { createProduction } from './production.ts'
 import { measureFaults, type Measured } from './measure.ts'
 import { memberships } from './memberships.ts'
 import { catchMutation, mutations, mutationSeeds } from './mutation.ts'
-import { newcomers } from './newcomers.ts'
 import { play } from './scenario.ts'
 import { schedules } from './schedules.ts'
 import { type Outcome, runSeed, sizeBands, type SwarmLimits } from './swarm.ts'
@@ -158,8 +157,7 @@ function replay(seed: number, limits: SwarmLimits, isVerbose: boolean): number {
 
 /** Plays the scenarios whose name has the words; with their own seeds, or with one. */
 function playNamed(words: string, seed: number | undefined, isVerbose: boolean): number {
-  const all = [...schedules, ...conditions, ...newcomers, ...memberships]
-  const chosen = all.filter(({ it }) => it.includes(words))
+  const chosen = [...schedules, ...conditions, ...memberships].filter(({ it }) => it.includes(words))
   let failed = chosen.length === 0 ? 1 : 0
   for (const scenario of chosen) {
     const seeds = seed === undefined

@@ -3,13 +3,12 @@ import { test } from 'uvu'
 import * as assert from 'uvu/assert'
 import { conditions } from './conditions.ts'
 import { memberships } from './memberships.ts'
-import { newcomers } from './newcomers.ts'
 import { createProduction } from './production.ts'
 import { judge, type Scenario } from './scenario.ts'
 import { schedules } from './schedules.ts'
 import { createStranger } from './stranger.ts'
 
-for (const scenario of [...schedules, ...conditions, ...newcomers, ...memberships]) {
+for (const scenario of [...schedules, ...conditions, ...memberships]) {
   test(scenario.it, () => {
     const complaint = judge(scenario, createProduction())
     if (complaint !== undefined) console.log(complaint.history.join('\n'))
