@@ -1,6 +1,7 @@
 /** The exceptions of the checks: each excuses what it is for, and bites one step beyond. */
 import { test } from 'uvu'
 import * as assert from 'uvu/assert'
+import type { Cause, Note } from '../ownership/model.ts'
 import { checkVoice } from './checks.ts'
 import { runUntil } from './clock.ts'
 import { type Cluster, createCluster } from './cluster.ts'
@@ -53,6 +54,41 @@ for (const { name, lan, nodes, isBack, overlapMs, findings } of joinings) {
     for (const node of ['n1', 'n2']) {
       tenures?.push({ node, fromMs: 1_000, toMs: 1_000 + overlapMs, side: 1 })
     }
+    assert.is(checkVoice(cluster).length, findings)
+  })
+}
+
+interface Telling {
+  readonly name: string
+  /** n1 falls silent at 2,000 ms, since n2 answers. */
+  readonly overlapMs: number
+  /** What n1 tells of the unit after that, how much later, and first of all perhaps that it is silent. */
+  readonly laterMs: number
+  readonly cause: Cause
+  readonly to: string
+  readonly isFirst?: boolean
+  readonly findings: number
+}
+
+const tellings: readonly Telling[] = [
+  { name: 'in its next turn', overlapMs: 50, laterMs: 96, cause: 'handOver', to: 'n2', findings: 0 },
+  { name: 'beyond 50 ms', overlapMs: 51, laterMs: 96, cause: 'handOver', to: 'n2', findings: 1 },
+  { name: 'much later', overlapMs: 2, laterMs: 101, cause: 'handOver', to: 'n2', findings: 1 },
+  { name: 'since it was contested', overlapMs: 2, laterMs: 96, cause: 'contested', to: 'n2', findings: 1 },
+  { name: 'to another', overlapMs: 2, laterMs: 96, cause: 'handOver', to: 'n3', findings: 1 },
+  { name: 'after all', overlapMs: 2, laterMs: 96, cause: 'handOver', to: 'n2', isFirst: true, findings: 1 },
+]
+
+for (const { name, overlapMs, laterMs, cause, to, isFirst, findings } of tellings) {
+  test(`an owner falls silent for its successor, and lets go ${name}`, () => {
+    const { cluster: { record }, cluster } = stillCluster()
+    const tenures = placeOf(record, unit, 'lan0')?.tenures
+    tenures?.push({ node: 'n1', fromMs: 1_000, toMs: 2_000, side: 0 })
+    tenures?.push({ node: 'n2', fromMs: 2_000 - overlapMs, toMs: 3_000, side: 0 })
+    const hushed: Note = { kind: 'silenced', unit, cause: 'contested' }
+    if (isFirst === true) record.notes.push({ atMs: 2_010, node: 'n1', note: hushed })
+    const note: Note = { kind: 'released', unit, cause, from: 'n1', to, darkMs: undefined }
+    record.notes.push({ atMs: 2_000 + laterMs, node: 'n1', note })
     assert.is(checkVoice(cluster).length, findings)
   })
 }

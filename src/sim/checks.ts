@@ -1,6 +1,6 @@
 /** What must always be true: one function for each promise. Read this file first. */
 import type { Millis } from '../net/model.ts'
-import { missingMs, provisionalMs } from '../ownership/limits.ts'
+import { missingMs, provisionalMs, takenMs } from '../ownership/limits.ts'
 import type { Note } from '../ownership/model.ts'
 import type { Cluster } from './cluster.ts'
 import { type Deed, type Place, wouldAnswer } from './record.ts'
@@ -101,14 +101,27 @@ export function checkVoice(cluster: Cluster): readonly Finding[] {
 
 /** Whether an overlap is that of a planned hand-over: the newer took it so, or the older gave it so. */
 export function isHandOver(
-  { record }: Cluster, { unit }: Place, { older, newer, fromMs, toMs }: Overlap,
+  cluster: Cluster, place: Place, overlap: Overlap,
 ): boolean {
+  const { older, newer, fromMs, toMs } = overlap
   const isMeant = (kind: 'claimed' | 'released', who: string, whenMs: Millis): boolean =>
-    record.notes.some(({ atMs, node, note }) =>
+    cluster.record.notes.some(({ atMs, node, note }) =>
       (note.kind === 'claimed' || note.kind === 'released') && note.kind === kind &&
-      note.unit === unit && node === who && Math.abs(atMs - whenMs) < 5 &&
+      note.unit === place.unit && node === who && Math.abs(atMs - whenMs) < 5 &&
       (note.cause === 'handOver' || note.cause === 'election' || note.cause === 'restored'))
-  return isMeant('claimed', newer.node, fromMs) || isMeant('released', older.node, toMs)
+  return isMeant('claimed', newer.node, fromMs) || isMeant('released', older.node, toMs) ||
+    isHandOverTold(cluster, place, overlap)
+}
+
+/**
+ * The older was silent when the newer said that it has taken over, or stood still since, and lets go in
+ * its next turn, when it hears it on the wire: that is the next that it tells of the unit.
+ */
+function isHandOverTold({ record }: Cluster, { unit }: Place, { older, newer, toMs }: Overlap): boolean {
+  const next = record.notes.find(({ atMs, node, note }) =>
+    atMs >= toMs && node === older.node && 'unit' in note && note.unit === unit)
+  return next !== undefined && next.atMs < toMs + takenMs && next.note.kind === 'released' &&
+    next.note.cause === 'handOver' && next.note.to === newer.node
 }
 
 /** How much of an overlap is within the listed exceptions. */
