@@ -136,13 +136,15 @@ function hastenUnheard(o: Ownership, ifindex: number, now: Millis): void {
 
 /**
  * Whether anybody should be there: a host that was heard, or a live member with a leg in a prefix of ours;
- * but not the suspect, nor members that are gone. Those count too on a leg that has heard nobody since it
- * had no carrier: it was this node that was away.
+ * but not the suspect, nor members that are gone. Those count too where something is to be claimed from a
+ * suspect (only one that never heard another host claims unheard), and on a leg that has heard nobody since
+ * it had no carrier: it was this node that was away.
  */
 function hasOthers(
   o: Ownership, { ifindex, hosts, heardMs }: Hearing, suspect: string | undefined,
 ): boolean {
-  if (heardMs === undefined && [...hosts.keys()].some((mac) => o.macs.get(mac) !== suspect)) return true
+  const isAnyone = suspect !== undefined || heardMs === undefined
+  if (isAnyone && [...hosts.keys()].some((mac) => o.macs.get(mac) !== suspect)) return true
   const isThere = (name: string): boolean =>
     name !== suspect && isAliveNode(o, name) && o.lost.get(name)?.legs.has(ifindex) !== true
   for (const mac of hosts.keys()) {

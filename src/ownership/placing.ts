@@ -28,6 +28,24 @@ export function hasStarted(o: Ownership, now: Millis): boolean {
   return isComplete || isKnown || now >= o.startedMs + startMs
 }
 
+/** Whether what is new to this node may be another's by now: it stood still, or others place units too. */
+function isInDoubt(o: Ownership, now: Millis): boolean {
+  return isLate(o, now) || isParted(o)
+}
+
+/**
+ * A member that membership calls dead has been heard since: two that do not count each other as alive are
+ * both the placer of what is new.
+ */
+function isParted({ deadSinceMs, returned }: Ownership): boolean {
+  return [...deadSinceMs].some(([name, sinceMs]) => (returned.get(name)?.heardMs ?? sinceMs) > sinceMs)
+}
+
+/** It hears nobody on one of the unit's legs: it would announce what it does not answer for. */
+function isDeafOn(o: Ownership, { legs }: Unit): boolean {
+  return [...legs].some((ifindex) => o.hearing.get(ifindex)?.isDeaf === true)
+}
+
 /** What a placement is for. */
 export interface Placing {
   /** The unit has just come into the world: nobody can have owned it, unless this node saw that late. */
@@ -41,7 +59,7 @@ export function placeUnits(
   o: Ownership, units: readonly Unit[], placing: Placing, now: Millis,
 ): void {
   const told = new Map<string, Entry[]>()
-  const isNew = placing.isFresh && !isLate(o, now)
+  const isNew = placing.isFresh && !isInDoubt(o, now)
   for (const unit of units) {
     const isOpen = unit.wish !== undefined && unit.own === undefined && unit.owner === undefined
     if (!isOpen || unit.attempt !== undefined || isOthers(o, unit, now)) continue
@@ -70,7 +88,8 @@ function place(
   load.set(node, (load.get(node) ?? 0) + weightOf(unit))
   const cause: Cause = isHash(o, now) ? 'election' : isHinted ? 'restored' : 'placed'
   if (node === o.self) {
-    unit.pick = { isFresh: placing.isFresh, cause, from: undefined, atMs: now, isProvisional: isStart }
+    const isAtOnce = placing.isFresh && !isDeafOn(o, unit)
+    unit.pick = { isFresh: isAtOnce, cause, from: undefined, atMs: now, isProvisional: isStart }
     return lookAt(o, unit, now)
   }
   unit.picked = { node, untilMs: now + pickMs }
@@ -105,7 +124,7 @@ export function acceptPick(o: Ownership, unit: Unit, pick: EarlyPick, now: Milli
   setTerm(o, unit, pick.term)
   const cause: Cause = (pick.flags & isRestored) !== 0 ? 'restored' : 'placed'
   // Later than the others' patience: somebody may have claimed it, so probe first.
-  const isInTime = now - pick.atMs < patienceMs && !isLate(o, now)
+  const isInTime = now - pick.atMs < patienceMs && !isInDoubt(o, now) && !isDeafOn(o, unit)
   unit.pick = {
     isFresh: isInTime && (pick.flags & isFresh) !== 0, cause, from: pick.from, atMs: now,
     isProvisional: (pick.flags & isProvisional) !== 0,

@@ -1,6 +1,6 @@
 /** What must always be true: one function for each promise. Read this file first. */
 import type { Millis } from '../net/model.ts'
-import { missingMs, provisionalMs } from '../ownership/limits.ts'
+import { missingMs, provisionalMs, takenMs } from '../ownership/limits.ts'
 import type { Note } from '../ownership/model.ts'
 import type { Cluster } from './cluster.ts'
 import { type Deed, type Place, wouldAnswer } from './record.ts'
@@ -42,14 +42,20 @@ const isMeeting = (kind: string): boolean =>
 
 /**
  * Instants at which two sides of a segment meet: the end of what kept them apart, and the beginning of a
- * second split while a first one lasts, since it puts its nodes on the other side with those of the first.
+ * split that puts nodes on the other side where somebody is already or comes from a side of its own.
  */
 function meetingsOf(deeds: readonly Deed[]): readonly Millis[] {
   const ends = deeds.filter(({ kind }) => isMeeting(kind)).map(({ untilMs }) => untilMs)
-  const splits = deeds.filter(({ kind }) => kind.startsWith('split'))
-  const joins = splits.filter(({ kind, atMs }) => splits.some((first) =>
-    first.kind === kind && first.atMs < atMs && first.untilMs > atMs))
-  return [...ends, ...joins.map(({ atMs }) => atMs)]
+  const joins = deeds.filter((deed) => isJoin(deed, deeds)).map(({ atMs }) => atMs)
+  return [...ends, ...joins]
+}
+
+/** A split while a first one of the segment lasts, or one that takes a node without uplink along. */
+function isJoin({ kind, nodes, atMs }: Deed, deeds: readonly Deed[]): boolean {
+  if (!kind.startsWith('split of')) return false
+  const lost = kind.replace('split of', 'uplink lost on')
+  return deeds.some((first) => first.atMs < atMs && first.untilMs > atMs &&
+    (first.kind === kind || first.kind === lost && first.nodes.some((name) => nodes.includes(name))))
 }
 
 /** Faults that keep a node from serving at all. */
@@ -95,14 +101,27 @@ export function checkVoice(cluster: Cluster): readonly Finding[] {
 
 /** Whether an overlap is that of a planned hand-over: the newer took it so, or the older gave it so. */
 export function isHandOver(
-  { record }: Cluster, { unit }: Place, { older, newer, fromMs, toMs }: Overlap,
+  cluster: Cluster, place: Place, overlap: Overlap,
 ): boolean {
+  const { older, newer, fromMs, toMs } = overlap
   const isMeant = (kind: 'claimed' | 'released', who: string, whenMs: Millis): boolean =>
-    record.notes.some(({ atMs, node, note }) =>
+    cluster.record.notes.some(({ atMs, node, note }) =>
       (note.kind === 'claimed' || note.kind === 'released') && note.kind === kind &&
-      note.unit === unit && node === who && Math.abs(atMs - whenMs) < 5 &&
+      note.unit === place.unit && node === who && Math.abs(atMs - whenMs) < 5 &&
       (note.cause === 'handOver' || note.cause === 'election' || note.cause === 'restored'))
-  return isMeant('claimed', newer.node, fromMs) || isMeant('released', older.node, toMs)
+  return isMeant('claimed', newer.node, fromMs) || isMeant('released', older.node, toMs) ||
+    isHandOverTold(cluster, place, overlap)
+}
+
+/**
+ * The older was silent when the newer said that it has taken over, or stood still since, and lets go in
+ * its next turn, when it hears it on the wire: that is the next that it tells of the unit.
+ */
+function isHandOverTold({ record }: Cluster, { unit }: Place, { older, newer, toMs }: Overlap): boolean {
+  const next = record.notes.find(({ atMs, node, note }) =>
+    atMs >= toMs && node === older.node && 'unit' in note && note.unit === unit)
+  return next !== undefined && next.atMs < toMs + takenMs && next.note.kind === 'released' &&
+    next.note.cause === 'handOver' && next.note.to === newer.node
 }
 
 /** How much of an overlap is within the listed exceptions. */
@@ -182,7 +201,7 @@ function isMoveCaused(
     place.tenures.some(({ node, toMs }) => nodes.includes(node) && toMs <= startMs && toMs > startMs - 1_000))
   const isSettling = startMs < place.fromMs + 60_000 && cluster.record.notes.some(({ note }) =>
     note.kind === 'claimed' && note.cause === 'handOver' && note.unit === place.unit)
-  const isExcused = isSettling || isSecondStep || isLastOfTwo(cluster, deeds, { from, to }) ||
+  const isExcused = isSettling || isSecondStep ||
     isJoining(cluster, place, deeds, { from, to, atMs })
   return isExcused || deeds.some(({ kind, nodes, untilMs }) =>
     nodes.includes(from) || kind === 'pause' && nodes.includes(to) && untilMs <= atMs ||
@@ -202,18 +221,6 @@ function isJoining(
     deeds.some(({ kind, nodes }) => isIncapacity(kind) && nodes.includes(move.from))
   return to < from && [...record.places.values()].some((other) =>
     other.unit === place.unit && other.segment !== place.segment && movesOf(other).some(isClaimed))
-}
-
-/**
- * No gateway, and all nodes but two are hurt: the one that goes deaf then, and has heard no client before,
- * cannot know whether it is itself or the other that is gone, and a survivor of two has to claim.
- */
-function isLastOfTwo(
-  { options, machines }: Cluster, deeds: readonly Deed[], { from, to }: Pick<Move, 'from' | 'to'>,
-): boolean {
-  const hurt = new Set(deeds.filter(({ kind }) => isIncapacity(kind)).flatMap(({ nodes }) => nodes))
-  return !options.hasGateway && hurt.has(to) &&
-    [...machines.keys()].every((name) => name === from || hurt.has(name))
 }
 
 /** Messages and asks of one node in its worst second; the bound does not know how many nodes there are. */

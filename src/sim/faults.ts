@@ -161,11 +161,14 @@ export function cutGossip(cluster: Cluster, names: readonly string[]): Undo {
 }
 
 export function setQuality(cluster: Cluster, segment: Segment, quality: Quality): Undo {
-  const before = segment.quality
+  const { worsened } = segment
+  worsened.push(quality)
   segment.quality = quality
   const percent = Math.round(100 * quality.loss)
-  return fault(cluster, `loss of ${percent} % on ${segment.name}`, [], () =>
-    void (segment.quality = before))
+  return fault(cluster, `loss of ${percent} % on ${segment.name}`, [], () => {
+    worsened.splice(worsened.indexOf(quality), 1)
+    segment.quality = worsened.at(-1) ?? cluster.options.quality
+  })
 }
 
 /** A foreign host takes the address of a unit, until it gives it back. */

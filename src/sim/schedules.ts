@@ -1,10 +1,12 @@
 /** The numbered schedules: each broke an earlier wording of the protocol, and has its bound now. */
+import { aloneSchedules } from './alone.ts'
 import { checkBalance } from './checks.ts'
 import {
   appear, crash, cutGossip, deafen, drain, freezeNode, kill, loseCarrier, loseUplink, move, muffle, pauseNode,
   split, strayAnnouncement,
 } from './faults.ts'
 import { monitorsOf, notesOf, type Scenario } from './scenario.ts'
+import { newcomers } from './newcomers.ts'
 import { segmentSchedules } from './segments.ts'
 import { goodQuality } from './segment.ts'
 
@@ -296,6 +298,8 @@ export const schedules: readonly Scenario[] = [
     most: { overlapMs: 250 },
   },
   ...segmentSchedules,
+  ...aloneSchedules,
+  ...newcomers,
   {
     it: '13 a successor that has been cut off, and claims for itself, has not taken over',
     options: { nodes: 4, units: 8 },

@@ -46,6 +46,8 @@ export interface Segment {
   readonly ports: Port[]
   readonly byMac: Map<Mac, Port>
   quality: Quality
+  /** What has made it worse for now, newest last. */
+  readonly worsened: Quality[]
   /** Sees each frame that reached the bridge. */
   readonly capture: (captured: Captured) => void
   /** A fabric that answers in place of hosts; true = it has answered, and the frame goes nowhere. */
@@ -57,7 +59,7 @@ export function createSegment(
   name: string, clock: Clock, random: Random, capture: (captured: Captured) => void,
 ): Segment {
   return {
-    name, clock, random, ports: [], byMac: new Map(), quality: goodQuality, capture,
+    name, clock, random, ports: [], byMac: new Map(), quality: goodQuality, worsened: [], capture,
     fabric: undefined, frames: 0,
   }
 }
