@@ -136,6 +136,18 @@ export function hearPing(ring: Ring, ping: Ping, from: Endpoint): void {
   if (ping.name !== '' && ping.name !== ring.self.name) return drop(ring, 'wrongName')
   const ack: Message = { kind: 'ack', seqNo: ping.seqNo, payload: undefined }
   sendWithGossip(ring, replyTo(ping, from), ack)
+  contradict(ring, ping, from)
+}
+
+/**
+ * Whoever asks us and is dead to us does not know: it is told at once, and refutes it. The library leaves
+ * that to the next exchange of states, 30 s apart, where a split was too short for both sides to notice.
+ */
+function contradict(ring: Ring, ping: Ping, from: Endpoint): void {
+  const node = ring.byName.get(ping.sourceName)
+  if (node === undefined || node.state !== 'dead' || !isSameEndpoint(node, replyTo(ping, from))) return
+  const { name, incarnation } = node
+  sendTogether(ring, node, [{ kind: 'dead', name, incarnation, from: ring.self.name }])
 }
 
 function replyTo({ sourceAddress, sourcePort }: Source, from: Endpoint): Endpoint {

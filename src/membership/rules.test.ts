@@ -161,6 +161,21 @@ test('a ping is answered where it says, gossip riding along', () => {
   assert.is(sent(hear(ring, { ...ping, sourceAddress: undefined, sourcePort: 0 }))[0], '9 ack')
 })
 
+test('whoever is dead to us and pings is told so, at the address that we know; one that left is not', () => {
+  const ping = { kind: 'ping', seqNo: 7, name: 'a', sourceName: 'b', sourcePort: 7946 } as const
+  const told = (death: Message, n: number): readonly (readonly string[])[] => {
+    const ring = ringOf()
+    hear(ring, alive('b', 2))
+    hear(ring, death)
+    const answers = hear(ring, { ...ping, sourceAddress: Uint8Array.of(192, 0, 2, n) })
+    // The first is the acknowledgement, with gossip.
+    return answers.filter(({ kind }) => kind === 'sendPacket').slice(1).map((effect) => sent([effect]))
+  }
+  assert.equal(told(dead('b', 'c'), 2), [['2 dead']])
+  assert.equal(told(dead('b', 'c'), 3), [], 'another host of that name')
+  assert.equal(told(dead('b', 'b'), 2), [], 'it has said goodbye')
+})
+
 test('an indirect ping is relayed: its ack goes back under the asker\'s number, else a nack', () => {
   const ring = ringOf()
   const asked: Message = {

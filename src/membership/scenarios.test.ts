@@ -152,6 +152,22 @@ test('a split heals: both sides take each other back', () => {
   assert.ok(runFor(network, 130_000, isWhole), stations.map((one) => viewOf(one).join()).join(' / '))
 })
 
+for (const seed of [1, 2, 3]) {
+  test(`a cut that it did not notice: a node learns by its pings that it is dead (seed ${seed})`, () => {
+    const { network, stations } = started({ count: 4, seed })
+    const others = stations.slice(0, 3)
+    for (const one of ['a', 'b', 'c']) network.cuts.add(`${one}>d`).add(`d>${one}`)
+    assert.ok(runFor(network, 10_000, () => others.every((one) => stateOf(one, 'd') === 'dead')))
+    // What waits for gossip would be told to the dead too.
+    runFor(network, 2_000)
+    assert.ok(['a', 'b', 'c'].some((name) => stateOf(at(stations, 3), name) !== 'dead'), 'one-sided')
+    network.cuts.clear()
+    // An exchange of states comes every 30 s, a join of somebody who was a member every 60.
+    assert.ok(runFor(network, 12_000, () => others.every((one) => stateOf(one, 'd') === 'alive')),
+      others.map((one) => viewOf(one).join()).join(' / '))
+  })
+}
+
 test('a node that restarts with a higher incarnation is back at once', () => {
   const { network, stations } = started({ count: 3 })
   at(stations, 2).isAlive = false

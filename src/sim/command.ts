@@ -8,6 +8,7 @@ import { memberships } from './memberships.ts'
 import { catchMutation, mutations, mutationSeeds } from './mutation.ts'
 import { play } from './scenario.ts'
 import { schedules } from './schedules.ts'
+import { survivors } from './survivors.ts'
 import { type Outcome, runSeed, sizeBands, type SwarmLimits } from './swarm.ts'
 import { figureLines, quantile } from './table.ts'
 
@@ -157,7 +158,8 @@ function replay(seed: number, limits: SwarmLimits, isVerbose: boolean): number {
 
 /** Plays the scenarios whose name has the words; with their own seeds, or with one. */
 function playNamed(words: string, seed: number | undefined, isVerbose: boolean): number {
-  const chosen = [...schedules, ...conditions, ...memberships].filter(({ it }) => it.includes(words))
+  const all = [...schedules, ...conditions, ...survivors, ...memberships]
+  const chosen = all.filter(({ it }) => it.includes(words))
   let failed = chosen.length === 0 ? 1 : 0
   for (const scenario of chosen) {
     const seeds = seed === undefined

@@ -7,8 +7,9 @@ import { createProduction } from './production.ts'
 import { judge, type Scenario } from './scenario.ts'
 import { schedules } from './schedules.ts'
 import { createStranger } from './stranger.ts'
+import { survivors } from './survivors.ts'
 
-for (const scenario of [...schedules, ...conditions, ...memberships]) {
+for (const scenario of [...schedules, ...conditions, ...survivors, ...memberships]) {
   test(scenario.it, () => {
     const complaint = judge(scenario, createProduction())
     if (complaint !== undefined) console.log(complaint.history.join('\n'))
