@@ -1,9 +1,9 @@
 /** Lists of other owners, compared with what this node knows: owners and terms are learned, or contested. */
 import type { Millis } from '../net/model.ts'
 import { endAttempt } from './claim.ts'
-import { type Entry, entryOf, isForeign, isPart, pagesOf } from './codec.ts'
+import { type Entry, entryOf, isForeign, isHushed, isPart, pagesOf } from './codec.ts'
 import { beatMs } from './limits.ts'
-import { isBeaten } from './lists.ts'
+import { secondOf } from './lists.ts'
 import { tell } from './mail.ts'
 import { type BeatRecord, type Ownership, setOwner, setTerm, type Unit } from './state.ts'
 import { unitOf } from './units.ts'
@@ -69,7 +69,8 @@ function compareTerm(
     const isOurPart = unit.own.scope !== undefined
     const entry = entryOf(key, { term: unit.own.term, node: o.self, flags: isOurPart ? isPart : 0 })
     const isOld = term <= unit.own.term && !(isItsPart && isOurPart)
-    if (term >= unit.own.term) onRival(unit, record.owner, { term, flags })
+    const isLess = term === unit.own.term && (flags & isHushed) !== 0
+    if (term >= unit.own.term && !isLess) onRival(unit, record.owner, { term, flags })
     return isOld ? entry : undefined
   }
   if (term < unit.beatTerm) {
@@ -77,10 +78,10 @@ function compareTerm(
     return isItsPart && unit.isBeatPart ? undefined : entryOf(key, { term: unit.beatTerm, ...rest })
   }
   const isTie = term === unit.beatTerm && !isItsPart && !unit.isBeatPart
-  if (isTie && unit.owner !== undefined && isSecond(o, unit, record.owner, now)) {
-    const entry = entryOf(key, { term, node: unit.owner })
-    if (record.owner > unit.owner) return entry
-    tell(o, unit.owner, 'contested', { entries: [{ ...entry, node: record.owner }] })
+  const second = isTie ? secondOf(o, unit, record.owner, now) : undefined
+  if (second === record.owner) return entryOf(key, { term, node: unit.owner ?? '' })
+  if (second !== undefined) {
+    tell(o, second, 'contested', { entries: [entryOf(key, { term, node: record.owner })] })
   }
   setTerm(o, unit, term)
   unit.beatTerm = term
@@ -92,9 +93,4 @@ function compareTerm(
   }
   unit.contestedUntilMs = (flags & isForeign) === 0 ? 0 : unit.contestedUntilMs
   return undefined
-}
-
-/** Two that were separated may have claimed with one term: the higher name is contested. */
-function isSecond(o: Ownership, unit: Unit, owner: string, now: Millis): boolean {
-  return unit.owner !== undefined && unit.owner !== owner && isBeaten(o, unit, unit.owner, now)
 }

@@ -3,7 +3,8 @@ import { test } from 'uvu'
 import * as assert from 'uvu/assert'
 import { announceArp, answerArp, arpRequest, decodeArp } from '../l2/arp.ts'
 import { decodeNeighbour } from '../l2/ndp.ts'
-import { decodeMessage, encodeMessage, entryOf, messageOf } from './codec.ts'
+import { itemDigest } from './beats.ts'
+import { decodeMessage, encodeMessage, entryOf, isHushed, messageOf } from './codec.ts'
 import { defendMs } from './limits.ts'
 import { step } from './ownership.ts'
 import { announcementOf, broadcast, type Captured, emit, type Rig, runUntil, setWorld } from './rig.ts'
@@ -298,5 +299,25 @@ for (const [who, isSilenced] of [['the one that handed it over', false], ['anoth
     assert.equal(notesOf(rig, 'silenced'), isSilenced ? [`${taker} contested`] : [])
   })
 }
+
+test('of two with one term, whoever stood still and is silent contests nobody; whoever answers does', () => {
+  const silencedBy = (flags: number): readonly string[] => {
+    const { rig, owner } = placed(3)
+    const rival = [...rig.nodes.values()].find((node) => node !== owner)
+    const term = owner.ownership.units.get(vip)?.own?.term
+    const mac = rival?.legs[0]?.mac
+    assert.ok(rival !== undefined && term !== undefined && mac !== undefined)
+    const beat = messageOf('beat', {
+      incarnation: 7, revision: 1, digest: itemDigest(vip, term, flags) >>> 0, mac,
+      entries: [entryOf(vip, { term, flags })],
+    })
+    const { name: from } = rival
+    owner.messages.push({ from, isGossip: false, bytes: encodeMessage(beat), receivedAtMs: rig.nowMs })
+    runUntil(rig, rig.nowMs + 100)
+    return notesOf(rig, 'silenced').map((text) => text.replace(owner.name, 'the owner'))
+  }
+  assert.equal(silencedBy(isHushed), [])
+  assert.equal(silencedBy(0), ['the owner contested'])
+})
 
 test.run()

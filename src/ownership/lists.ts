@@ -1,5 +1,6 @@
 /** What beats that arrive here say of a unit. */
 import type { Millis } from '../net/model.ts'
+import { isHushed } from './codec.ts'
 import { fenceMs, suspectMs } from './limits.ts'
 import type { Ownership, Unit } from './state.ts'
 
@@ -8,6 +9,20 @@ export function isBeaten(o: Ownership, unit: Unit, owner: string, now: Millis): 
   const record = o.beats.get(owner)
   if (record?.list.has(unit.key) !== true) return false
   return [...record.heard.values()].some((atMs) => now - atMs < suspectMs)
+}
+
+/**
+ * Two that were separated, or of which one knew nothing of the other, may have claimed with one term. Of two
+ * that beat here one is contested: the one that stood still and is silent, since the other answers, else
+ * the higher name. undefined = there is only one.
+ */
+export function secondOf(o: Ownership, unit: Unit, owner: string, now: Millis): string | undefined {
+  const { key, owner: known } = unit
+  if (known === undefined || known === owner || !isBeaten(o, unit, known, now)) return undefined
+  const isSilent = (name: string): boolean =>
+    ((o.beats.get(name)?.list.get(key)?.flags ?? 0) & isHushed) !== 0
+  if (isSilent(owner) !== isSilent(known)) return isSilent(owner) ? owner : known
+  return owner > known ? owner : known
 }
 
 /**

@@ -1,5 +1,5 @@
 /** Named histories of who is left and who comes back: what silence means to them, and who is believed. */
-import { split } from './faults.ts'
+import { crash, cutGossip, freezeNode, split } from './faults.ts'
 import type { Scenario } from './scenario.ts'
 
 export const survivors: readonly Scenario[] = [
@@ -15,5 +15,28 @@ export const survivors: readonly Scenario[] = [
     },
     most: { darkMs: 600, overlapMs: 250 },
     also: ({ answerers, owner }) => answerers()[0] === owner ? [] : [`${owner} has not got it back`],
+  },
+  {
+    it: 'an owner stands still, replaced by one that knew nothing of it: the silent one is contested',
+    options: { nodes: 3, units: 4 },
+    seeds: 8,
+    story: (stage) => {
+      const { cluster, owner, others, pass } = stage
+      const heal = cutGossip(cluster, [owner])
+      const back = crash(cluster, others.at(-1) ?? '')
+      pass(300)
+      back()
+      // It is told of no claims, and does not know the owner: it asks again and again whether it is there.
+      pass(1_500)
+      const thaw = freezeNode(cluster, owner)
+      pass(2_500)
+      stage.judgeFromHere()
+      heal()
+      thaw()
+      pass(500)
+    },
+    most: { darkMs: 0 },
+    also: ({ cluster, owner }) => cluster.record.notes.flatMap(({ node, note }) =>
+      note.kind === 'silenced' && node !== owner ? [`${node} was silenced for ${note.unit}`] : []),
   },
 ]
