@@ -4,9 +4,7 @@ import { nextDueMs } from '../l2/schedule.ts'
 import { isSameList } from '../l2/unit.ts'
 import type { Millis } from '../net/model.ts'
 import { isFenced, sendBeats, sendList } from './beats.ts'
-import {
-  isBeating, orphanDead, postponeUnheard, stepAttempt,
-} from './claim.ts'
+import { isBeating, orphanDead, postponeUnheard, stepAttempt } from './claim.ts'
 import { claimsMessage, gossipNews, onClaims, onQuery, onReply } from './claims.ts'
 import { decodeMessage, isPart, type Message } from './codec.ts'
 import type { Rival } from './compare.ts'
@@ -14,9 +12,7 @@ import { onProbe, onRival, onVoice, recogniseMember } from './conflict.ts'
 import { isMixed, isSameButWishes, readFleet } from './fleet.ts'
 import { onOffer, onRefusal, reviewOwned, stepOffer } from './handover.ts'
 import { askMissing, greet, hear, isAllDeaf, watchHearing } from './hearing.ts'
-import {
-  pausedMs, postponeMs, slowMs, stallMs, unheardRetryMs, unicastCount,
-} from './limits.ts'
+import { pausedMs, postponeMs, slowMs, stallMs, unheardRetryMs, unicastCount } from './limits.ts'
 import { heirOf } from './lists.ts'
 import { serveLine, takeTurn } from './line.ts'
 import { sendMail } from './mail.ts'
