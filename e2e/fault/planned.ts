@@ -1,7 +1,7 @@
 /** What people do to a cluster on purpose: nothing moves without cause, and no new connection fails. */
 import { type EndpointPlan, service, slice } from '../kube/objects.ts'
 import type { Fault } from './fault.ts'
-import { lasting, nodes, type Stage } from './stage.ts'
+import { lasting, nodes, setPage, type Stage } from './stage.ts'
 import { handedMs, handedOver, restMs, stays, succeed } from './strikes.ts'
 
 const stops: readonly Fault[] = [
@@ -42,14 +42,19 @@ function setPolicy({ rig }: Stage, externalTrafficPolicy: Policy): Promise<void>
   return rig.apply(service('web', { ipFamilyPolicy: 'RequireDualStack', externalTrafficPolicy }))
 }
 
-function setEndpoints({ rig }: Stage, endpoints: readonly EndpointPlan[]): Promise<void> {
-  return rig.apply(slice('web', endpoints))
+/** A Pod serves before its slice says so, and no more when it is gone from there. */
+async function setEndpoints(
+  { rig, host }: Stage, endpoints: readonly EndpointPlan[], policy: Policy,
+): Promise<void> {
+  const able = new Set(endpoints.map(({ node }) => node))
+  await Promise.all(nodes.map((node) => setPage(host(node), policy === 'Cluster' || able.has(node))))
+  await rig.apply(slice('web', endpoints))
 }
 
 const ending = { ready: false, serving: true, terminating: true }
 
 /** One Pod a node; each is replaced in turn, before its successor on the node is ready or after. */
-async function rollOut(stage: Stage, hasSurge: boolean): Promise<void> {
+async function rollOut(stage: Stage, hasSurge: boolean, policy: Policy): Promise<void> {
   for (const node of nodes) {
     const rest = nodes.filter((name) => name !== node).map((name) => ({ node: name }))
     const [old, next] = [{ node, ...ending }, { node }]
@@ -57,7 +62,7 @@ async function rollOut(stage: Stage, hasSurge: boolean): Promise<void> {
       ? [[next, { node }], [next, old], [next]]
       : [[old], [], [next]]
     for (const step of steps) {
-      await setEndpoints(stage, [...rest, ...step])
+      await setEndpoints(stage, [...rest, ...step], policy)
       await lasting(podMs)
     }
   }
@@ -65,17 +70,17 @@ async function rollOut(stage: Stage, hasSurge: boolean): Promise<void> {
 }
 
 /** As kubectl drain does: no new Pods, and the Pods of the node terminate and are gone. */
-async function evict(stage: Stage, node: string): Promise<void> {
+async function evict(stage: Stage, node: string, policy: Policy): Promise<void> {
   const rest = nodes.filter((name) => name !== node).map((name) => ({ node: name }))
   await stage.rig.server.kubectlOk(['cordon', node])
-  await setEndpoints(stage, [...rest, { node, ...ending }])
+  await setEndpoints(stage, [...rest, { node, ...ending }], policy)
   await lasting(podMs)
-  await setEndpoints(stage, rest)
+  await setEndpoints(stage, rest, policy)
 }
 
 async function restore(stage: Stage, node: string): Promise<void> {
   await stage.rig.server.kubectlOk(['uncordon', node])
-  await setEndpoints(stage, nodes.map((name) => ({ node: name })))
+  await setEndpoints(stage, nodes.map((name) => ({ node: name })), 'Cluster')
   await setPolicy(stage, 'Cluster')
 }
 
@@ -94,7 +99,7 @@ const workloads: readonly Fault[] = [
     name: 'evict', about: 'kubectl drain of the owner\'s node: cordoned, its Pods end', peer: '',
     bounds: stays,
     strike: async (stage, owner) => {
-      await evict(stage, owner)
+      await evict(stage, owner, 'Cluster')
       await lasting(2 * restMs)
     },
     heal: restore,
@@ -102,16 +107,16 @@ const workloads: readonly Fault[] = [
   {
     name: 'evict-local', about: 'the same with externalTrafficPolicy Local: its last Pod ends', peer: '',
     bounds: handedOver, prepare: local,
-    strike: (stage, owner) => succeed(stage, owner, () => evict(stage, owner)),
+    strike: (stage, owner) => succeed(stage, owner, () => evict(stage, owner, 'Local')),
     heal: restore,
   },
   {
     name: 'rollout', about: 'Pods are replaced node by node, each gone before the next is ready', peer: '',
-    bounds: stays, strike: (stage) => rollOut(stage, false), heal: restore,
+    bounds: stays, strike: (stage) => rollOut(stage, false, 'Cluster'), heal: restore,
   },
   {
     name: 'rollout-local', about: 'the same with externalTrafficPolicy Local, each ready before', peer: '',
-    bounds: stays, prepare: local, strike: (stage) => rollOut(stage, true), heal: restore,
+    bounds: stays, prepare: local, strike: (stage) => rollOut(stage, true, 'Local'), heal: restore,
   },
 ]
 

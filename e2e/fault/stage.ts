@@ -86,13 +86,17 @@ async function openPage(host: Host): Promise<void> {
   const page = join(import.meta.dirname, '../lab/page.ts')
   const child = host.spawn([process.execPath, page, `8080=${host.name}`])
   await child.line(/^ready$/)
+  await host.execOk(['nft', 'add table ip page; ' +
+    'add chain ip page before { type nat hook prerouting priority dstnat; }'])
+  await setPage(host, true)
+}
+
+/** As kube-proxy: with policy Local a node without an endpoint that serves drops new connections. */
+export async function setPage(host: Host, isServed: boolean): Promise<void> {
   await host.execOk(['nft', '-f', '-'], { stdin: `
-    table ip page {
-      chain before {
-        type nat hook prerouting priority dstnat;
-        ip daddr 192.168.1.60-192.168.1.250 tcp dport 80 redirect to :8080
-      }
-    }
+    flush chain ip page before
+    add rule ip page before ip daddr 192.168.1.60-192.168.1.250 tcp dport 80 ${
+      isServed ? 'redirect to :8080' : 'drop'}
 ` })
 }
 

@@ -20,6 +20,8 @@ export interface Holding {
 export interface Bid extends Eligibility {
   readonly node: string
   readonly score: number
+  /** Policy Local, and its endpoints only terminate: it may, but another with a ready one is better. */
+  readonly isEnding: boolean
 }
 
 export interface NodeSilence {
@@ -150,7 +152,8 @@ function servingNodes({ endpoints }: DemandInput, service: Intent): string {
   if (endpoints === undefined) return 'anywhere'
   const serving = (endpoints.get(service.key) ?? []).filter((endpoint) => endpoint.canServe)
   if (service.trafficPolicy === 'Cluster' || serving.length === 0) return String(serving.length > 0)
-  return [...new Set(serving.map(({ nodeName }) => nodeName ?? ''))].toSorted().join()
+  const names = serving.map(({ nodeName, isReady }) => `${nodeName ?? ''}${isReady ? '' : ' ending'}`)
+  return [...new Set(names)].toSorted().join()
 }
 
 function judge(input: DemandInput, holding: Holding): Demand {
@@ -208,13 +211,16 @@ function bidOf(
   if (!servesLocally(input, holding.service, name)) return 'noLocalEndpoints'
   const eligible = eligibleOn(member, holding.address, chooseInterfaces(covering), input.everywhere)
   if (typeof eligible === 'string') return eligible
-  return { ...eligible, node: name, score: scoreOf(covering, labels) }
+  const isEnding = !servesLocally(input, holding.service, name, 'isReady')
+  return { ...eligible, node: name, score: scoreOf(covering, labels), isEnding }
 }
 
-function servesLocally(input: DemandInput, service: Intent, node: string): boolean {
+function servesLocally(
+  input: DemandInput, service: Intent, node: string, how: 'canServe' | 'isReady' = 'canServe',
+): boolean {
   if (service.trafficPolicy === 'Cluster' || input.endpoints === undefined) return true
   const endpoints = input.endpoints.get(service.key) ?? []
-  return endpoints.some((endpoint) => endpoint.canServe && endpoint.nodeName === node)
+  return endpoints.some((endpoint) => endpoint[how] && endpoint.nodeName === node)
 }
 
 /** All interfaces if any advertisement restricts none, else the union of their lists. */

@@ -52,6 +52,15 @@ const cases: { it: string; given: Partial<PlacementInput>; want: string | undefi
   { it: 'sticky: preference before load',
     given: { candidates: [{ node: 'a', score: 5 }, { node: 'b', score: 0 }],
       load: new Map([['a', 3]]) }, want: 'a' },
+  { it: 'sticky: an owner whose endpoints end yields to one that is preferred less, and loaded',
+    given: { candidates: [{ node: 'a', score: 5, isEnding: true }, { node: 'b', score: 0 }],
+      owner: 'a', load: new Map([['b', 3]]) }, want: 'b' },
+  { it: 'sticky: where all are ending, the owner stays',
+    given: { candidates: nodes('a', 'b').map((each) => ({ ...each, isEnding: true })), owner: 'a' },
+    want: 'a' },
+  { it: 'hash: as MetalLB, which does not ask what ends',
+    given: { placement: 'hash',
+      candidates: [...nodes('a', 'b'), { node: 'c', score: 0, isEnding: true }] }, want: 'c' },
 ]
 for (const c of cases) {
   test(`electOwner: ${c.it}`, () => assert.is(electOwner({ ...base, ...c.given }), c.want))

@@ -8,6 +8,8 @@ export interface Candidate {
   readonly node: string
   /** Sum of the weights of matching preferences; higher wins. */
   readonly score: number
+  /** What it serves with is about to end: others go first, but not in MetalLB's election. */
+  readonly isEnding?: boolean
 }
 
 /**
@@ -36,11 +38,14 @@ export interface PlacementInput {
 }
 
 /**
- * The node that shall own the unit; undefined when there is no candidate. Sticky: the present
- * owner while it is a candidate, else the highest score, then the least load, then the hash.
+ * The node that shall own the unit; undefined when there is no candidate. Sticky: among those that
+ * are not ending, if there are any, the present owner while it is a candidate, else the highest
+ * score, then the least load, then the hash.
  */
 export function electOwner(input: PlacementInput): string | undefined {
-  const { placement, candidates, text, owner, load } = input
+  const { placement, text, owner, load } = input
+  const lasting = placement === 'sticky' ? input.candidates.filter((c) => c.isEnding !== true) : []
+  const candidates = lasting.length > 0 ? lasting : input.candidates
   if (placement === 'sticky' && candidates.some((c) => c.node === owner)) return owner
   if (candidates.length <= 1) return candidates[0]?.node
   const ranked = rankByHash(candidates, text)

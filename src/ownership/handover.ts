@@ -13,7 +13,7 @@ import { announce, release } from './own.ts'
 import { isAliveNode, lookAt, type Ownership, setTerm, type Unit } from './state.ts'
 import { isStrained } from './strain.ts'
 import {
-  coverOf, hashRank, isDraining, isOthers, loadOf, loadRank, mayOwn, reachOf, weightOf,
+  coverOf, hashRank, isDraining, isEnding, isOthers, loadOf, loadRank, mayOwn, reachOf, weightOf,
 } from './units.ts'
 
 /**
@@ -45,8 +45,10 @@ function wantedElsewhere(
   if (own === undefined) return undefined
   if (isOthers(o, unit, now)) return 'election'
   const isNominee = unit.nominees.some(({ node }) => node === o.self) && unit.legs.size > 0
+  // MetalLB's election asks only who may.
+  const isOver = !isHash(o, now) && isEnding(unit, o.self)
   // Ranked only where somebody is looked for: all that is owned is asked at each change.
-  const isSought = o.world?.isDraining === true || !isNominee || own.isCut
+  const isSought = o.world?.isDraining === true || !isNominee || own.isCut || isOver
   const next = isSought ? successorsOf(o, unit, now)[0] : undefined
   if (o.world?.isDraining === true) {
     return next === undefined ? undefined : { to: next, cause: 'handOver' }
@@ -60,6 +62,7 @@ function wantedElsewhere(
   }
   // Parts come together first.
   if (own.hush !== undefined || own.scope !== undefined) return undefined
+  if (isOver && next !== undefined && !isEnding(unit, next)) return { to: next, cause: 'handOver' }
   const move = isHash(o, now) ? undefined : o.world?.moves.get(key)
   if (move !== undefined && move !== o.self && isSuccessor(o, unit, move, now)) {
     return { to: move, cause: 'handOver', isOptional: true }
@@ -93,7 +96,7 @@ function preferred(o: Ownership, unit: Unit, now: Millis): Wanted | undefined {
     return undefined
   }
   const scores = new Map(unit.nominees.map(({ node, score }) => [node, score]))
-  const best = hashRank(o, unit, o.self).find((node) => isAsGood(o, unit, node, now))
+  const best = hashRank(o, unit, o.self).find((node) => isLasting(o, unit, node, now))
   const isBetter = best !== undefined && (scores.get(best) ?? 0) > (scores.get(o.self) ?? 0)
   if (!isBetter) {
     own.better = undefined
@@ -109,12 +112,12 @@ function provisional(o: Ownership, unit: Unit, now: Millis): Wanted | undefined 
   if (own === undefined || now >= own.provisionalUntilMs) return undefined
   const hint = unit.wish?.hint
   if (hint === o.self) return undefined
-  if (hint !== undefined && isAsGood(o, unit, hint, now)) return { to: hint, cause: 'restored' }
+  if (hint !== undefined && isLasting(o, unit, hint, now)) return { to: hint, cause: 'restored' }
   // One move each: it waits for those that are still to join, half the time at most.
   const isComplete = o.world?.expected.every((name) => isAliveNode(o, name)) === true
   if (!isComplete && now < own.provisionalUntilMs - provisionalMs / 2) return undefined
   const load = loadOf(o, now)
-  const next = loadRank(o, unit, load, o.self).find((node) => isAsGood(o, unit, node, now))
+  const next = loadRank(o, unit, load, o.self).find((node) => isLasting(o, unit, node, now))
   const gap = next === undefined ? 0 : (load.get(o.self) ?? 0) - (load.get(next) ?? 0)
   return next === undefined || gap <= weightOf(unit) ? undefined : { to: next, cause: 'handOver' }
 }
@@ -131,12 +134,18 @@ function isAsGood(o: Ownership, unit: Unit, node: string, now: Millis): boolean 
   return isSuccessor(o, unit, node, now) && !o.rivals.has(node) && coverOf(o, unit, node) === unit.legs.size
 }
 
+/** As good, and what it would serve the unit with does not end: nothing goes to another by choice. */
+function isLasting(o: Ownership, unit: Unit, node: string, now: Millis): boolean {
+  return isAsGood(o, unit, node, now) && !isEnding(unit, node)
+}
+
 /** Best first: those that a rollout has restarted already, else the address would move again. */
 function successorsOf(o: Ownership, unit: Unit, now: Millis): readonly string[] {
   const rank = isHash(o, now) ? hashRank(o, unit, o.self) : loadRank(o, unit, loadOf(o, now), o.self)
   const isFresh = (node: string): number => o.peers.get(node)?.isRestarted === true ? 1 : 0
+  const isLast = (node: string): number => !isHash(o, now) && isEnding(unit, node) ? 1 : 0
   return rank.filter((node) => isSuccessor(o, unit, node, now))
-    .toSorted((a, b) => isFresh(b) - isFresh(a))
+    .toSorted((a, b) => isLast(a) - isLast(b) || isFresh(b) - isFresh(a))
 }
 
 export function startOffer(o: Ownership, unit: Unit, wanted: Wanted, now: Millis): void {

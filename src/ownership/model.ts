@@ -39,6 +39,8 @@ export interface Nominee {
   readonly node: string
   /** Sum of preferred-node weights; higher wins. */
   readonly score: number
+  /** All that it could serve with terminates: whoever does not goes first, and is handed the unit. */
+  readonly isEnding?: boolean
   /** By `text` of the address; 'all' = each usable interface. */
   readonly interfaces: ReadonlyMap<string, 'all' | readonly string[]>
 }

@@ -11,7 +11,7 @@ import { startRound } from './round.ts'
 import type { EarlyPick } from './ongoing.ts'
 import { isAliveNode, lookAt, type Ownership, setOwner, setTerm, type Unit } from './state.ts'
 import { isLate } from './strain.ts'
-import { hashRank, isOthers, loadOf, loadRank, mayOwn, weightOf } from './units.ts'
+import { hashRank, isEnding, isOthers, loadOf, loadRank, mayOwn, weightOf } from './units.ts'
 
 /** Flag of a pick: it may move once in its first minute. */
 const isProvisional = 16
@@ -82,7 +82,8 @@ function place(
   const load = loadOf(o, now)
   const rank = isHash(o, now) ? hashRank(o, unit) : loadRank(o, unit, load)
   const hint = unit.wish?.hint
-  const isHinted = isStart && hint !== undefined && rank.includes(hint) && !isHash(o, now)
+  const isHinted = isStart && hint !== undefined && rank.includes(hint) && !isHash(o, now) &&
+    !isEnding(unit, hint)
   const node = isHinted ? hint : rank[0]
   if (node === undefined) return
   load.set(node, (load.get(node) ?? 0) + weightOf(unit))

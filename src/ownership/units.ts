@@ -315,14 +315,24 @@ export function hashRank(o: Ownership, unit: Unit, except?: string): readonly st
   )
 }
 
-/** Alive nominees in the order in which they should own it: score, then load, then hash. */
+/** Whether all that the node could serve the unit with terminates. */
+export function isEnding({ nominees }: Unit, node: string): boolean {
+  return nominees.some((nominee) => nominee.node === node && nominee.isEnding === true)
+}
+
+/**
+ * Alive nominees in the order in which they should own it: those that do not end, then score, then load,
+ * then hash.
+ */
 export function loadRank(
   o: Ownership, unit: Unit, load: ReadonlyMap<string, number>, except?: string,
 ): readonly string[] {
   const scores = new Map(unit.nominees.map(({ node, score }) => [node, score]))
   const scoreOf = (node: string): number => scores.get(node) ?? 0
+  const ending = new Set(unit.nominees.filter((nominee) => nominee.isEnding).map(({ node }) => node))
+  const isLast = (node: string): number => ending.has(node) ? 1 : 0
   return hashRank(o, unit, except).toSorted((a, b) =>
-    scoreOf(b) - scoreOf(a) || (load.get(a) ?? 0) - (load.get(b) ?? 0)
+    isLast(a) - isLast(b) || scoreOf(b) - scoreOf(a) || (load.get(a) ?? 0) - (load.get(b) ?? 0)
   )
 }
 

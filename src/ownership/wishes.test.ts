@@ -33,6 +33,24 @@ const demandOf = (members: readonly Member[]): DemandInput => ({
   everywhere: false,
 })
 
+test('a nominee is ending where any Service of the unit has endpoints there that only terminate', () => {
+  const pod = (nodeName: string, isReady: boolean) =>
+    ({ addresses: [], nodeName, canServe: true, isReady, ports: [] })
+  const of = (name: string): Holding =>
+    ({ ...holding(name, '192.0.2.7'), service: service(name, { trafficPolicy: 'Local' }) })
+  const demand = startDemands({
+    ...demandOf([near, { ...near, name: 'next' }]),
+    endpoints: new Map([
+      ['default/web', [pod('near', true), pod('next', true)]],
+      ['default/api', [pod('near', false), pod('next', true)]],
+    ]),
+  })
+  const holdings = [of('web'), of('api')]
+  const [wish] = wishesOf({ demand, holdings, hints: new Map(), isMixed: false }).list
+  const found = wish?.nominees.map(({ node, isEnding }) => [node, isEnding])
+  assert.equal(found, [['near', true], ['next', false]])
+})
+
 const run = (isMixed: boolean, holdings: readonly Holding[], hints: [string, string][] = []) =>
   wishesOf({ demand: startDemands(demandOf([near, far])), holdings, hints: new Map(hints), isMixed }).list
 

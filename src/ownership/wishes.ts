@@ -127,8 +127,11 @@ function nomineesOf(demands: readonly Demand[]): readonly Nominee[] {
     met.push(planned)
     left = candidates
   }
-  return left.map(({ node, score }) => ({ node, score, interfaces: interfacesOf(node, met) }))
-    .toSorted((a, b) => (a.node < b.node ? -1 : 1))
+  const bids = met.flatMap((planned) => planned.bids)
+  const ending = new Set(bids.filter(({ isEnding }) => isEnding).map(({ node }) => node))
+  return left.map(({ node, score }) => ({
+    node, score, interfaces: interfacesOf(node, met), isEnding: ending.has(node),
+  })).toSorted((a, b) => (a.node < b.node ? -1 : 1))
 }
 
 /** Union over the Services that share an address. */
