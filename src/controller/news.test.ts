@@ -206,6 +206,39 @@ const rows: readonly Row[] = [
     world.show()
     world.turn()
   }, [`+${a}`, `-${a}`, '+192.0.2.3']],
+  ['pools come and go before the watch has shown what was written', (world) => {
+    const [lan, other] = [config(pool('lan', '192.0.2.0/29')), config(pool('other', '198.51.100.1/32'))]
+    world.turn(lan)
+    world.send('answered')
+    world.show()
+    world.turn(other)
+    world.send('answered')
+    world.told()
+    for (const pools of [lan, lan, empty, other]) world.turn(pools)
+    world.show()
+    world.turn()
+    world.send('answered')
+  }, ['+192.0.2.0', '-192.0.2.0', '+198.51.100.1']],
+  ['taken away and given again, without a turn that has nothing to tell', (world) => {
+    world.ask(a)
+    world.turn()
+    world.send('answered')
+    world.show()
+    world.turn(empty)
+    world.send('answered')
+    world.show()
+    world.turn(config(pool('lan', '192.0.2.0/29')))
+    world.told()
+    world.send('answered')
+  }, [`+${a}`, `-${a}`, `+${a}`]],
+  ['another reason to take what is on its way out already', (world) => {
+    hold(world)
+    world.turn(empty)
+    world.told()
+    world.ask(b)
+    world.turn(config(pool('lan', '192.0.2.0/29')))
+    world.send('answered')
+  }, [`+${a}`, 'AllocationFailed', `-${a}`, `+${b}`]],
   ['another Service under the name, refused as the one before', (world) => {
     world.turn(empty)
     world.told()

@@ -66,9 +66,11 @@ export function tell(
 ): void {
   const events = eventsOf(verdict, live.ingress)
   const { key } = live.intent
+  // Until the status says what it shall, the watch shows again what was judged already.
+  const isPending = memory.wishes.has(key) || memory.spent.get(key) === live.version
   if (events.length === 0) {
     // An assignment stays told until it is written: then there is nothing new in the verdict.
-    memory.told.delete(key)
+    if (!isPending) memory.told.delete(key)
     return
   }
   const before = memory.told.get(key)
@@ -76,8 +78,6 @@ export function tell(
   memory.told.set(key, told)
   const { lines } = told
   const news = events.filter((event) => !lines.has(line(event, verdict)))
-  // Until the status says what it shall, the watch shows again what was judged already.
-  const isPending = memory.wishes.has(key) || memory.spent.get(key) === live.version
   if (!isPending) lines.clear()
   for (const event of events) lines.set(line(event, verdict), saidBy(event, verdict))
   if (news.some(({ type }) => type === 'Warning')) options.metrics.countFailure()
