@@ -226,7 +226,7 @@ function queueStatus(
   const { ingress, pool } = live
   const wanted = planStatus(verdict, { ingress, pool }, leave(memory, verdict, live))
   if (wanted === undefined) memory.wishes.delete(key)
-  else memory.wishes.set(key, wanted)
+  else memory.wishes.set(key, { ...wanted, over: ingress })
   learn(options, memory, key)
   if (wanted === undefined || memory.spent.get(key) === live.version) return
   let sent: { readonly base: string; readonly ingress: readonly string[] } | undefined
@@ -238,6 +238,7 @@ function queueStatus(
       const now = options.services().get(key)
       const wish = memory.wishes.get(key)
       if (now === undefined || now.uid !== live.uid || wish === undefined) return undefined
+      if (now.ingress.join() !== wish.over.join()) return undefined
       // What was sent before is another's to judge from now on.
       learn(options, memory, key)
       const { ingress } = wish

@@ -18,7 +18,13 @@ export interface NewsOptions {
 
 interface Told {
   readonly uid: string
-  readonly lines: Set<string>
+  /** By what an event is known, with what it says of the status. */
+  readonly lines: Map<string, Change>
+}
+
+export interface Wish extends Wanted {
+  /** What the status said when that was found. */
+  readonly over: readonly string[]
 }
 
 /** What is compared before anything is told; the part of the allocation's memory that it needs. */
@@ -28,7 +34,7 @@ export interface NewsMemory {
   /** Events told, or found and not known to be true yet, by Service: the same are not told again. */
   told: Map<string, Told>
   /** What the status of a Service shall say; a write takes the newest. */
-  wishes: Map<string, Wanted>
+  wishes: Map<string, Wish>
   /** The version a write was based on: until the watch shows another, there is nothing to write. */
   spent: Map<string, string>
   /** What was written, until the watch shows what came of it; outlives the term. */
@@ -60,25 +66,27 @@ export function tell(
 ): void {
   const events = eventsOf(verdict, live.ingress)
   const { key } = live.intent
+  // Until the status says what it shall, the watch shows again what was judged already.
+  const isPending = memory.wishes.has(key) || memory.spent.get(key) === live.version
   if (events.length === 0) {
     // An assignment stays told until it is written: then there is nothing new in the verdict.
-    memory.told.delete(key)
+    if (!isPending) memory.told.delete(key)
     return
   }
   const before = memory.told.get(key)
-  const told = before?.uid === live.uid ? before : { uid: live.uid, lines: new Set<string>() }
+  const told = before?.uid === live.uid ? before : { uid: live.uid, lines: new Map<string, Change>() }
   memory.told.set(key, told)
   const { lines } = told
-  const news = events.filter((event) => !lines.has(line(event)))
-  // Until the status says what it shall, the watch shows again what was judged already.
-  const isPending = memory.wishes.has(key) || memory.spent.get(key) === live.version
+  const news = events.filter((event) => !lines.has(line(event, verdict)))
   if (!isPending) lines.clear()
-  for (const event of events) lines.add(line(event))
+  for (const event of events) lines.set(line(event, verdict), saidBy(event, verdict))
   if (news.some(({ type }) => type === 'Warning')) options.metrics.countFailure()
   for (const event of news) {
+    const gist = line(event, verdict)
     options.recorder.record(subjectOf(live), {
-      ...event, isTrue: truthOf(options, memory, { verdict, live, event }),
-      dropped: () => void lines.delete(line(event)),
+      ...event, gist, isTrue: truthOf(options, memory, { verdict, live, event }),
+      happened: () => forgetOpposite(lines, saidBy(event, verdict)),
+      dropped: () => void lines.delete(gist),
     })
   }
 }
@@ -89,29 +97,44 @@ function truthOf(
   { verdict, live, event }: { verdict: Verdict; live: LiveService; event: EventText },
 ): () => boolean | undefined {
   const { uid, intent: { key } } = live
-  const { has, lacks } = changeOf(verdict)
+  const said = saidBy(event, verdict)
   const seen = (change: Change): boolean | undefined =>
     hasChanged({ uid, ...change }, options.services().get(key), memory.sent.get(key))
-  /** What is still to be written may come. */
-  const comes = (change: Change, mayCome: (wish: Wanted) => boolean): boolean | undefined => {
-    const found = seen(change)
-    const wish = options.isLeading() ? memory.wishes.get(key) : undefined
-    return found === false && wish !== undefined && mayCome(wish) ? undefined : found
+  /** What is decided is still to be written, or to be seen. */
+  const comes = (isDecided: (addresses: readonly string[]) => boolean): boolean | undefined => {
+    const found = seen(said)
+    const decided = memory.plan?.rows.get(key)?.verdict
+    const isOpen = found === false && decided !== undefined && options.isLeading() &&
+      options.services().get(key)?.uid === uid && isDecided(changeOf(decided).has)
+    return isOpen ? undefined : found
   }
   switch (event.reason) {
     case 'IPAllocated':
-      return () => comes({ has, lacks: [] }, ({ ingress }) => ingress.join() === has.join())
+      return () => comes((addresses) => addresses.join() === said.has.join())
     case 'ClearAssignment': {
-      const removal = { has: [], lacks }
       let wasThere: boolean | undefined = false
       return () => {
         // What was only planned is not taken away; what was there once has been there.
-        if (wasThere !== true) wasThere = anyOf(lacks.map((one) => seen({ has: [one], lacks: [] })))
-        return wasThere === true ? comes(removal, ({ ingress }) => fits(removal, ingress)) : wasThere
+        if (wasThere !== true) wasThere = anyOf(said.lacks.map((one) => seen({ has: [one], lacks: [] })))
+        return wasThere === true ? comes((addresses) => fits(said, addresses)) : wasThere
       }
     }
     default:
-      return () => options.isLeading() && stands(memory, key, event)
+      return () => options.isLeading() && stands(memory, key, line(event, verdict))
+  }
+}
+
+/** What an event says of the status. */
+function saidBy({ reason }: EventText, verdict: Verdict): Change {
+  const { has, lacks } = changeOf(verdict)
+  return { has: reason === 'IPAllocated' ? has : [], lacks: reason === 'ClearAssignment' ? lacks : [] }
+}
+
+/** What the status says no longer may happen again, and is news then. */
+function forgetOpposite(lines: Map<string, Change>, { has, lacks }: Change): void {
+  for (const [line, said] of lines) {
+    const isOver = said.has.some((one) => lacks.includes(one)) || said.lacks.some((one) => has.includes(one))
+    if (isOver) lines.delete(line)
   }
 }
 
@@ -120,9 +143,9 @@ function anyOf(truths: readonly (boolean | undefined)[]): boolean | undefined {
 }
 
 /** Another term decides anew. */
-function stands({ plan }: NewsMemory, key: string, event: EventText): boolean {
+function stands({ plan }: NewsMemory, key: string, text: string): boolean {
   const verdict = plan?.rows.get(key)?.verdict
-  return verdict !== undefined && eventsOf(verdict, []).some((one) => line(one) === line(event))
+  return verdict !== undefined && eventsOf(verdict, []).some((event) => line(event, verdict) === text)
 }
 
 /** Told each time that the status has come to be what is written now. */
@@ -140,8 +163,11 @@ export function tellDeprecated(
   }
 }
 
-/** By what an event is known: who else is in the way, or how much is in use, does not make it another. */
-function line({ reason, message }: EventText): string {
-  return `${reason} ${reason === 'ClearAssignment' ? message : gistOf(message)}`
+/**
+ * By what an event is known: who else is in the way, or how much is in use, does not make it another; nor
+ * does another reason to take what is on its way out already.
+ */
+function line({ reason, message }: EventText, verdict: Verdict): string {
+  return `${reason} ${reason === 'ClearAssignment' ? changeOf(verdict).lacks.join() : gistOf(message)}`
 }
 

@@ -49,6 +49,8 @@ export function hasChanged(
   const ours = sent?.uid === change.uid ? sent : undefined
   if (ours?.taken !== undefined && fits(change, ours.taken)) return true
   if (shown?.uid !== change.uid) return false
+  // What is shown is older than what was taken.
+  if (ours?.taken !== undefined && ours.base === shown.version) return false
   if (fits(change, shown.ingress)) return true
   const isOpen = ours?.base === shown.version && ours.taken === undefined
   return isOpen && ours.ingresses.some((one) => fits(change, one)) ? undefined : false

@@ -18,6 +18,10 @@ export interface Happening {
    * asked again whenever something is `learned` of its subject.
    */
   readonly isTrue?: () => boolean | undefined
+  /** Of what is not known yet, one with the same gist takes the place of another; absent = the message. */
+  readonly gist?: string
+  /** It is known to have happened, and will be told. */
+  readonly happened?: () => void
   /** It has not happened after all, and is not told. */
   readonly dropped?: () => void
 }
@@ -67,7 +71,7 @@ interface Record {
 interface Memory {
   readonly known: Map<string, Known>
   readonly buckets: Map<string, Bucket>
-  /** By `namespace/name`, then by what is said. */
+  /** By `namespace/name`, then by gist. */
   readonly unsure: Map<string, Map<string, Record>>
   recorded: number
 }
@@ -101,10 +105,15 @@ export function createRecorder(options: RecorderOptions): Recorder {
   }
 }
 
-/** By what an event is known. */
+/** By what an event is known that has happened. */
 function keyOf({ subject, happening }: Record): string {
   const { type, reason, message } = happening
   return [subject.namespace, subject.name, subject.uid, type, reason, message].join('|')
+}
+
+/** By what it is known while nobody knows whether it has happened. */
+function gistOf({ subject, happening: { reason, gist, message } }: Record): string {
+  return [subject.uid, reason, gist ?? message].join('|')
 }
 
 function serviceOf({ subject: { namespace, name } }: Record): string {
@@ -114,7 +123,7 @@ function serviceOf({ subject: { namespace, name } }: Record): string {
 function keepUnsure({ unsure }: Memory, record: Record): void {
   const service = serviceOf(record)
   const records = unsure.get(service) ?? new Map<string, Record>()
-  unsure.set(service, records.set(keyOf(record), record))
+  unsure.set(service, records.set(gistOf(record), record))
 }
 
 function forgetUnsure({ unsure }: Memory, service: string, key: string): void {
@@ -128,7 +137,8 @@ function put(options: RecorderOptions, memory: Memory, record: Record): void {
   const { subject, happening } = record
   const { known } = memory
   const key = keyOf(record)
-  forgetUnsure(memory, serviceOf(record), key)
+  forgetUnsure(memory, serviceOf(record), gistOf(record))
+  happening.happened?.()
   const wall = options.wall()
   const object = `${serviceOf(record)}/${subject.uid}`
   if (!takeToken(memory.buckets, object, wall.getTime())) return
