@@ -211,6 +211,7 @@ function ledgerOf({ held, seen }: Memory, services: ReadonlyMap<string, LiveServ
 
 /** Addresses that were taken from the Service, now or by an earlier verdict, and that it shows still. */
 function leave({ leaving }: Memory, verdict: Verdict, { ingress, intent }: LiveService): readonly string[] {
+  if (ingress.length === 0) return []
   const { has, lacks } = changeOf(verdict)
   const all = [...leaving.get(intent.key) ?? [], ...lacks]
   const left = ingress.filter((text) => all.includes(text) && !has.includes(text))
