@@ -239,9 +239,8 @@ function queueStatus(
       const now = options.services().get(key)
       const wish = memory.wishes.get(key)
       if (now === undefined || now.uid !== live.uid || wish === undefined) return undefined
+      // What it says by now no turn has looked at: the next one does, and tells.
       if (now.ingress.join() !== wish.over.join()) return undefined
-      // What was sent before is another's to judge from now on.
-      learn(options, memory, key)
       const { ingress } = wish
       sent = { base: now.version, ingress }
       memory.spent.set(key, now.version)
