@@ -211,6 +211,7 @@ function ledgerOf({ held, seen }: Memory, services: ReadonlyMap<string, LiveServ
 
 /** Addresses that were taken from the Service, now or by an earlier verdict, and that it shows still. */
 function leave({ leaving }: Memory, verdict: Verdict, { ingress, intent }: LiveService): readonly string[] {
+  if (ingress.length === 0) return []
   const { has, lacks } = changeOf(verdict)
   const all = [...leaving.get(intent.key) ?? [], ...lacks]
   const left = ingress.filter((text) => all.includes(text) && !has.includes(text))
@@ -238,9 +239,8 @@ function queueStatus(
       const now = options.services().get(key)
       const wish = memory.wishes.get(key)
       if (now === undefined || now.uid !== live.uid || wish === undefined) return undefined
+      // What it says by now no turn has looked at: the next one does, and tells.
       if (now.ingress.join() !== wish.over.join()) return undefined
-      // What was sent before is another's to judge from now on.
-      learn(options, memory, key)
       const { ingress } = wish
       sent = { base: now.version, ingress }
       memory.spent.set(key, now.version)

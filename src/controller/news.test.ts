@@ -231,6 +231,26 @@ const rows: readonly Row[] = [
     world.told()
     world.send('answered')
   }, [`+${a}`, `-${a}`, `+${a}`]],
+  ['emptied by somebody else: not told again before it is written again', (world) => {
+    hold(world)
+    world.put('')
+    world.show()
+    world.turn()
+  }, [`+${a}`]],
+  ['what the watch has shown since is not written over before a turn has looked at it', (world) => {
+    const [lan, other] = [config(pool('lan', '192.0.2.0/29')), config(pool('other', '198.51.100.1/32'))]
+    world.turn(other)
+    world.send('answered')
+    world.show()
+    world.turn(lan)
+    world.send('taken')
+    world.turn(other)
+    world.show()
+    world.send('answered')
+    world.told()
+    world.turn()
+    world.send('answered')
+  }, ['+198.51.100.1', '-198.51.100.1', '+192.0.2.0', '-192.0.2.0', '+198.51.100.1']],
   ['another reason to take what is on its way out already', (world) => {
     hold(world)
     world.turn(empty)

@@ -78,28 +78,33 @@ export function tell(
   memory.told.set(key, told)
   const { lines } = told
   const news = events.filter((event) => !lines.has(line(event, verdict)))
-  if (!isPending) lines.clear()
-  for (const event of events) lines.set(line(event, verdict), saidBy(event, verdict))
+  // What was told and is not said any more may be told again.
+  if (!isPending && lines.size > 0) keepOnly(lines, events.map((event) => line(event, verdict)))
   if (news.some(({ type }) => type === 'Warning')) options.metrics.countFailure()
   for (const event of news) {
     const gist = line(event, verdict)
+    const said = saidBy(event, verdict)
+    lines.set(gist, said)
     options.recorder.record(subjectOf(live), {
-      ...event, gist, isTrue: truthOf(options, memory, { verdict, live, event }),
-      happened: () => forgetOpposite(lines, saidBy(event, verdict)),
+      ...event, gist, isTrue: truthOf(options, memory, { verdict, live, event, said }),
+      happened: () => forgetOpposite(lines, said),
       dropped: () => void lines.delete(gist),
     })
   }
 }
 
+function keepOnly(lines: Map<string, Change>, kept: readonly string[]): void {
+  for (const one of lines.keys()) if (!kept.includes(one)) lines.delete(one)
+}
+
 /** Whether what an event says has happened: the status has come to say so, or the refusal stands. */
 function truthOf(
   options: NewsOptions, memory: NewsMemory,
-  { verdict, live, event }: { verdict: Verdict; live: LiveService; event: EventText },
+  { verdict, live, event, said }: { verdict: Verdict; live: LiveService; event: EventText; said: Change },
 ): () => boolean | undefined {
   const { uid, intent: { key } } = live
-  const said = saidBy(event, verdict)
   const seen = (change: Change): boolean | undefined =>
-    hasChanged({ uid, ...change }, options.services().get(key), memory.sent.get(key))
+    hasChanged(uid, change, options.services().get(key), memory.sent.get(key))
   /** What is decided is still to be written, or to be seen. */
   const comes = (isDecided: (addresses: readonly string[]) => boolean): boolean | undefined => {
     const found = seen(said)
@@ -158,7 +163,7 @@ export function tellDeprecated(
     recorder.record(subjectOf(live), {
       type: 'Warning', reason: 'deprecatedAnnotation',
       message: `Service uses deprecated annotation ${annotation}`,
-      isTrue: () => hasChanged({ uid, has: ingress, lacks }, services().get(key), sent.get(key)),
+      isTrue: () => hasChanged(uid, { has: ingress, lacks }, services().get(key), sent.get(key)),
     })
   }
 }

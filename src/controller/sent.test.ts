@@ -29,14 +29,14 @@ const rows: readonly Row[] = [
   ['the answer is about another version', withTaken(sentA, '0', [a]), { ...first, version: '2' }, false],
 ]
 for (const [it, sent, shown, want] of rows) {
-  test(it, () => assert.is(hasChanged({ uid: 'u', has: [a], lacks: [] }, shown, sent), want))
+  test(it, () => assert.is(hasChanged('u', { has: [a], lacks: [] }, shown, sent), want))
 }
 
 test('what goes is gone once a status lacks it', () => {
-  const change = { uid: 'u', has: [], lacks: [a] }
+  const change = { has: [], lacks: [a] }
   const shown = { ...first, ingress: [a] }
   const sent = withSent(undefined, shown, [])
-  assert.equal([undefined, sent, withTaken(sent, '1', [])].map((one) => hasChanged(change, shown, one)),
+  assert.equal([undefined, sent, withTaken(sent, '1', [])].map((one) => hasChanged('u', change, shown, one)),
     [false, undefined, true])
 })
 

@@ -44,11 +44,11 @@ export function withTaken(before: Sent, base: string, ingress: readonly string[]
  * version was seen since. False does not say that it never will.
  */
 export function hasChanged(
-  change: Change & { readonly uid: string }, shown: Shown | undefined, sent: Sent | undefined,
+  uid: string, change: Change, shown: Shown | undefined, sent: Sent | undefined,
 ): boolean | undefined {
-  const ours = sent?.uid === change.uid ? sent : undefined
+  const ours = sent?.uid === uid ? sent : undefined
   if (ours?.taken !== undefined && fits(change, ours.taken)) return true
-  if (shown?.uid !== change.uid) return false
+  if (shown?.uid !== uid) return false
   // What is shown is older than what was taken.
   if (ours?.taken !== undefined && ours.base === shown.version) return false
   if (fits(change, shown.ingress)) return true

@@ -89,11 +89,13 @@ export function createRecorder(options: RecorderOptions): Recorder {
       else happening.dropped?.()
     },
     learned: (service) => {
-      for (const [key, { subject, happening }] of unsure.get(service) ?? []) {
-        const { isTrue, ...fact } = happening
-        const truth = isTrue?.()
+      const records = unsure.get(service)
+      if (records === undefined) return
+      for (const [key, { subject, happening }] of records) {
+        const truth = happening.isTrue?.()
         if (truth === undefined) continue
         forgetUnsure(memory, service, key)
+        const { isTrue: _, ...fact } = happening
         // What has happened once stays true.
         if (truth) put(options, memory, { subject, happening: fact })
         else happening.dropped?.()
