@@ -314,12 +314,7 @@ function glance(o: Ownership, ifindex: number, now: Millis): void {
 }
 
 export function ownedLegs(o: Ownership): ReadonlySet<number> {
-  const legs = new Set<number>()
-  for (const unit of o.owned) {
-    for (const ifindex of unit.legs) legs.add(ifindex)
-    if (legs.size === o.legs.size) break
-  }
-  return legs
+  return new Set([...o.legCounts.keys()].toSorted((a, b) => a - b))
 }
 
 function deafen(o: Ownership, hearing: Hearing, now: Millis): void {

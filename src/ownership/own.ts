@@ -8,7 +8,7 @@ import {
 } from './limits.ts'
 import type { Cause, Right, UnitAddress, Wish } from './model.ts'
 import type { Hush, Own } from './ongoing.ts'
-import { lookAt, type Move, note, type Ownership, setOwner, setTerm, type Unit } from './state.ts'
+import { lookAt, type Move, note, type Ownership, setOwned, setOwner, setTerm, type Unit } from './state.ts'
 
 export interface Taking {
   readonly cause: Cause
@@ -44,7 +44,7 @@ export function take(o: Ownership, unit: Unit, taking: Taking, now: Millis): voi
   }
   unit.beatTerm = unit.term
   unit.isBeatPart = taking.scope !== undefined
-  o.owned.add(unit)
+  setOwned(o, unit, true)
   o.unsteady.add(unit)
   if (from !== undefined && taking.isHanded !== true) lose(o, from, taking.scope ?? unit.legs, now)
   setOwner(o, unit, o.self, now)
@@ -173,7 +173,7 @@ export function release(
   const darkMs = own.hush === undefined ? undefined : now - own.hushedMs
   unit.own = undefined
   unit.round = undefined
-  o.owned.delete(unit)
+  setOwned(o, unit, false)
   setOwner(o, unit, why.to, now)
   o.isRightsDirty = true
   o.isListDirty = true

@@ -194,7 +194,10 @@ export interface Ownership {
   readonly unsteady: Set<Unit>
   /** When units that nobody wants were last forgotten. */
   sweptMs: Millis
+  /** Changed by `setOwned`, and legs of what is in it by `setLegs`. */
   readonly owned: Set<Unit>
+  /** On how many owned units each leg is. */
+  readonly legCounts: Map<number, number>
   readonly early: Map<string, EarlyPick>
   readonly hearing: Map<number, Hearing>
   /** The leg with the higher index of two on one segment, and the lower. */
@@ -268,6 +271,7 @@ export function createOwnership(self: string, rules: Rules = allRules): Ownershi
     macs: new Map(), knownLegs: new Map(),
     peerAddresses: new Map(), units: new Map(), byAddress: new Map(), wishes: undefined,
     places: '', unsteady: new Set(), sweptMs: Number.NEGATIVE_INFINITY, owned: new Set(),
+    legCounts: new Map(),
     early: new Map(), hearing: new Map(), twins: new Map(), beats: new Map(), witnessing: new Map(),
     isWitness: new Map(), due: createSchedule(), later: createSchedule(),
     starts: { nextMs: 0, credit: startCredit, atMs: 0 }, line: new Map(),
@@ -326,6 +330,30 @@ export function hearingOf(o: Ownership, ifindex: number): Hearing {
   }
   o.hearing.set(ifindex, fresh)
   return fresh
+}
+
+/** The unit is owned by this node, or no longer. */
+export function setOwned(o: Ownership, unit: Unit, isOwned: boolean): void {
+  if (o.owned.has(unit) === isOwned) return
+  if (isOwned) o.owned.add(unit)
+  else o.owned.delete(unit)
+  countLegs(o, unit.legs, isOwned ? 1 : -1)
+}
+
+/** Where this node would answer for the unit. */
+export function setLegs(o: Ownership, unit: Unit, legs: ReadonlySet<number>): void {
+  const isOwned = o.owned.has(unit)
+  if (isOwned) countLegs(o, unit.legs, -1)
+  unit.legs = legs
+  if (isOwned) countLegs(o, legs, 1)
+}
+
+function countLegs({ legCounts }: Ownership, legs: ReadonlySet<number>, sign: 1 | -1): void {
+  for (const ifindex of legs) {
+    const count = (legCounts.get(ifindex) ?? 0) + sign
+    if (count === 0) legCounts.delete(ifindex)
+    else legCounts.set(ifindex, count)
+  }
 }
 
 /** Somebody owns the unit, as far as this node knows. */

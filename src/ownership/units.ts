@@ -7,7 +7,9 @@ import { digestOf } from './codec.ts'
 import { isHash, isMixed, legOf } from './fleet.ts'
 import { ghostMs, slowMs, unitLimit } from './limits.ts'
 import type { Nominee, Wish, World } from './model.ts'
-import { createUnit, isAliveNode, lookAt, type Ownership, setOwner, type Unit, weigh } from './state.ts'
+import {
+  createUnit, isAliveNode, lookAt, type Ownership, setLegs, setOwned, setOwner, type Unit, weigh,
+} from './state.ts'
 import { isLinkLocal } from './wire.ts'
 
 /** The unit of that name; undefined when there are too many to remember one more. */
@@ -125,7 +127,7 @@ function forgetWish(o: Ownership, unit: Unit, now: Millis): void {
   unit.wish = undefined
   unit.goneMs = now
   unit.mine = new Map()
-  unit.legs = new Set()
+  setLegs(o, unit, new Set())
   unit.attempt = undefined
   unit.round = undefined
   unit.pick = undefined
@@ -192,8 +194,8 @@ function inherit(o: Ownership, unit: Unit, old: Unit, now: Millis): void {
   if (old.own === undefined || unit.own !== undefined) return
   unit.own = old.own
   old.own = undefined
-  o.owned.delete(old)
-  o.owned.add(unit)
+  setOwned(o, old, false)
+  setOwned(o, unit, true)
   // What was agreed for the old name is not looked at any more, nor does its round of probes go on.
   if (unit.own.trialMs !== undefined) unit.checkMs = now
   lookAt(o, unit, now)
@@ -219,7 +221,7 @@ function setWish(o: Ownership, unit: Unit, wish: Wish, now: Millis): boolean {
     unit.own.isCut = true
     unit.own.hasLost = true
   } else if (unit.own !== undefined && legs.size > unit.legs.size) unit.own.hasLost = false
-  unit.legs = legs
+  setLegs(o, unit, legs)
   o.unsteady.add(unit)
   return !samePlaces(before, unit.mine)
 }
