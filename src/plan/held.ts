@@ -33,7 +33,7 @@ export interface HeldIndex {
   /** Those of ours that hold anything, and what came of each. */
   readonly services: Map<string, Intent>
   readonly rows: Map<string, Rows>
-  /** Who holds an address, oldest first. */
+  /** Who holds an address of a pool, oldest first. */
   readonly users: Map<number | bigint, readonly Intent[]>
 }
 
@@ -130,7 +130,7 @@ function inOrder({ services, rows }: HeldIndex): readonly Rows[] {
 
 /** Puts `now` in the place of `was`; addresses of either are in `touched` afterwards. */
 function replace(
-  { services, users }: HeldIndex, was: Intent | undefined, now: Intent | undefined,
+  { services, users, pools }: HeldIndex, was: Intent | undefined, now: Intent | undefined,
   touched: Map<number | bigint, Address>,
 ): void {
   for (const address of was?.held ?? []) {
@@ -146,6 +146,8 @@ function replace(
   for (const address of now.held) {
     const key = addressKey(address)
     touched.set(key, address)
+    // What is in no pool is nobody's: all Services of a cluster may have one that somebody else wrote.
+    if (poolOf(pools, address) === undefined) continue
     const others = users.get(key)
     if (others === undefined) users.set(key, [now])
     else if (!others.includes(now)) users.set(key, [...others, now].toSorted(compareServices))
