@@ -1,5 +1,5 @@
 /** A Service is made while the lab looks on: how long until somebody speaks for its address. */
-import type { Born } from '../bench/kube-client.ts'
+import type { Trials } from '../bench/kube-client.ts'
 import { advertisement, pool } from '../kube/objects.ts'
 import type { Fault } from './fault.ts'
 import { openInstruments } from './instruments.ts'
@@ -30,7 +30,8 @@ export const newborn: Fault = {
 
 /** Makes the Service, and deletes it; the instant of the request. */
 async function bear({ rig }: Stage): Promise<number> {
-  const [born]: readonly Born[] = JSON.parse(await load(rig, { kind: 'trials', addresses: [address] }))
+  const trials: Trials = JSON.parse(await load(rig, { kind: 'trials', addresses: [address] }))
+  const [born] = trials.born
   if (born === undefined) throw new Error('Cannot measure: no Service was made')
   return born.createdAtMs
 }
