@@ -4,7 +4,7 @@ import * as assert from 'uvu/assert'
 import type { Wish, World } from './model.ts'
 import { preferredMs } from './limits.ts'
 import { type Rig, type RigNode } from './rig.ts'
-import { give, lanOf, notesOf, ownersOf, settled, watch, wishOf } from './stage.ts'
+import { give, lanOf, nodeOf, notesOf, ownersOf, settled, watch, wishOf } from './stage.ts'
 
 const vip = '192.168.1.100'
 const names = ['n0', 'n1', 'n2']
@@ -35,6 +35,24 @@ test('the owner hands over while it still serves, to one that goes on', () => {
   }
   assert.is(notesOf(rig, 'released').length, 2)
   assert.ok(notesOf(rig, 'released').every((text) => text.endsWith('handOver')))
+})
+
+test('one that lacks a segment of the owner does not get the unit: the owner serves there still', () => {
+  const rig = lanOf(3, ['lan', 'dmz'])
+  give(rig, [wishOf(vip, names)])
+  const owner = settled(rig, vip)
+  for (const node of rig.nodes.values()) if (node !== owner) node.legs = node.legs.slice(0, 1)
+  give(rig, [endingOn([owner.name])])
+  assert.equal(watch(rig, vip, 3_000), { darkMs: 0, overlapMs: 0, owners: [owner.name] })
+})
+
+test('one that is cut off on the wire, and reached by gossip, does not get the unit', () => {
+  const { rig, owner } = placed()
+  const [cut = '', other = ''] = names.filter((name) => name !== owner.name)
+  nodeOf(rig, cut).isMuted = (what) => what === 'frame'
+  watch(rig, vip, 600)
+  give(rig, [endingOn([owner.name, other])])
+  assert.equal(watch(rig, vip, 3_000), { darkMs: 0, overlapMs: 0, owners: [owner.name] })
 })
 
 test('where all that serve are ending, nothing moves; nor when one is ready again elsewhere', () => {

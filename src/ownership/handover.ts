@@ -48,7 +48,7 @@ function wantedElsewhere(
   // MetalLB's election asks only who may.
   const isOver = !isHash(o, now) && isEnding(unit, o.self)
   // Ranked only where somebody is looked for: all that is owned is asked at each change.
-  const isSought = o.world?.isDraining === true || !isNominee || own.isCut || isOver
+  const isSought = o.world?.isDraining === true || !isNominee || own.isCut
   const next = isSought ? successorsOf(o, unit, now)[0] : undefined
   if (o.world?.isDraining === true) {
     return next === undefined ? undefined : { to: next, cause: 'handOver' }
@@ -62,7 +62,9 @@ function wantedElsewhere(
   }
   // Parts come together first.
   if (own.hush !== undefined || own.scope !== undefined) return undefined
-  if (isOver && next !== undefined && !isEnding(unit, next)) return { to: next, cause: 'handOver' }
+  const lasting = isOver ? successorsOf(o, unit, now).find((node) => isLasting(o, unit, node, now)) : undefined
+  // It serves still: whoever does not answer on the wire does not get it.
+  if (lasting !== undefined) return { to: lasting, cause: 'handOver', isOptional: true }
   const move = isHash(o, now) ? undefined : o.world?.moves.get(key)
   if (move !== undefined && move !== o.self && isSuccessor(o, unit, move, now)) {
     return { to: move, cause: 'handOver', isOptional: true }
