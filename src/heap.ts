@@ -3,6 +3,7 @@ import { setFlagsFromString } from 'node:v8'
 
 /** With more Services than this, time counts more than memory. */
 const many = 2_000
+const small = '--optimize-for-size'
 
 export interface Heap {
   /** To be told how many Services there are, as often as one likes. */
@@ -14,13 +15,16 @@ export interface Heap {
  * a process at rest. With 10,000 Services a controller and speakers spent a third to a half of their busy
  * time on that. V8 reads this flag at each collection, and Node.js does not freeze flags.
  */
-export function createHeap(set: (flag: string) => void = setFlagsFromString): Heap {
+export function createHeap(
+  set: (flag: string) => void = setFlagsFromString, options: readonly string[] = process.execArgv,
+): Heap {
+  const isSmall = options.includes(small)
   let isLarge = false
   return {
     follow: (services) => {
-      if (services > many === isLarge) return
+      if (!isSmall || services > many === isLarge) return
       isLarge = !isLarge
-      set(isLarge ? '--no-optimize-for-size' : '--optimize-for-size')
+      set(isLarge ? '--no-optimize-for-size' : small)
     },
   }
 }

@@ -45,10 +45,12 @@ const crowdedMs = 250
 /** and a quarter of a millisecond later for each that waits, up to this: what is found waits behind them. */
 const crowdedMostMs = 2_000
 const perUrgentMs = 0.25
-/** With more writes of any kind, what nothing in the crowd waits for is told as seldom as this. */
+/** With more writes of any kind, what nothing in the crowd waits for is told as seldom as this, */
 const crowdedTellMs = 1_000
-/** With ten thousand Services telling takes long: its rest may too, and a reason is told within 5 s still. */
-const tellMostRestMs = 3_000
+/** and with ten thousand Services, where telling takes long, less often, up to this. */
+const crowdedTellMostMs = 5_000
+/** A reason is told within 5 s, however long telling takes. */
+const tellMostRestMs = 1_000
 /** What was decided has reached the API server, and perhaps come back, before it is told. */
 const tellAfterMs = 100
 /** A ConfigMap holds at most 1 MiB. */
@@ -113,8 +115,9 @@ interface Memory {
   crowded: ReturnType<typeof setTimeout> | undefined
   savedGood: string | undefined
   soon: ReturnType<typeof setTimeout> | undefined
-  /** When rows and conditions were last made. */
+  /** When rows and conditions were last made, and how long rows took. */
   toldAtMs: number
+  tellingMs: number
   /** What is to be told; undefined = nothing is decided in this term. */
   decided: Decided | undefined
   /** Of that, what log, metrics and rows have already. */
@@ -142,7 +145,7 @@ export async function runController(
   const identity = identityOf(options.podName)
   const memory: Memory = {
     isFresh: false, term: 0, timer: undefined, crowded: undefined, soon: undefined, savedGood: undefined,
-    toldAtMs: Number.NEGATIVE_INFINITY, decided: undefined, reported: undefined,
+    toldAtMs: Number.NEGATIVE_INFINITY, tellingMs: 0, decided: undefined, reported: undefined,
   }
   closing.defer(() => [memory.timer, memory.crowded, memory.soon].forEach((timer) => clearTimeout(timer)))
 
@@ -275,7 +278,8 @@ async function tell(parts: Parts, memory: Memory, again: () => void): Promise<vo
   const { feed, writer, allocation, namespace, options } = parts
   const { decided, term } = memory
   const now = performance.now()
-  const tellAtMs = memory.toldAtMs + crowdedTellMs
+  const restMs = Math.min(crowdedTellMostMs, Math.max(crowdedTellMs, tellRest * memory.tellingMs))
+  const tellAtMs = memory.toldAtMs + restMs
   if (writer.crowd > crowd && now < tellAtMs) return lookAgain(memory, again, tellAtMs - now)
   if (decided === undefined) return
   const snapshot = snapshotOf(parts)
@@ -288,6 +292,7 @@ async function tell(parts: Parts, memory: Memory, again: () => void): Promise<vo
     allocation.report(snapshot, judged)
     syncPools(writer, feed.pools, poolUsage(judged.world.config, judged.verdicts), namespace)
     memory.reported = decided
+    memory.tellingMs = performance.now() - now
     // A newcomer need not wait for both.
     await new Promise((resolve) => void setImmediate(resolve))
     if (term !== memory.term) return

@@ -11,7 +11,7 @@ import { unitOf } from './units.ts'
 /** Another node says, with a term, that it owns a unit of ours. */
 export type Rival = (unit: Unit, from: string, entry: { term: number; flags: number }) => void
 
-/** Besides what a beat has changed of it, a list is compared as a whole this often while anything changes. */
+/** Besides what a beat has changed of it, a list is compared as a whole this long after anything changed. */
 const wholeMs: Millis = 1_000
 
 interface Compared {
@@ -28,10 +28,11 @@ export function compareTerms(
   since: { readonly base: number; readonly keys: readonly string[] } | undefined, at: Compared,
 ): void {
   const { compared, revision } = record
-  if (compared?.revision === revision && compared.claims === o.claimsRevision) return
   const { now } = at
-  const isBrief = compared !== undefined && since?.base === compared.revision &&
-    now - compared.wholeMs < wholeMs
+  const isLate = compared === undefined || now - compared.wholeMs >= wholeMs
+  const isSame = compared?.revision === revision && compared.claims === o.claimsRevision
+  if (isSame && (compared.isWhole || !isLate)) return
+  const isBrief = !isLate && since?.base === compared.revision
   const touched = isBrief ? touchedSince(o, compared.claims) : undefined
   const keys = touched === undefined ? record.list.keys() : new Set([...since?.keys ?? [], ...touched])
   const old: Entry[] = []
@@ -43,7 +44,8 @@ export function compareTerms(
     if (entry !== undefined) old.push(entry)
   }
   record.compared = old.length > 0 ? undefined : {
-    revision, claims: o.claimsRevision, wholeMs: touched === undefined ? now : compared?.wholeMs ?? now,
+    revision, claims: o.claimsRevision, isWhole: touched === undefined,
+    wholeMs: touched === undefined ? now : compared?.wholeMs ?? now,
   }
   if (old.length === 0 || now < record.contestedMs + beatMs / 2) return
   record.contestedMs = now

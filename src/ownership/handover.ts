@@ -62,7 +62,9 @@ function wantedElsewhere(
   }
   // Parts come together first.
   if (own.hush !== undefined || own.scope !== undefined) return undefined
-  const lasting = isOver ? successorsOf(o, unit, now).find((node) => isLasting(o, unit, node, now)) : undefined
+  const lasting = isOver
+    ? successorsOf(o, unit, now).find((node) => isLasting(o, unit, node, now))
+    : undefined
   // It serves still: whoever does not answer on the wire does not get it.
   if (lasting !== undefined) return { to: lasting, cause: 'handOver', isOptional: true }
   const move = isHash(o, now) ? undefined : o.world?.moves.get(key)

@@ -39,7 +39,7 @@ export interface Nominee {
   readonly node: string
   /** Sum of preferred-node weights; higher wins. */
   readonly score: number
-  /** All that it could serve with terminates: whoever does not goes first, and is handed the unit. */
+  /** All that it could serve a Service of the unit with terminates: another goes first, and gets it. */
   readonly isEnding?: boolean
   /** By `text` of the address; 'all' = each usable interface. */
   readonly interfaces: ReadonlyMap<string, 'all' | readonly string[]>

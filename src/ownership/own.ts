@@ -6,9 +6,10 @@ import {
   controlMs, deafMs, handedMs, historyLength, pleaCount, provisionalMs, quietMs, shoutGapMs, shoutMs,
   unheardRetryMs, wholeBurstMs,
 } from './limits.ts'
+import { setOwned } from './legs.ts'
 import type { Cause, Right, UnitAddress, Wish } from './model.ts'
 import type { Hush, Own } from './ongoing.ts'
-import { lookAt, type Move, note, type Ownership, setOwned, setOwner, setTerm, type Unit } from './state.ts'
+import { lookAt, type Move, note, type Ownership, setOwner, setTerm, type Unit } from './state.ts'
 
 export interface Taking {
   readonly cause: Cause

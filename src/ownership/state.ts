@@ -82,7 +82,8 @@ export interface BeatRecord {
   /** Who was told that its owner is silent, by own leg; 0 = anywhere. */
   readonly told: Map<number, Set<string>>
   /** What was compared last, and when all of it was; undefined = all is to be compared. */
-  compared: { readonly revision: number; readonly claims: number; readonly wholeMs: Millis } | undefined
+  compared: { readonly revision: number; readonly claims: number; readonly isWhole: boolean
+    readonly wholeMs: Millis } | undefined
 }
 
 /** What one interface hears. */
@@ -332,30 +333,6 @@ export function hearingOf(o: Ownership, ifindex: number): Hearing {
   return fresh
 }
 
-/** The unit is owned by this node, or no longer. */
-export function setOwned(o: Ownership, unit: Unit, isOwned: boolean): void {
-  if (o.owned.has(unit) === isOwned) return
-  if (isOwned) o.owned.add(unit)
-  else o.owned.delete(unit)
-  countLegs(o, unit.legs, isOwned ? 1 : -1)
-}
-
-/** Where this node would answer for the unit. */
-export function setLegs(o: Ownership, unit: Unit, legs: ReadonlySet<number>): void {
-  const isOwned = o.owned.has(unit)
-  if (isOwned) countLegs(o, unit.legs, -1)
-  unit.legs = legs
-  if (isOwned) countLegs(o, legs, 1)
-}
-
-function countLegs({ legCounts }: Ownership, legs: ReadonlySet<number>, sign: 1 | -1): void {
-  for (const ifindex of legs) {
-    const count = (legCounts.get(ifindex) ?? 0) + sign
-    if (count === 0) legCounts.delete(ifindex)
-    else legCounts.set(ifindex, count)
-  }
-}
-
 /** Somebody owns the unit, as far as this node knows. */
 export function setOwner(
   o: Ownership, unit: Unit, owner: string | undefined, now: Millis,
@@ -374,7 +351,9 @@ export function setOwner(
 /** Counts its addresses for its owner, or no longer. */
 export function weigh({ weights }: Ownership, { owner, wish }: Unit, sign: 1 | -1): void {
   if (owner === undefined || wish === undefined) return
-  weights.set(owner, (weights.get(owner) ?? 0) + sign * wish.addresses.length)
+  const weight = (weights.get(owner) ?? 0) + sign * wish.addresses.length
+  if (weight === 0) weights.delete(owner)
+  else weights.set(owner, weight)
 }
 
 /** So many units that changed last are known at least. */

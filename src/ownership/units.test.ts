@@ -4,6 +4,7 @@ import * as assert from 'uvu/assert'
 import { address } from '../config/builders.ts'
 import { createDice, type Dice } from '../config/dice.ts'
 import { prefixOf } from '../net/range.ts'
+import { itemDigest } from './beats.ts'
 import type { Effect, Leg, Nominee, Wish, World } from './model.ts'
 import { step } from './ownership.ts'
 import { createOwnership, type Ownership } from './state.ts'
@@ -58,6 +59,31 @@ function stateOf(o: Ownership): unknown {
   }
 }
 
+/** What is counted as it changes, and the same counted anew. */
+function countsOf({ weights, legCounts, listed, digest }: Ownership): unknown {
+  return {
+    weights: [...weights].toSorted(), legs: [...legCounts].toSorted(), listed: [...listed.keys()].toSorted(),
+    digest,
+  }
+}
+
+function countAnew({ units, owned, listed }: Ownership): unknown {
+  const [weights, legs] = [new Map<string, number>(), new Map<number, number>()]
+  for (const { owner, wish } of units.values()) {
+    if (owner === undefined || wish === undefined) continue
+    weights.set(owner, (weights.get(owner) ?? 0) + wish.addresses.length)
+  }
+  for (const unit of owned) for (const one of unit.legs) legs.set(one, (legs.get(one) ?? 0) + 1)
+  const keys = new Set([...owned].map(({ key }) => key))
+  const items = [...listed].filter(([key]) => keys.has(key))
+  const digests = items.map(([key, { term, flags }]) => itemDigest(key, term, flags))
+  const digest = digests.reduce((sum, one) => sum ^ one, 0) >>> 0
+  return {
+    weights: [...weights].toSorted(), legs: [...legs].toSorted(),
+    listed: items.map(([key]) => key).toSorted(), digest,
+  }
+}
+
 const seen = (effects: readonly Effect[]): unknown =>
   effects.filter(({ kind }) => kind !== 'wake').map((effect) => effect.kind === 'rights'
     ? effect.rights.map(({ text, ifindexes, notAfterMs }) => [text, [...ifindexes], notAfterMs]).toSorted()
@@ -97,6 +123,7 @@ function live(seed: number, isAlone: boolean): void {
       anew.wakeMs = now
     }
     assert.equal(stateOf(known), stateOf(anew), at)
+    if (!known.isListDirty) assert.equal(countsOf(known), countAnew(known), at)
   }
 }
 

@@ -5,11 +5,10 @@ import { changesOf } from '../l2/span.ts'
 import type { Address, Millis } from '../net/model.ts'
 import { digestOf } from './codec.ts'
 import { isHash, isMixed, legOf } from './fleet.ts'
+import { setLegs, setOwned } from './legs.ts'
 import { ghostMs, slowMs, unitLimit } from './limits.ts'
 import type { Nominee, Wish, World } from './model.ts'
-import {
-  createUnit, isAliveNode, lookAt, type Ownership, setLegs, setOwned, setOwner, type Unit, weigh,
-} from './state.ts'
+import { createUnit, isAliveNode, lookAt, type Ownership, setOwner, type Unit, weigh } from './state.ts'
 import { isLinkLocal } from './wire.ts'
 
 /** The unit of that name; undefined when there are too many to remember one more. */
@@ -317,7 +316,7 @@ export function hashRank(o: Ownership, unit: Unit, except?: string): readonly st
   )
 }
 
-/** Whether all that the node could serve the unit with terminates. */
+/** Whether all that the node could serve a Service of the unit with terminates. */
 export function isEnding({ nominees }: Unit, node: string): boolean {
   return nominees.some((nominee) => nominee.node === node && nominee.isEnding === true)
 }

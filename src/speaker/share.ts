@@ -120,9 +120,12 @@ const nothingPlanned: AnnouncementPlan = { placed: [], silent: [] }
 /** Reasons and status objects follow the wire after this, and not more often than that: */
 const accountAfterMs = 250
 const accountEveryMs = 1_000
-/** with thousands of Services they take so much of the time at most, but are not later than this. */
+/**
+ * with thousands of Services they rest so many times as long as they take, but are not later than this: the
+ * controller waits for a speaker's word for 2.5 s (`grace.ts`).
+ */
 const accountRest = 19
-const accountMostMs = 3_000
+const accountMostMs = 2_000
 /** Routes are read again after this: their changes are not told. */
 const gatewaysMs = 1_000
 
