@@ -246,4 +246,20 @@ test('what is heavier than a full credit leaves a debt of one full credit at mos
   assert.ok(atMs !== undefined && atMs - fromMs <= mostMs, `after ${(atMs ?? Infinity) - fromMs} ms`)
 })
 
+test('a beat that is told of while the claim is in line puts it off until the fence of that beat', () => {
+  const { rig, node } = owning([wishOf(vip, ['n0'])])
+  leave(rig, node, -startCredit / 4)
+  let beatMs = rig.nowMs
+  const atMs = probed(rig, node, vip, () => {
+    darken(rig, node, vip, 'claim')
+    runUntil(rig, rig.nowMs + 350)
+    assert.is(unitIn(node, vip).round?.isInLine, true)
+    beatMs = rig.nowMs
+    const loss = { suspect: undefined, cause: 'placed', segments: undefined, lastBeatMs: beatMs } as const
+    attempt(node.ownership, unitIn(node, vip), loss, { rank: 0, now: rig.nowMs })
+    runUntil(rig, rig.nowMs + 2_000)
+  })
+  assert.ok(atMs !== undefined && atMs >= beatMs + fenceMs, `${(atMs ?? Infinity) - beatMs} ms after it`)
+})
+
 test.run()
