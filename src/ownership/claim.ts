@@ -50,8 +50,8 @@ export function attempt(
     known.toldMs = at.now
     const isLater = lastBeatMs > known.lastBeatMs
     unit.attempt = { ...known, segments, lastBeatMs: Math.max(lastBeatMs, known.lastBeatMs) }
-    // Begun, or waiting after an answer: only a later L moves it.
-    if (!isLater || unit.round !== undefined) return
+    // Waiting, also in line or after an answer: only a later L moves it. Begun: nothing does.
+    if (!isLater || unit.round?.isInLine === false) return
     unit.attempt.startMs = Math.max(startMs, known.told === undefined ? 0 : known.startMs)
   } else {
     unit.round = undefined

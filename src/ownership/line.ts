@@ -1,6 +1,7 @@
 /** The credit for probe rounds, and who waits for it: what one node sends, all others have to read. */
 import type { Millis } from '../net/model.ts'
 import { creditPerMs, lineMs, lineTickMs, overtakenMs, startCredit, startsPerMs } from './limits.ts'
+import type { Round } from './ongoing.ts'
 import { lookAt, type Ownership, type Unit } from './state.ts'
 import { slownessOf } from './strain.ts'
 import { weightOf } from './units.ts'
@@ -27,17 +28,40 @@ function costOf(unit: Unit): number {
 
 /**
  * The credit with which the unit may begin: credit is taken `lineMs` in advance, and what is heavier than
- * all that there can be begins with that, and leaves a debt.
+ * all that there can be begins with that, and leaves a debt, which is never more than a full credit.
  */
 function neededFor(unit: Unit, { perMs, full }: Budget): number {
   return Math.min(full, costOf(unit) - perMs * lineMs)
 }
 
-/** Whether nobody who has waited longer is to go first: who fits now, or was overtaken for long enough. */
-function isFirst(o: Ownership, unit: Unit, budget: Budget, now: Millis): boolean {
-  for (const [other, sinceMs] of o.line) {
+/** Whether nobody answers for what the round is for: then it is in the line that goes first. */
+function isDark(purpose: Round['purpose']): boolean {
+  return purpose === 'claim' || purpose === 'resume'
+}
+
+/** Whether anybody waits there still; who left without a word is forgotten. */
+function hasWaiting(line: Map<Unit, Millis>): boolean {
+  for (const unit of line.keys()) {
+    if (unit.round?.isInLine === true) return true
+    line.delete(unit)
+  }
+  return false
+}
+
+/**
+ * Whether nobody is to go first: of the same line, who has waited longer and fits now, or was overtaken
+ * for long enough; of what is answered for all the while, nobody as long as anything dark is in line.
+ */
+function isFirst(
+  o: Ownership, unit: Unit, purpose: Round['purpose'],
+  { budget, now }: { readonly budget: Budget; readonly now: Millis },
+): boolean {
+  const { dark, rest } = o.line
+  if (!isDark(purpose) && hasWaiting(dark)) return false
+  const line = isDark(purpose) ? dark : rest
+  for (const [other, sinceMs] of line) {
     if (other === unit) return true
-    if (other.round?.isInLine !== true) o.line.delete(other)
+    if (other.round?.isInLine !== true) line.delete(other)
     else if (o.starts.credit >= neededFor(other, budget) || now - sinceMs >= overtakenMs) return false
   }
   return true
@@ -49,18 +73,22 @@ function isFirst(o: Ownership, unit: Unit, budget: Budget, now: Millis): boolean
  * at which the unit's round begins; undefined = it is in line from now on: what it is called off for
  * while it waits has cost nothing.
  */
-export function reserveStart(o: Ownership, unit: Unit, now: Millis): Millis | undefined {
-  const { starts } = o
+export function reserveStart(
+  o: Ownership, unit: Unit, purpose: Round['purpose'], now: Millis,
+): Millis | undefined {
+  const { starts, line: { dark, rest } } = o
   const budget = refill(o, slownessOf(o, now), now)
-  if (starts.credit < neededFor(unit, budget) || !isFirst(o, unit, budget, now)) {
-    o.line.delete(unit)
-    o.line.set(unit, now)
+  const isTurn = starts.credit >= neededFor(unit, budget) && isFirst(o, unit, purpose, { budget, now })
+  dark.delete(unit)
+  rest.delete(unit)
+  if (!isTurn) {
+    const line = isDark(purpose) ? dark : rest
+    line.set(unit, now)
     return undefined
   }
-  o.line.delete(unit)
   const cost = costOf(unit)
   const waitMs = Math.min(lineMs, Math.max(0, cost - starts.credit) / budget.perMs)
-  starts.credit -= cost
+  starts.credit = Math.max(-startCredit, starts.credit - cost)
   const startMs = Math.max(now + waitMs, starts.nextMs)
   starts.nextMs = startMs + cost / startsPerMs
   // Whole milliseconds, so that those of one instant are one wake.
@@ -75,22 +103,27 @@ export function takeTurn(o: Ownership, unit: Unit, now: Millis): boolean {
   const { round, own } = unit
   if (round?.isInLine !== true) return true
   const budget = refill(o, slownessOf(o, now), now)
-  const isTurn = o.starts.credit >= neededFor(unit, budget) && isFirst(o, unit, budget, now)
-  if (!isTurn) return false
+  if (o.starts.credit < neededFor(unit, budget)) return false
+  if (!isFirst(o, unit, round.purpose, { budget, now })) return false
   unit.round = undefined
   if (round.purpose === 'check') unit.checkMs = now
   if (round.purpose === 'widen' && own !== undefined) own.probeMs = now
   return true
 }
 
-/** Has those looked at whose turn has come, oldest first. Returns the next instant to look at the line. */
+/**
+ * Has those looked at whose turn has come: first what is dark, and when nothing is, the rest; of each,
+ * the oldest first. Returns the next instant to look at the lines.
+ */
 export function serveLine(o: Ownership, now: Millis): Millis {
-  if (o.line.size === 0) return Number.POSITIVE_INFINITY
+  const { dark, rest } = o.line
+  if (dark.size + rest.size === 0) return Number.POSITIVE_INFINITY
   const budget = refill(o, slownessOf(o, now), now)
   let { credit } = o.starts
-  for (const [unit, sinceMs] of o.line) {
+  const line = hasWaiting(dark) ? dark : rest
+  for (const [unit, sinceMs] of line) {
     if (unit.round?.isInLine !== true) {
-      o.line.delete(unit)
+      line.delete(unit)
       continue
     }
     if (credit >= neededFor(unit, budget)) {

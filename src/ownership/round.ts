@@ -14,7 +14,7 @@ export function startRound(
   },
 ): void {
   const { atMs, legs } = asked
-  const startMs = reserveStart(o, unit, atMs)
+  const startMs = reserveStart(o, unit, purpose, atMs)
   const isInLine = startMs === undefined
   unit.round = { purpose, startMs: startMs ?? Number.POSITIVE_INFINITY, legs, sent: 0, isInLine }
   lookAt(o, unit, startMs ?? atMs + lineMs)

@@ -213,8 +213,8 @@ export interface Ownership {
   readonly later: Schedule<{ readonly unit: Unit; readonly text: string; readonly ifindex: number
     readonly frame: Uint8Array }>
   readonly starts: Starts
-  /** Units whose round waits for credit, since when; oldest first. Some have left it without a word. */
-  readonly line: Map<Unit, Millis>
+  /** Units whose round waits for credit, since when; oldest first. Some have left without a word. */
+  readonly line: { readonly dark: Map<Unit, Millis>; readonly rest: Map<Unit, Millis> }
   /** Own deadlines that passed lately: how often in a row, and when last. */
   expiries: { count: number; lastMs: Millis }
   /** When the loop was last late. */
@@ -275,7 +275,8 @@ export function createOwnership(self: string, rules: Rules = allRules): Ownershi
     legCounts: new Map(),
     early: new Map(), hearing: new Map(), twins: new Map(), beats: new Map(), witnessing: new Map(),
     isWitness: new Map(), due: createSchedule(), later: createSchedule(),
-    starts: { nextMs: 0, credit: startCredit, atMs: 0 }, line: new Map(),
+    starts: { nextMs: 0, credit: startCredit, atMs: 0 },
+    line: { dark: new Map(), rest: new Map() },
     expiries: { count: 0, lastMs: Number.NEGATIVE_INFINITY },
     late: { count: 0, lastMs: 0 },
     offerMs: 0, pausedUntilMs: Number.POSITIVE_INFINITY, stalledMs: Number.NEGATIVE_INFINITY,

@@ -212,6 +212,13 @@ export function move(cluster: Cluster, unit: string, to: string): void {
   spreadApi(cluster, () => undefined)
 }
 
+/** The unit is to be moved no more: nodes see it after a while, each of its own. */
+export function endMove(cluster: Cluster, unit: string): void {
+  cluster.api.moves.delete(unit)
+  note(cluster, `no more move of ${unit}`, [], cluster.clock.nowMs)
+  spreadApi(cluster, () => undefined)
+}
+
 /** Wall clocks jump; monotonic ones do not, and nothing of ours reads the others. */
 export function stepWallClock(cluster: Cluster, name: string, byMs: Millis): void {
   machineOf(cluster, name).wallOffsetMs += byMs

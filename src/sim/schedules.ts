@@ -2,8 +2,8 @@
 import { aloneSchedules } from './alone.ts'
 import { checkBalance } from './checks.ts'
 import {
-  appear, crash, cutGossip, deafen, drain, freezeNode, kill, loseCarrier, loseUplink, move, muffle, pauseNode,
-  split, strayAnnouncement,
+  appear, crash, cutGossip, deafen, drain, endMove, freezeNode, kill, loseCarrier, loseUplink, move, muffle,
+  pauseNode, split, strayAnnouncement,
 } from './faults.ts'
 import { monitorsOf, notesOf, type Scenario } from './scenario.ts'
 import { newcomers } from './newcomers.ts'
@@ -310,7 +310,7 @@ export const schedules: readonly Scenario[] = [
       pass(250)
       move(cluster, unit(), to)
       pass(3_000)
-      cluster.api.moves.delete(unit())
+      endMove(cluster, unit())
       heal()
       pass(4_000)
     },
@@ -335,7 +335,7 @@ export const schedules: readonly Scenario[] = [
       move(cluster, unit(), to)
       const thaw = freezeNode(cluster, to)
       pass(1_500)
-      cluster.api.moves.delete(unit())
+      endMove(cluster, unit())
       thaw()
       pass(4_000)
     },
