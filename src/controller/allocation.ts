@@ -70,7 +70,7 @@ export interface Allocation {
 interface Memory extends NewsMemory {
   held: Map<string, Held>
   /** Addresses that are on their way out of the status. */
-  leaving: Map<string, readonly string[]>
+  leaving: Map<string, { readonly uid: string; readonly addresses: readonly string[] }>
   /** Keys of the Services, sorted. */
   keys: readonly string[]
   /** What there is nothing left to do about. */
@@ -210,13 +210,16 @@ function ledgerOf({ held, seen }: Memory, services: ReadonlyMap<string, LiveServ
 }
 
 /** Addresses that were taken from the Service, now or by an earlier verdict, and that it shows still. */
-function leave({ leaving }: Memory, verdict: Verdict, { ingress, intent }: LiveService): readonly string[] {
+function leave({ leaving }: Memory, verdict: Verdict, live: LiveService): readonly string[] {
+  const { ingress, uid, intent: { key } } = live
+  const before = leaving.get(key)
+  // What is shown empty has let all of them go: who writes one after that has given it anew.
+  leaving.delete(key)
   if (ingress.length === 0) return []
   const { has, lacks } = changeOf(verdict)
-  const all = [...leaving.get(intent.key) ?? [], ...lacks]
+  const all = [...before?.uid === uid ? before.addresses : [], ...lacks]
   const left = ingress.filter((text) => all.includes(text) && !has.includes(text))
-  if (left.length > 0) leaving.set(intent.key, left)
-  else leaving.delete(intent.key)
+  if (left.length > 0) leaving.set(key, { uid, addresses: left })
   return left
 }
 
