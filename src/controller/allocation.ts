@@ -233,7 +233,7 @@ function queueStatus(
   else memory.wishes.set(key, { ...wanted, over: ingress })
   learn(options, memory, key)
   if (wanted === undefined || memory.spent.get(key) === live.version) return
-  let sent: { readonly base: string; readonly ingress: readonly string[] } | undefined
+  let sent: { readonly live: LiveService; readonly ingress: readonly string[] } | undefined
   options.writer.put({
     key: `status/${key}`,
     rank: 0,
@@ -245,16 +245,18 @@ function queueStatus(
       // What it says by now no turn has looked at: the next one does, and tells.
       if (now.ingress.join() !== wish.over.join()) return undefined
       const { ingress } = wish
-      sent = { base: now.version, ingress }
+      sent = { live: now, ingress }
       memory.spent.set(key, now.version)
       memory.sent.set(key, withSent(memory.sent.get(key), now, ingress))
-      tellDeprecated(options, memory, now, ingress)
+      tellDeprecated(options, memory, { ...sent, isTaken: false })
       return { ...statusCall(wish, now, options.hasIPMode()), path: statusPath(now) }
     },
     settled: ({ status }) => {
+      if (status >= 300 || sent === undefined) return
+      tellDeprecated(options, memory, { ...sent, isTaken: true })
       const before = memory.sent.get(key)
-      if (status >= 300 || sent === undefined || before === undefined) return
-      memory.sent.set(key, withTaken(before, sent.base, sent.ingress))
+      if (before === undefined) return
+      memory.sent.set(key, withTaken(before, sent.live.version, sent.ingress))
       options.recorder.learned(key)
     },
   })

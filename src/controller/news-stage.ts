@@ -27,6 +27,8 @@ export interface World {
   ask(address: string): void
   /** Somebody else writes the status; not shown yet. */
   put(ingress: string): void
+  /** Somebody else takes the annotation of the pool away; not shown yet. */
+  unpool(): void
   /** Another Service under the same name; not shown yet. */
   replace(): void
   turn(pools?: Config): void
@@ -46,16 +48,17 @@ interface Server {
   requested: string
   ingress: string
   pool: string
+  readonly deprecated: readonly string[]
 }
 
 /** What a watch shows of it. */
-function liveOf({ uid, version, requested, ingress, pool: from }: Server): LiveService {
+function liveOf({ uid, version, requested, ingress, pool: from, deprecated }: Server): LiveService {
   const holds = ingress === '' ? {} : { held: held(ingress) }
   const asks = requested === '' ? {} : { requested: held(requested) }
   return {
     intent: service('web', { ...holds, ...asks, allocatedFromPool: from === '' ? undefined : from }),
     uid, version: String(version), ingress: ingress === '' ? [] : [ingress],
-    pool: from === '' ? undefined : from, deprecated: [], condition: undefined,
+    pool: from === '' ? undefined : from, deprecated, condition: undefined,
   }
 }
 
@@ -93,9 +96,9 @@ function sendEvents(jobs: Map<string, Job>, named: Map<string, string>): readonl
   })
 }
 
-/** One Service, a server that keeps it, and a writer that waits for the test. */
-export function openWorld(): World {
-  const server: Server = { uid: 'u1', version: 1, requested: '', ingress: '', pool: '' }
+/** One Service, with these deprecated annotations, a server, and a writer that waits for the test. */
+export function openWorld(deprecated: readonly string[] = []): World {
+  const server: Server = { uid: 'u1', version: 1, requested: '', ingress: '', pool: '', deprecated }
   const services = new Map<string, LiveService>()
   const jobs = new Map<string, Job>()
   const named = new Map<string, string>()
@@ -132,6 +135,7 @@ export function openWorld(): World {
       show()
     },
     put: (ingress) => write(server, ingress),
+    unpool: () => void Object.assign(server, { pool: '', version: server.version + 1 }),
     replace: () => void Object.assign(server, {
       uid: `${server.uid}x`, version: server.version + 1, ingress: '', pool: '',
     }),

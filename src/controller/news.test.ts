@@ -308,6 +308,31 @@ for (const [it, act, want] of rows) {
   })
 }
 
+test('a deprecated annotation is told once a status that is written, however often it is tried', () => {
+  const world = openWorld(['metallb.universe.tf/address-pool'])
+  const written = [`+${a}`, 'deprecatedAnnotation']
+  world.ask(a)
+  world.turn()
+  world.send('cut')
+  assert.equal(world.told(), [])
+  world.send('answered')
+  world.show()
+  world.turn()
+  assert.equal([...world.told()].toSorted(), written)
+  // From here on only the annotation of the pool is to be written.
+  world.unpool()
+  world.show()
+  world.turn()
+  for (const fate of ['cut', 'cut', 'conflict'] as const) {
+    world.send(fate)
+    assert.equal([...world.told()].toSorted(), written, fate)
+  }
+  world.ask(a)
+  world.turn()
+  world.send('answered')
+  assert.equal([...world.told()].toSorted(), [...written, 'deprecatedAnnotation'])
+})
+
 test('what was to go goes on going when what should have come is not to come', () => {
   const world = openWorld()
   world.turn(config(pool('lan', '192.0.2.1/32')))

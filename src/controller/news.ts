@@ -153,17 +153,23 @@ function stands({ plan }: NewsMemory, key: string, text: string): boolean {
   return verdict !== undefined && eventsOf(verdict, []).some((event) => line(event, verdict) === text)
 }
 
-/** Told each time that the status has come to be what is written now. */
+/**
+ * Told each time that the status has come to be what is written now. Where only the annotation of the pool
+ * is written, what is shown says nothing of that: the server's word does (`isTaken`).
+ */
 export function tellDeprecated(
-  { recorder, services }: NewsOptions, { sent }: NewsMemory, live: LiveService, ingress: readonly string[],
+  { recorder, services }: NewsOptions, { sent }: NewsMemory,
+  { live, ingress, isTaken }: { live: LiveService; ingress: readonly string[]; isTaken: boolean },
 ): void {
   const { uid, intent: { key } } = live
   const lacks = live.ingress.filter((one) => !ingress.includes(one))
+  const change: Change = { has: ingress, lacks }
+  if (fits(change, live.ingress) !== isTaken) return
   for (const annotation of live.deprecated) {
     recorder.record(subjectOf(live), {
       type: 'Warning', reason: 'deprecatedAnnotation',
       message: `Service uses deprecated annotation ${annotation}`,
-      isTrue: () => hasChanged(uid, { has: ingress, lacks }, services().get(key), sent.get(key)),
+      isTrue: () => isTaken || hasChanged(uid, change, services().get(key), sent.get(key)),
     })
   }
 }
