@@ -182,6 +182,18 @@ const rows: readonly Row[] = [
     world.put(b)
     world.show()
   }, []],
+  ['taken by the server, told anew by the next term, and overwritten before that is told', (world) => {
+    world.ask(a)
+    world.turn()
+    world.send('answered')
+    world.lead(false)
+    world.lead(true)
+    world.turn()
+    world.put(b)
+    world.show()
+    world.turn()
+    world.lead(false)
+  }, [`+${a}`]],
   ['an address is taken from it', (world) => {
     hold(world)
     world.turn(empty)

@@ -87,6 +87,7 @@ export function tell(
     lines.set(gist, said)
     options.recorder.record(subjectOf(live), {
       ...event, gist, isTrue: truthOf(options, memory, { verdict, live, event, said }),
+      mayEnd: !tellsOfStatus(event),
       happened: () => forgetOpposite(lines, said),
       dropped: () => void lines.delete(gist),
     })
@@ -127,6 +128,11 @@ function truthOf(
     default:
       return () => options.isLeading() && stands(memory, key, line(event, verdict))
   }
+}
+
+/** A status that was written was written; a refusal stands, or does not. */
+function tellsOfStatus({ reason }: EventText): boolean {
+  return reason === 'IPAllocated' || reason === 'ClearAssignment'
 }
 
 /** What an event says of the status. */
