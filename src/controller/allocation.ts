@@ -17,7 +17,7 @@ import { reportRows, type ServiceRow } from '../plan/report.ts'
 import type { Placement } from '../l2/placement.ts'
 import { type Held, keepShown, recall } from './held.ts'
 import { learn, look, type NewsMemory, tell, tellDeprecated } from './news.ts'
-import { withSent, withTaken } from './sent.ts'
+import { withAnswer, withSent, withTaken } from './sent.ts'
 import { changeOf, planStatus, type Wanted } from './writes.ts'
 
 /** What the cluster looks like at one instant, narrowed. */
@@ -101,6 +101,7 @@ export function createAllocation(options: AllocationOptions): Allocation {
       memory.told = new Map()
       memory.wishes = new Map()
       memory.spent = new Map()
+      for (const [key, last] of memory.sent) memory.sent.set(key, withAnswer(last))
       look(options, memory)
       // Nobody looks after these any more: the leader's are the ones to be believed.
       options.metrics.setPools([])
@@ -238,6 +239,7 @@ function queueStatus(
     key: `status/${key}`,
     rank: 0,
     make: () => {
+      if (memory.sent.get(key)?.isOut === true) endWait(options, memory, key)
       // What has changed since would make the server refuse: the next turn plans from that.
       const now = options.services().get(key)
       const wish = memory.wishes.get(key)
@@ -247,19 +249,26 @@ function queueStatus(
       const { ingress } = wish
       sent = { live: now, ingress }
       memory.spent.set(key, now.version)
-      memory.sent.set(key, withSent(memory.sent.get(key), now, ingress))
+      memory.sent.set(key, { ...withSent(memory.sent.get(key), now, ingress), isOut: true })
       tellDeprecated(options, memory, { ...sent, isTaken: false })
       return { ...statusCall(wish, now, options.hasIPMode()), path: statusPath(now) }
     },
     settled: ({ status }) => {
-      if (status >= 300 || sent === undefined) return
-      tellDeprecated(options, memory, { ...sent, isTaken: true })
-      const before = memory.sent.get(key)
-      if (before === undefined) return
-      memory.sent.set(key, withTaken(before, sent.live.version, sent.ingress))
-      options.recorder.learned(key)
+      if (sent !== undefined && status < 300) {
+        tellDeprecated(options, memory, { ...sent, isTaken: true })
+        const before = memory.sent.get(key)
+        if (before !== undefined) memory.sent.set(key, withTaken(before, sent.live.version, sent.ingress))
+      }
+      endWait(options, memory, key)
     },
   })
+}
+
+/** The last write was answered, or, since one is made at a time, its answer is lost. */
+function endWait(options: AllocationOptions, memory: Memory, key: string): void {
+  const last = memory.sent.get(key)
+  if (last?.isOut === true) memory.sent.set(key, withAnswer(last))
+  learn(options, memory, key)
 }
 
 function statusPath({ intent }: LiveService): string {

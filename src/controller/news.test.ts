@@ -19,6 +19,18 @@ function hold(world: World): void {
   world.told()
 }
 
+/** A status is under way, and somebody else's is there before or after it, and seen before the answer. */
+function giveOver(world: World, when: 'before' | 'after'): void {
+  world.ask('')
+  world.turn()
+  if (when === 'after') world.send('late')
+  world.put(b)
+  if (when === 'before') world.send('late')
+  world.ask(b)
+  world.turn()
+  world.told()
+}
+
 const rows: readonly Row[] = [
   ['written and answered', (world) => {
     world.ask(a)
@@ -194,6 +206,34 @@ const rows: readonly Row[] = [
     world.turn()
     world.lead(false)
   }, [`+${a}`]],
+  ['somebody else writes over it, and that is seen before the answer comes', (world) => {
+    world.ask('')
+    world.turn()
+    world.send('late')
+    world.put(b)
+    world.show()
+    world.turn()
+    world.told()
+    world.answer(true)
+  }, ['+192.0.2.0']],
+  ['somebody else gives what is asked for by then, and that is seen before the answer comes', (world) => {
+    giveOver(world, 'after')
+    world.answer(true)
+  }, ['+192.0.2.0', '-192.0.2.0']],
+  ['somebody else has given what is asked for, and that is seen before the answer comes', (world) => {
+    giveOver(world, 'before')
+    world.answer(true)
+  }, []],
+  ['somebody else has given what is asked for, that is seen, and the answer is lost', (world) => {
+    giveOver(world, 'before')
+    world.answer(false)
+    world.send('answered')
+  }, []],
+  ['somebody else has given what is asked for, that is seen, and the lease is lost', (world) => {
+    giveOver(world, 'before')
+    world.lead(false)
+    world.answer(false)
+  }, []],
   ['an address is taken from it', (world) => {
     hold(world)
     world.turn(empty)

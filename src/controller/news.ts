@@ -44,8 +44,9 @@ export interface NewsMemory {
 /** Of what was found of a Service, tells what is known to be true by now. */
 export function learn({ recorder, services }: NewsOptions, { sent }: NewsMemory, key: string): void {
   recorder.learned(key)
-  // Another version is there: of what was sent before, nothing can arrive any more.
-  if (sent.get(key)?.base !== services().get(key)?.version) sent.delete(key)
+  const last = sent.get(key)
+  // Another version is there: of what was sent before, nothing can arrive any more but an answer.
+  if (last?.isOut !== true && last?.base !== services().get(key)?.version) sent.delete(key)
 }
 
 /** The same of every Service of which something is not known yet. */
