@@ -13,8 +13,8 @@ interface World {
   readonly allocation: Allocation
   /** Plans with these pools what the watch shows; what was told in this turn, as `REASON MESSAGE`. */
   turn(of: Config): readonly string[]
-  /** The watch shows this of the Service: its addresses and pool. */
-  show(ingress: string, pool?: string): void
+  /** The watch shows this of the Service: its addresses and pool; another `uid` = another Service. */
+  show(ingress: string, pool?: string, uid?: string): void
   /** Writes what waits. */
   write(): void
   /** How many were written so far. */
@@ -63,11 +63,11 @@ function open(more: Partial<Intent> = {}): World {
     loadBalancerClass: '', placement: 'sticky', announceEverywhere: false, ignoreExcludeLabel: false,
     hasIPMode: () => true,
   })
-  const show = (ingress: string, from?: string): void => {
+  const show = (ingress: string, from?: string, uid = 'u'): void => {
     const texts = ingress === '' ? [] : ingress.split(' ')
     services.set('default/web', {
       intent: { ...intent, held: ingress === '' ? [] : held(ingress), allocatedFromPool: from },
-      uid: 'u', version: String(version), ingress: texts, pool: from, deprecated: [], condition: undefined,
+      uid, version: String(version), ingress: texts, pool: from, deprecated: [], condition: undefined,
     })
     version += 1
   }
@@ -237,6 +237,31 @@ for (const [it, more, act, want] of rows) {
     const world = open(more)
     act(world)
     assert.equal(await world.refusals(), want)
+  })
+}
+
+type HandRow = readonly [it: string, act: (show: World['show'], look: () => void) => void]
+
+const byHand: readonly HandRow[] = [
+  ['after it was shown without', (show, look) => {
+    show('')
+    look()
+    show('192.0.2.1')
+  }],
+  ['to another Service under the name', (show) => show('192.0.2.1', undefined, 'another')],
+]
+for (const [it, act] of byHand) {
+  test(`an address that was taken away and that somebody else has written stays: ${it}`, () => {
+    const world = open()
+    world.show('192.0.2.1', 'lan')
+    world.turn(config(lan))
+    world.turn(config())
+    world.write()
+    assert.is(world.writes, 1, 'taken away')
+    act(world.show, () => world.turn(config()))
+    world.turn(config())
+    world.write()
+    assert.is(world.writes, 1)
   })
 }
 

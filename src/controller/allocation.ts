@@ -17,7 +17,7 @@ import { reportRows, type ServiceRow } from '../plan/report.ts'
 import type { Placement } from '../l2/placement.ts'
 import { type Held, keepShown, recall } from './held.ts'
 import { learn, look, type NewsMemory, tell, tellDeprecated } from './news.ts'
-import { withSent, withTaken } from './sent.ts'
+import { withAnswer, withSent, withTaken } from './sent.ts'
 import { changeOf, planStatus, type Wanted } from './writes.ts'
 
 /** What the cluster looks like at one instant, narrowed. */
@@ -70,7 +70,7 @@ export interface Allocation {
 interface Memory extends NewsMemory {
   held: Map<string, Held>
   /** Addresses that are on their way out of the status. */
-  leaving: Map<string, readonly string[]>
+  leaving: Map<string, { readonly uid: string; readonly addresses: readonly string[] }>
   /** Keys of the Services, sorted. */
   keys: readonly string[]
   /** What there is nothing left to do about. */
@@ -101,6 +101,7 @@ export function createAllocation(options: AllocationOptions): Allocation {
       memory.told = new Map()
       memory.wishes = new Map()
       memory.spent = new Map()
+      for (const [key, last] of memory.sent) memory.sent.set(key, withAnswer(last))
       look(options, memory)
       // Nobody looks after these any more: the leader's are the ones to be believed.
       options.metrics.setPools([])
@@ -210,13 +211,16 @@ function ledgerOf({ held, seen }: Memory, services: ReadonlyMap<string, LiveServ
 }
 
 /** Addresses that were taken from the Service, now or by an earlier verdict, and that it shows still. */
-function leave({ leaving }: Memory, verdict: Verdict, { ingress, intent }: LiveService): readonly string[] {
+function leave({ leaving }: Memory, verdict: Verdict, live: LiveService): readonly string[] {
+  const { ingress, uid, intent: { key } } = live
+  const before = leaving.get(key)
+  // What is shown empty has let all of them go: who writes one after that has given it anew.
+  leaving.delete(key)
   if (ingress.length === 0) return []
   const { has, lacks } = changeOf(verdict)
-  const all = [...leaving.get(intent.key) ?? [], ...lacks]
+  const all = [...before?.uid === uid ? before.addresses : [], ...lacks]
   const left = ingress.filter((text) => all.includes(text) && !has.includes(text))
-  if (left.length > 0) leaving.set(intent.key, left)
-  else leaving.delete(intent.key)
+  if (left.length > 0) leaving.set(key, { uid, addresses: left })
   return left
 }
 
@@ -230,11 +234,12 @@ function queueStatus(
   else memory.wishes.set(key, { ...wanted, over: ingress })
   learn(options, memory, key)
   if (wanted === undefined || memory.spent.get(key) === live.version) return
-  let sent: { readonly base: string; readonly ingress: readonly string[] } | undefined
+  let sent: { readonly live: LiveService; readonly ingress: readonly string[] } | undefined
   options.writer.put({
     key: `status/${key}`,
     rank: 0,
     make: () => {
+      if (memory.sent.get(key)?.isOut === true) endWait(options, memory, key)
       // What has changed since would make the server refuse: the next turn plans from that.
       const now = options.services().get(key)
       const wish = memory.wishes.get(key)
@@ -242,19 +247,28 @@ function queueStatus(
       // What it says by now no turn has looked at: the next one does, and tells.
       if (now.ingress.join() !== wish.over.join()) return undefined
       const { ingress } = wish
-      sent = { base: now.version, ingress }
+      sent = { live: now, ingress }
       memory.spent.set(key, now.version)
-      memory.sent.set(key, withSent(memory.sent.get(key), now, ingress))
-      tellDeprecated(options, memory, now, ingress)
+      memory.sent.set(key, { ...withSent(memory.sent.get(key), now, ingress), isOut: true })
+      tellDeprecated(options, memory, { ...sent, isTaken: false })
       return { ...statusCall(wish, now, options.hasIPMode()), path: statusPath(now) }
     },
     settled: ({ status }) => {
-      const before = memory.sent.get(key)
-      if (status >= 300 || sent === undefined || before === undefined) return
-      memory.sent.set(key, withTaken(before, sent.base, sent.ingress))
-      options.recorder.learned(key)
+      if (sent !== undefined && status < 300) {
+        tellDeprecated(options, memory, { ...sent, isTaken: true })
+        const before = memory.sent.get(key)
+        if (before !== undefined) memory.sent.set(key, withTaken(before, sent.live.version, sent.ingress))
+      }
+      endWait(options, memory, key)
     },
   })
+}
+
+/** The last write was answered, or, since one is made at a time, its answer is lost. */
+function endWait(options: AllocationOptions, memory: Memory, key: string): void {
+  const last = memory.sent.get(key)
+  if (last?.isOut === true) memory.sent.set(key, withAnswer(last))
+  learn(options, memory, key)
 }
 
 function statusPath({ intent }: LiveService): string {

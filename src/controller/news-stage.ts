@@ -14,6 +14,8 @@ export type Fate =
   | 'answered'
   /** The server takes it; the answer is lost, and the writer will try again. */
   | 'taken'
+  /** The server gets it; the answer is under way until `answer`. */
+  | 'late'
   /** The server never gets it; the writer will try again. */
   | 'cut'
   /** The server gets it when something else has been written already. */
@@ -27,11 +29,15 @@ export interface World {
   ask(address: string): void
   /** Somebody else writes the status; not shown yet. */
   put(ingress: string): void
+  /** Somebody else takes the annotation of the pool away; not shown yet. */
+  unpool(): void
   /** Another Service under the same name; not shown yet. */
   replace(): void
   turn(pools?: Config): void
-  /** Sends the status that waits. */
+  /** Sends the status that waits, unless one is under way. */
   send(fate: Fate): void
+  /** The answer that is under way comes, or is lost, and the writer will try again. */
+  answer(comes: boolean): void
   /** Leading ends, or begins. */
   lead(isLeading: boolean): void
   /** Writes what is to be told: all so far, as the words that follow `Assigned IP` and the like. */
@@ -46,16 +52,17 @@ interface Server {
   requested: string
   ingress: string
   pool: string
+  readonly deprecated: readonly string[]
 }
 
 /** What a watch shows of it. */
-function liveOf({ uid, version, requested, ingress, pool: from }: Server): LiveService {
+function liveOf({ uid, version, requested, ingress, pool: from, deprecated }: Server): LiveService {
   const holds = ingress === '' ? {} : { held: held(ingress) }
   const asks = requested === '' ? {} : { requested: held(requested) }
   return {
     intent: service('web', { ...holds, ...asks, allocatedFromPool: from === '' ? undefined : from }),
     uid, version: String(version), ingress: ingress === '' ? [] : [ingress],
-    pool: from === '' ? undefined : from, deprecated: [], condition: undefined,
+    pool: from === '' ? undefined : from, deprecated, condition: undefined,
   }
 }
 
@@ -63,20 +70,37 @@ function write(server: Server, ingress: string): void {
   Object.assign(server, { ingress, pool: ingress === '' ? '' : 'lan', version: server.version + 1 })
 }
 
-/** The status that waits meets its fate; what the server took, if anything. */
-function sendStatus(server: Server, jobs: Map<string, Job>, fate: Fate): string | undefined {
+interface Flight {
+  readonly job: Job | undefined
+  readonly settle: () => void
+}
+
+interface Landed {
+  /** What the server took, if anything. */
+  readonly taken?: string | undefined
+  /** Its answer is still to come. */
+  readonly flight?: Flight
+}
+
+/** The status that waits meets its fate. */
+function sendStatus(server: Server, jobs: Map<string, Job>, fate: Fate): Landed {
   const job = jobs.get('status/default/web')
   const call = job?.make()
-  if (call === undefined || !isFields(call.body)) return void jobs.delete('status/default/web')
+  if (call === undefined || !isFields(call.body)) {
+    jobs.delete('status/default/web')
+    return {}
+  }
   const metadata = isFields(call.body['metadata']) ? call.body['metadata'] : {}
   const isBased = metadata['resourceVersion'] === String(server.version) && fate !== 'conflict'
-  const taken = isBased && (fate === 'answered' || fate === 'taken') ? addressIn(call.body) : undefined
+  const taken = isBased && fate !== 'cut' && fate !== 'invalid' ? addressIn(call.body) : undefined
   if (taken !== undefined) write(server, taken)
-  if (fate === 'cut' || fate === 'taken') return taken
+  if (fate === 'cut' || fate === 'taken') return { taken }
   jobs.delete('status/default/web')
   const status = fate === 'invalid' ? 422 : taken === undefined ? 409 : 200
-  job?.settled?.({ status, value: undefined, retryAfterMs: undefined })
-  return taken
+  const settle = (): void => job?.settled?.({ status, value: undefined, retryAfterMs: undefined })
+  if (fate === 'late') return { taken, flight: { job, settle } }
+  settle()
+  return { taken }
 }
 
 /** Writes the events that wait, as words; what is counted up is told again. */
@@ -93,17 +117,9 @@ function sendEvents(jobs: Map<string, Job>, named: Map<string, string>): readonl
   })
 }
 
-/** One Service, a server that keeps it, and a writer that waits for the test. */
-export function openWorld(): World {
-  const server: Server = { uid: 'u1', version: 1, requested: '', ingress: '', pool: '' }
-  const services = new Map<string, LiveService>()
-  const jobs = new Map<string, Job>()
-  const named = new Map<string, string>()
-  const told: string[] = []
-  const statuses: string[] = []
-  let isLeading = true
-  let pools = config(pool('lan', '192.0.2.0/29'))
-  const writer: Writer = {
+/** A writer that keeps what is to be written. */
+function createKeeper(jobs: Map<string, Job>): Writer {
+  return {
     put: (job) => void jobs.set(job.key, job),
     clear: () => {
       for (const [key, { isFact }] of jobs) if (isFact !== true) jobs.delete(key)
@@ -111,6 +127,20 @@ export function openWorld(): World {
     pending: 0, idle: async () => undefined, trouble: undefined,
     [Symbol.asyncDispose]: async () => undefined,
   }
+}
+
+/** One Service, with these deprecated annotations, a server, and a writer that waits for the test. */
+export function openWorld(deprecated: readonly string[] = []): World {
+  const server: Server = { uid: 'u1', version: 1, requested: '', ingress: '', pool: '', deprecated }
+  const services = new Map<string, LiveService>()
+  const jobs = new Map<string, Job>()
+  const named = new Map<string, string>()
+  const told: string[] = []
+  const statuses: string[] = []
+  let isLeading = true
+  let flight: Flight | undefined
+  let pools = config(pool('lan', '192.0.2.0/29'))
+  const writer = createKeeper(jobs)
   const wall = (): Date => new Date(0)
   const allocation = createAllocation({
     writer, metrics: createMetrics(), services: () => services, isLeading: () => isLeading,
@@ -124,14 +154,23 @@ export function openWorld(): World {
   return {
     show, statuses,
     send: (fate) => {
-      const taken = isLeading ? sendStatus(server, jobs, fate) : undefined
-      if (taken !== undefined) statuses.push(taken)
+      if (!isLeading || flight !== undefined) return
+      const landed = sendStatus(server, jobs, fate)
+      flight = landed.flight
+      if (landed.taken !== undefined) statuses.push(landed.taken)
+    },
+    answer: (comes) => {
+      const landed = flight
+      flight = undefined
+      if (comes) landed?.settle()
+      else if (landed?.job !== undefined && !jobs.has(landed.job.key)) jobs.set(landed.job.key, landed.job)
     },
     ask: (address) => {
       Object.assign(server, { requested: address, version: server.version + 1 })
       show()
     },
     put: (ingress) => write(server, ingress),
+    unpool: () => void Object.assign(server, { pool: '', version: server.version + 1 }),
     replace: () => void Object.assign(server, {
       uid: `${server.uid}x`, version: server.version + 1, ingress: '', pool: '',
     }),
@@ -146,6 +185,8 @@ export function openWorld(): World {
       isLeading = leads
       allocation.forget()
       writer.clear()
+      // It may still be answered, and is not tried again.
+      if (flight !== undefined) flight = { ...flight, job: undefined }
     },
     told: () => {
       allocation.look()

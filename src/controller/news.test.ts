@@ -19,6 +19,18 @@ function hold(world: World): void {
   world.told()
 }
 
+/** A status is under way, and somebody else's is there before or after it, and seen before the answer. */
+function giveOver(world: World, when: 'before' | 'after'): void {
+  world.ask('')
+  world.turn()
+  if (when === 'after') world.send('late')
+  world.put(b)
+  if (when === 'before') world.send('late')
+  world.ask(b)
+  world.turn()
+  world.told()
+}
+
 const rows: readonly Row[] = [
   ['written and answered', (world) => {
     world.ask(a)
@@ -182,6 +194,46 @@ const rows: readonly Row[] = [
     world.put(b)
     world.show()
   }, []],
+  ['taken by the server, told anew by the next term, and overwritten before that is told', (world) => {
+    world.ask(a)
+    world.turn()
+    world.send('answered')
+    world.lead(false)
+    world.lead(true)
+    world.turn()
+    world.put(b)
+    world.show()
+    world.turn()
+    world.lead(false)
+  }, [`+${a}`]],
+  ['somebody else writes over it, and that is seen before the answer comes', (world) => {
+    world.ask('')
+    world.turn()
+    world.send('late')
+    world.put(b)
+    world.show()
+    world.turn()
+    world.told()
+    world.answer(true)
+  }, ['+192.0.2.0']],
+  ['somebody else gives what is asked for by then, and that is seen before the answer comes', (world) => {
+    giveOver(world, 'after')
+    world.answer(true)
+  }, ['+192.0.2.0', '-192.0.2.0']],
+  ['somebody else has given what is asked for, and that is seen before the answer comes', (world) => {
+    giveOver(world, 'before')
+    world.answer(true)
+  }, []],
+  ['somebody else has given what is asked for, that is seen, and the answer is lost', (world) => {
+    giveOver(world, 'before')
+    world.answer(false)
+    world.send('answered')
+  }, []],
+  ['somebody else has given what is asked for, that is seen, and the lease is lost', (world) => {
+    giveOver(world, 'before')
+    world.lead(false)
+    world.answer(false)
+  }, []],
   ['an address is taken from it', (world) => {
     hold(world)
     world.turn(empty)
@@ -307,6 +359,31 @@ for (const [it, act, want] of rows) {
     assert.equal(world.told(), world.told(), 'and nothing more')
   })
 }
+
+test('a deprecated annotation is told once a status that is written, however often it is tried', () => {
+  const world = openWorld(['metallb.universe.tf/address-pool'])
+  const written = [`+${a}`, 'deprecatedAnnotation']
+  world.ask(a)
+  world.turn()
+  world.send('cut')
+  assert.equal(world.told(), [])
+  world.send('answered')
+  world.show()
+  world.turn()
+  assert.equal([...world.told()].toSorted(), written)
+  // From here on only the annotation of the pool is to be written.
+  world.unpool()
+  world.show()
+  world.turn()
+  for (const fate of ['cut', 'cut', 'conflict'] as const) {
+    world.send(fate)
+    assert.equal([...world.told()].toSorted(), written, fate)
+  }
+  world.ask(a)
+  world.turn()
+  world.send('answered')
+  assert.equal([...world.told()].toSorted(), [...written, 'deprecatedAnnotation'])
+})
 
 test('what was to go goes on going when what should have come is not to come', () => {
   const world = openWorld()

@@ -44,8 +44,9 @@ export interface NewsMemory {
 /** Of what was found of a Service, tells what is known to be true by now. */
 export function learn({ recorder, services }: NewsOptions, { sent }: NewsMemory, key: string): void {
   recorder.learned(key)
-  // Another version is there: of what was sent before, nothing can arrive any more.
-  if (sent.get(key)?.base !== services().get(key)?.version) sent.delete(key)
+  const last = sent.get(key)
+  // Another version is there: of what was sent before, nothing can arrive any more but an answer.
+  if (last?.isOut !== true && last?.base !== services().get(key)?.version) sent.delete(key)
 }
 
 /** The same of every Service of which something is not known yet. */
@@ -87,6 +88,7 @@ export function tell(
     lines.set(gist, said)
     options.recorder.record(subjectOf(live), {
       ...event, gist, isTrue: truthOf(options, memory, { verdict, live, event, said }),
+      mayEnd: !tellsOfStatus(event),
       happened: () => forgetOpposite(lines, said),
       dropped: () => void lines.delete(gist),
     })
@@ -129,6 +131,11 @@ function truthOf(
   }
 }
 
+/** A status that was written was written; a refusal stands, or does not. */
+function tellsOfStatus({ reason }: EventText): boolean {
+  return reason === 'IPAllocated' || reason === 'ClearAssignment'
+}
+
 /** What an event says of the status. */
 function saidBy({ reason }: EventText, verdict: Verdict): Change {
   const { has, lacks } = changeOf(verdict)
@@ -153,17 +160,23 @@ function stands({ plan }: NewsMemory, key: string, text: string): boolean {
   return verdict !== undefined && eventsOf(verdict, []).some((event) => line(event, verdict) === text)
 }
 
-/** Told each time that the status has come to be what is written now. */
+/**
+ * Told each time that the status has come to be what is written now. Where only the annotation of the pool
+ * is written, what is shown says nothing of that: the server's word does (`isTaken`).
+ */
 export function tellDeprecated(
-  { recorder, services }: NewsOptions, { sent }: NewsMemory, live: LiveService, ingress: readonly string[],
+  { recorder, services }: NewsOptions, { sent }: NewsMemory,
+  { live, ingress, isTaken }: { live: LiveService; ingress: readonly string[]; isTaken: boolean },
 ): void {
   const { uid, intent: { key } } = live
   const lacks = live.ingress.filter((one) => !ingress.includes(one))
+  const change: Change = { has: ingress, lacks }
+  if (fits(change, live.ingress) !== isTaken) return
   for (const annotation of live.deprecated) {
     recorder.record(subjectOf(live), {
       type: 'Warning', reason: 'deprecatedAnnotation',
       message: `Service uses deprecated annotation ${annotation}`,
-      isTrue: () => hasChanged(uid, { has: ingress, lacks }, services().get(key), sent.get(key)),
+      isTrue: () => isTaken || hasChanged(uid, change, services().get(key), sent.get(key)),
     })
   }
 }

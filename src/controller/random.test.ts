@@ -12,7 +12,7 @@ const lan = pool('lan', '192.0.2.0/29')
 const other = pool('other', '198.51.100.1/32')
 const pools = [config(lan), config(lan, other), config(other), config()] as const
 const requests = ['', '192.0.2.1', '192.0.2.2', '198.51.100.1'] as const
-const fates: readonly Fate[] = ['answered', 'answered', 'taken', 'cut', 'conflict', 'invalid']
+const fates: readonly Fate[] = ['answered', 'answered', 'taken', 'late', 'cut', 'conflict', 'invalid']
 
 /** What there is to tell of statuses: each that differs from the one before. */
 function changesIn(statuses: readonly string[]): readonly string[] {
@@ -37,6 +37,12 @@ function step(world: World, random: Dice, life: { leads: boolean }): string {
     return `turn ${i}`
   }
   if (chance < 75) {
+    if (random(4) === 0) {
+      const comes = random(3) > 0
+      world.answer(comes)
+      world.told()
+      return `answer ${comes}`
+    }
     const fate = fates[random(fates.length)] ?? 'answered'
     world.send(fate)
     world.told()
@@ -55,6 +61,7 @@ function step(world: World, random: Dice, life: { leads: boolean }): string {
 
 /** Everything works, until nothing is left to do. */
 function heal(world: World, { leads }: { readonly leads: boolean }): void {
+  world.answer(true)
   world.show()
   if (!leads) world.lead(true)
   for (let i = 0; i < 6; i += 1) {

@@ -1,11 +1,12 @@
 /** What is known of a status that was sent: by the server's word, by the watch, or not at all. */
 import { test } from 'uvu'
 import * as assert from 'uvu/assert'
-import { hasChanged, type Sent, type Shown, withSent, withTaken } from './sent.ts'
+import { hasChanged, type Sent, type Shown, withAnswer, withSent, withTaken } from './sent.ts'
 
 const [a, b] = ['192.0.2.1', '192.0.2.2'] as const
 const first: Shown = { uid: 'u', version: '1', ingress: [] }
 const sentA = withSent(undefined, first, [a])
+const outA: Sent = { ...sentA, isOut: true }
 const sentBoth = withSent(sentA, first, [b])
 
 type Row = readonly [
@@ -21,6 +22,13 @@ const rows: readonly Row[] = [
   ['sent, and nothing was heard or seen since', sentA, first, undefined],
   ['sent, and another version without it is there', sentA, { ...first, version: '2' }, false],
   ['sent, and another version with it is there', sentA, { ...first, version: '2', ingress: [a] }, true],
+  ['under way, and another version without it is there', outA, { ...first, version: '2' }, undefined],
+  ['answered otherwise, and another version without it is there', withAnswer(outA),
+    { ...first, version: '2' }, false],
+  ['another is under way, and another version without it is there',
+    { ...withSent(undefined, first, [b]), isOut: true }, { ...first, version: '2' }, false],
+  ['taken, and overwritten before that was known',
+    withTaken(outA, '1', [a]), { ...first, version: '2' }, true],
   ['taken, and not shown yet', withTaken(sentA, '1', [a]), first, true],
   ['one of two from one version: which is not known', sentBoth, first, undefined],
   ['the other of two from one version was taken', withTaken(sentBoth, '1', [b]), first, false],

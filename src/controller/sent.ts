@@ -9,6 +9,8 @@ export interface Sent {
   readonly ingresses: readonly (readonly string[])[]
   /** Those that the server has said it took. */
   readonly taken: readonly string[] | undefined
+  /** One is under way: its answer may come after the watch has shown what somebody else wrote over it. */
+  readonly isOut?: boolean
 }
 
 /** What a Service shows. */
@@ -34,14 +36,19 @@ export function withSent(
   return isKnown ? before : { ...before, ingresses: [...before.ingresses, ingress] }
 }
 
+/** With nothing under way: it was answered, or nobody waits for the answer any more. */
+export function withAnswer(before: Sent): Sent {
+  return { ...before, isOut: false }
+}
+
 /** With the server's word that it took one of them. */
 export function withTaken(before: Sent, base: string, ingress: readonly string[]): Sent {
   return before.base === base ? { ...before, taken: ingress } : before
 }
 
 /**
- * Whether the status has changed so; undefined = that is not known yet: an answer is out, and no other
- * version was seen since. False does not say that it never will.
+ * Whether the status has changed so; undefined = that is not known yet: one is under way, or an answer was
+ * lost and no other version was seen since. False does not say that it never will.
  */
 export function hasChanged(
   uid: string, change: Change, shown: Shown | undefined, sent: Sent | undefined,
@@ -52,7 +59,7 @@ export function hasChanged(
   // What is shown is older than what was taken.
   if (ours?.taken !== undefined && ours.base === shown.version) return false
   if (fits(change, shown.ingress)) return true
-  const isOpen = ours?.base === shown.version && ours.taken === undefined
+  const isOpen = ours?.taken === undefined && (ours?.isOut === true || ours?.base === shown.version)
   return isOpen && ours.ingresses.some((one) => fits(change, one)) ? undefined : false
 }
 

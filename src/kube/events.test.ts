@@ -14,12 +14,17 @@ interface Recorded {
   nowMs: number
   /** What the server has forgotten is not there to be counted up. */
   isForgotten: boolean
+  /** What is put waits from now on, until `write`. */
+  isBusy: boolean
+  write(): void
 }
 
-/** A writer that writes at once. */
+/** A writer that writes at once, unless it is busy. */
 function record(): Recorded {
   const calls: Recorded['calls'] = []
-  const put = ({ make, settled }: Job): void => {
+  const waiting: Job[] = []
+  const put = (job: Job): void => void (world.isBusy ? waiting.push(job) : write(job))
+  const write = ({ make, settled }: Job): void => {
     const call = make()
     if (call === undefined) return
     calls.push({ method: call.method, body: isFields(call.body) ? call.body : {} })
@@ -32,7 +37,10 @@ function record(): Recorded {
   }
   const wall = (): Date => new Date(world.nowMs)
   const recorder = createRecorder({ writer, component: 'metallb-controller', instance: 'i', rank: 1, wall })
-  const world: Recorded = { recorder, calls, nowMs: 1_000_000, isForgotten: false }
+  const world: Recorded = {
+    recorder, calls, nowMs: 1_000_000, isForgotten: false, isBusy: false,
+    write: () => waiting.splice(0).forEach(write),
+  }
   return world
 }
 
@@ -120,6 +128,30 @@ for (const { it, truth, want, dropped } of kinds) {
     assert.equal([calls.map(({ method }) => method), ...recorder.unsure], [want])
     if (!truth) say('other')
     assert.is(drops, dropped)
+  })
+}
+
+const ends: { it: string; mayEnd: boolean; from: boolean | undefined; want: readonly string[] }[] = [
+  { it: 'has happened stays true', mayEnd: false, from: true, want: ['POST'] },
+  { it: 'has come to be known stays true', mayEnd: false, from: undefined, want: ['POST'] },
+  { it: 'may end is dropped when it has', mayEnd: true, from: true, want: [] },
+  { it: 'came to be known, and may end, goes with its end', mayEnd: true, from: undefined, want: [] },
+]
+for (const { it, mayEnd, from, want } of ends) {
+  test(`what ${it}, while it waits to be written`, () => {
+    const world = record()
+    world.isBusy = true
+    let drops = 0
+    let isTrue = from
+    world.recorder.record(web, {
+      type: 'Normal', reason: 'r', message: 'm', mayEnd, isTrue: () => isTrue,
+      dropped: () => void (drops += 1),
+    })
+    isTrue = true
+    world.recorder.learned('default/web')
+    isTrue = false
+    world.write()
+    assert.equal([world.calls.map(({ method }) => method), drops], [want, mayEnd ? 1 : 0])
   })
 }
 

@@ -14,10 +14,15 @@ export interface Happening {
   readonly reason: string
   readonly message: string
   /**
-   * Whether it has happened; asked again when its turn has come. undefined = that is not known yet: it is
-   * asked again whenever something is `learned` of its subject.
+   * Whether it has happened. undefined = that is not known yet: it is asked again whenever something is
+   * `learned` of its subject.
    */
   readonly isTrue?: () => boolean | undefined
+  /**
+   * It tells of what lasts while it lasts: `isTrue` is asked again when its turn has come. Otherwise what
+   * has happened once stays true.
+   */
+  readonly mayEnd?: boolean
   /** Of what is not known yet, one with the same gist takes the place of another; absent = the message. */
   readonly gist?: string
   /** It is known to have happened, and will be told. */
@@ -85,19 +90,18 @@ export function createRecorder(options: RecorderOptions): Recorder {
       const record: Record = { subject, happening }
       const truth = happening.isTrue === undefined || happening.isTrue()
       if (truth === undefined) keepUnsure(memory, record)
-      else if (truth) put(options, memory, record)
+      else if (truth) put(options, memory, knownOf(record))
       else happening.dropped?.()
     },
     learned: (service) => {
       const records = unsure.get(service)
       if (records === undefined) return
-      for (const [key, { subject, happening }] of records) {
+      for (const [key, record] of records) {
+        const { happening } = record
         const truth = happening.isTrue?.()
         if (truth === undefined) continue
         forgetUnsure(memory, service, key)
-        const { isTrue: _, ...fact } = happening
-        // What has happened once stays true.
-        if (truth) put(options, memory, { subject, happening: fact })
+        if (truth) put(options, memory, knownOf(record))
         else happening.dropped?.()
       }
     },
@@ -105,6 +109,12 @@ export function createRecorder(options: RecorderOptions): Recorder {
       return unsure.keys()
     },
   }
+}
+
+/** Of what is known to have happened nothing is asked any more, unless it may end. */
+function knownOf({ subject, happening }: Record): Record {
+  const { isTrue: _, ...fact } = happening
+  return { subject, happening: happening.mayEnd === true ? happening : fact }
 }
 
 /** By what an event is known that has happened. */
