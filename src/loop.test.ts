@@ -78,4 +78,38 @@ const rests = [
 ]
 for (const { it, want, ...given } of rests) test(it, () => assert.equal(restAfter(given, 3), want))
 
+const caps = [
+  { it: 'no longer than the option says', turnMs: 1_000, mostRestMs: 2_000, restMs: 2_000 },
+  { it: 'as long as it is owed, below the option', turnMs: 500, mostRestMs: 2_000, restMs: 1_500 },
+  { it: 'shorter than half a second where the option says so', turnMs: 100, mostRestMs: 50, restMs: 50 },
+]
+for (const { it, turnMs, mostRestMs, restMs } of caps) {
+  test(`a rest is ${it}`, () => {
+    const given = { creditMs: 0, pauseMs: 0, turnMs }
+    assert.equal(restAfter(given, 3, maxCreditMs, mostRestMs), { creditMs: 0, restMs })
+  })
+}
+
+/** Two turns of a loop that owes much rest after each; whether a timer went by meanwhile. */
+async function restsBetween(mostRestMs: number): Promise<boolean> {
+  let turns = 0
+  let hasRested = false
+  const loop = createLoop(async () => {
+    turns++
+    const begunAtMs = performance.now()
+    while (performance.now() === begunAtMs) continue
+    if (turns === 1) loop.mark()
+  }, () => undefined, { rest: 1_000_000, creditMs: 0, mostRestMs })
+  const timer = setTimeout(() => (hasRested = true), 0)
+  loop.mark()
+  await loop.idle()
+  clearTimeout(timer)
+  assert.is(turns, 2)
+  return hasRested
+}
+
+test('a loop rests no longer than its option says, however much it owes', async () => {
+  assert.equal([await restsBetween(0), await restsBetween(20)], [false, true])
+})
+
 test.run()
