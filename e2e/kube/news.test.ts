@@ -83,6 +83,9 @@ async function losesAnswer(stage: Stage, name: string): Promise<void> {
     (await proxy.seen()).some(({ path }) => /\/api\/v1\/services\?.*watch=true/.test(path)), convergeCapMs)
   await admin.must('POST', services, service(name))
   await met(stage)
+  // Asked is not yet written.
+  await until('the server has taken it', async () =>
+    ingressOf(await admin.must('GET', `${services}/${name}`)).length > 0, convergeCapMs)
   await proxy.down()
 }
 
