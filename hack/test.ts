@@ -212,6 +212,9 @@ const sum = (of: (outcome: Outcome) => number): number =>
 const failed = sum((outcome) => outcome.failed) + (outcomes.length + left.length === 0 ? 1 : 0)
 const skipped = sum((outcome) => outcome.skipped) + left.length
 if (isStopping) console.log('Stopped before the end')
+if (outcomes.length + left.length === 0) {
+  console.log(`No suite's path has ${process.argv.slice(2).join(' or ')}`)
+}
 console.log(
   `${sum((outcome) => outcome.passed)} passed, ${failed} failed` +
     (skipped === 0 ? '' : `, ${skipped} skipped`),

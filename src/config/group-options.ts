@@ -15,6 +15,17 @@ export interface GroupOptions {
   readonly forgets: readonly string[]
 }
 
+const groupFlags = ['forget', 'ml-bindaddr', 'ml-bindport', 'ml-secret-key-path']
+
+/**
+ * Options of a group on the command line itself, and no group: the host would announce alone. What the
+ * environment says may be meant for others.
+ */
+export function findStray(given: Values, isJoining: boolean): Usage | undefined {
+  const stray = isJoining ? undefined : groupFlags.find((flag) => given[flag] !== undefined)
+  return stray === undefined ? undefined : usage(`--${stray} means nothing without --join`)
+}
+
 /** undefined = no --join: this host is alone. */
 export function buildGroup(values: Values): GroupOptions | undefined | Usage {
   const text = (key: string): string => {
@@ -22,10 +33,7 @@ export function buildGroup(values: Values): GroupOptions | undefined | Usage {
     return typeof value === 'string' ? value : ''
   }
   const forgets = Array.isArray(values['forget']) ? values['forget'].map(String) : []
-  if (text('join') === '') {
-    const stray = forgets.length > 0 ? 'forget' : undefined
-    return stray === undefined ? undefined : usage(`--${stray} means nothing without --join`)
-  }
+  if (text('join') === '') return undefined
   const join: Address[] = []
   for (const part of text('join').split(',').map((each) => each.trim())) {
     const address = parseAddress(part)

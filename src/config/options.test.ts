@@ -29,6 +29,11 @@ const refused = [
   { argv: ['standalone', '--join', '192.0.2.1', '--ml-bindport', 'x', 'f'],
     want: /^Bad value "x" of --ml-bindport/ },
   { argv: ['standalone', '--forget', 'a', 'f'], want: /^--forget means nothing without --join/ },
+  { argv: ['standalone', '--ml-bindaddr', '192.0.2.1', 'f'],
+    want: /^--ml-bindaddr means nothing without --join/ },
+  { argv: ['standalone', '--ml-bindport', '7946', 'f'], want: /^--ml-bindport means nothing without --join/ },
+  { argv: ['standalone', '--ml-secret-key-path', 'd', 'f'],
+    want: /^--ml-secret-key-path means nothing without --join/ },
   { argv: ['standalone', '-'], want: /^Standard input can be read once only/ },
   { argv: ['standalone', '--node-label', 'edge', 'f'], want: /^Bad value "edge" of --node-label/ },
   { argv: ['standalone', '--log-level', 'loud', 'f'], want: /^Bad value "loud" of --log-level/ },
@@ -101,6 +106,17 @@ test('parseCommand: every option of standalone', () => {
     nodeLabels: { a: 'b', edge: '' }, stateDir: 's', httpHost: '192.0.2.1', httpPort: 8080,
     logLevel: 'debug', setSysctls: true, forward: false, group: undefined,
   })
+})
+
+test('parseCommand: switches in Go\'s form, also one with a digit in its name', () => {
+  for (const value of ['true', 'false']) {
+    const argv = ['standalone', `--set-sysctls=${value}`, '-announce-everywhere=false', 'f']
+    const command = parseCommand(argv, {})
+    assert.equal(command.kind === 'standalone'
+      ? [command.options.setSysctls, command.options.announceEverywhere]
+      : command, [value === 'true', false])
+    assert.is(parseCommand(['controller', `--webhook-http2=${value}`], {}).kind, 'controller')
+  }
 })
 
 test('parseCommand: standalone with others', () => {

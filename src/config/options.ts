@@ -5,7 +5,7 @@ import { commands, helpText, specs, synopsis } from './option-specs.ts'
 import {
   choose, isUsage, type LogLevel, type Output, parsePort, parseUrl, type Usage, usage, type Values,
 } from './option-values.ts'
-import { buildGroup, type GroupOptions } from './group-options.ts'
+import { buildGroup, findStray, type GroupOptions } from './group-options.ts'
 import { buildRole, type RoleCommand } from './role-options.ts'
 
 export interface FileOptions {
@@ -97,29 +97,35 @@ function parseOptions(
   }]))
   try {
     const { values, positionals } = parseArgs({
-      args: argv.map((argument) => normalise(argument)), options, allowPositionals: true,
+      args: argv.flatMap((argument) => normalise(argument)), options, allowPositionals: true,
     })
     const fromEnv = own.flatMap(([key, spec]) => {
       const value = spec.env === undefined ? undefined : env[spec.env]
       return value === undefined || value === '' ? [] : [[key, value] as const]
     })
-    return { values: { ...Object.fromEntries(fromEnv), ...values }, positionals }
+    const all = { ...Object.fromEntries(fromEnv), ...values }
+    const isJoining = name !== 'standalone' || (all['join'] ?? '') !== ''
+    return findStray(values, isJoining) ?? { values: all, positionals }
   } catch (error) {
     const reason = error instanceof Error ? error.message.split('. ')[0] : String(error)
     return usage(`${reason}: see "arpeggio ${name} --help"`)
   }
 }
 
-/** `-http-port=1` to `--http-port=1`; booleans lose `=true`; `-o=json`, as kubectl takes it, to `-ojson`. */
-function normalise(argument: string): string {
+/**
+ * `-http-port=1` to `--http-port=1`; booleans lose `=true`, and what is `=false` goes, as Go's flags have it;
+ * `-o=json`, as kubectl takes it, to `-ojson`.
+ */
+function normalise(argument: string): readonly string[] {
   const short = /^-([a-z])=(.+)$/.exec(argument)
-  if (short !== null) return `-${short[1]}${short[2]}`
-  const match = /^--?([a-z][a-z-]+)(=.*)?$/.exec(argument)
+  if (short !== null) return [`-${short[1]}${short[2]}`]
+  const match = /^--?([a-z][a-z0-9-]+)(=.*)?$/.exec(argument)
   const name = match?.[1]
-  if (name === undefined || specs[name] === undefined) return argument
+  if (name === undefined || specs[name] === undefined) return [argument]
   const value = match?.[2] ?? ''
-  if (specs[name].type === 'boolean' && value === '=true') return `--${name}`
-  return `--${name}${value}`
+  const isSwitch = specs[name].type === 'boolean'
+  if (isSwitch && value === '=false') return []
+  return [isSwitch && value === '=true' ? `--${name}` : `--${name}${value}`]
 }
 
 function buildCommand(

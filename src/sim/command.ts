@@ -69,10 +69,19 @@ function number(args: readonly string[], name: string, otherwise: number): numbe
 export function parseNodes(text: string): SwarmLimits['nodes'] {
   const match = /^(\d+)(?:\.\.(\d+))?$/.exec(text)
   if (match === null) throw new RangeError(`Cannot read --nodes "${text}": 3 or 3..100 is wanted`)
-  return { from: Number(match[1]), to: Number(match[2] ?? match[1]) }
+  const [from, to] = [Number(match[1]), Number(match[2] ?? match[1])]
+  if (from < 1 || to < from) throw new RangeError(`Bad --nodes "${text}": from 1 up, the larger number last`)
+  return { from, to }
 }
 
+const known = [
+  'seeds', 'from', 'nodes', 'jobs', 'seed', 'verbose', 'scenario', 'faults', 'figures', 'trials', 'mutate',
+  'commit',
+]
+
 async function main(args: readonly string[]): Promise<number> {
+  const stray = args.find((arg) => arg.startsWith('--') && !known.includes(arg.slice(2)))
+  if (stray !== undefined) throw new RangeError(`Unknown option "${stray}"`)
   const limits: SwarmLimits = { nodes: parseNodes(option(args, 'nodes') ?? '3..10') }
   const commit = option(args, 'commit') ?? 'unknown'
   if (args.includes('--faults')) return printFaults(number(args, 'trials', 20))
@@ -89,6 +98,7 @@ async function main(args: readonly string[]): Promise<number> {
     return 2
   }
   const seeds = number(args, 'seeds', 500)
+  if (seeds === 0) throw new RangeError('Bad --seeds "0": nothing would be tried')
   const from = number(args, 'from', 1)
   console.log(`commit ${commit}, seeds ${from} to ${from + seeds - 1}`)
   const begun = performance.now()
@@ -97,7 +107,7 @@ async function main(args: readonly string[]): Promise<number> {
     from: from + lane, stride: lanes, limits,
     count: Math.floor(seeds / lanes) + (lane < seeds % lanes ? 1 : 0),
   })))
-  return print(summaries, performance.now() - begun)
+  return print(summaries, limits, performance.now() - begun)
 }
 
 function runLane(task: Task): Promise<Summary> {
@@ -108,7 +118,7 @@ function runLane(task: Task): Promise<Summary> {
   })
 }
 
-function print(summaries: readonly Summary[], ms: number): number {
+function print(summaries: readonly Summary[], { nodes }: SwarmLimits, ms: number): number {
   const failures = summaries.flatMap((summary) => summary.failures).toSorted((a, b) => a.seed - b.seed)
   for (const { seed, options, findings } of failures.slice(0, 20)) {
     const { nodes, segments, units, quality } = options
@@ -123,7 +133,8 @@ function print(summaries: readonly Summary[], ms: number): number {
   console.log(`${total(({ seeds }) => seeds)} seeds, ${failures.length} failed, ` +
     `${total(({ events }) => events)} events, ${(total(({ virtualMs }) => virtualMs) / 3.6e6).toFixed(2)} ` +
     `virtual hours in ${(ms / 1_000).toFixed(1)} s`)
-  if (failures.length > 0) console.log(`replay one: hack/sim --seed ${failures[0]?.seed} --verbose`)
+  const replayed = `hack/sim --seed ${failures[0]?.seed} --nodes ${nodes.from}..${nodes.to} --verbose`
+  if (failures.length > 0) console.log(`replay one: ${replayed}`)
   return failures.length > 0 ? 1 : 0
 }
 
@@ -160,6 +171,7 @@ function replay(seed: number, limits: SwarmLimits, isVerbose: boolean): number {
 function playNamed(words: string, seed: number | undefined, isVerbose: boolean): number {
   const all = [...schedules, ...conditions, ...survivors, ...memberships]
   const chosen = all.filter(({ it }) => it.includes(words))
+  if (chosen.length === 0) console.log(`No scenario's name has "${words}"`)
   let failed = chosen.length === 0 ? 1 : 0
   for (const scenario of chosen) {
     const seeds = seed === undefined
