@@ -20,7 +20,7 @@ export async function findAssets(programs: readonly string[]): Promise<Assets> {
 }
 
 /** uvu's `test`, as far as it is used here. */
-interface Test {
+export interface Test {
   (name: string, body: () => void | Promise<void>): unknown
   skip(name: string): unknown
 }

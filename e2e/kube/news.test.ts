@@ -3,30 +3,13 @@ import { test } from 'uvu'
 import * as assert from 'uvu/assert'
 import { until } from '../lab/command.ts'
 import type { Admin } from './admin.ts'
-import { findAssets, testUnless } from './assets.ts'
 import { at, ingressOf, isOurs, listAt, service, textAt } from './objects.ts'
 import type { Fault } from './proxy.ts'
 import { openReplica, type Replica } from './replica.ts'
-import { serverPrograms } from './server.ts'
-import { convergeCapMs, openStage, type Stage } from './stage.ts'
+import { openScenarios } from './scenarios.ts'
+import { convergeCapMs, type Stage } from './stage.ts'
 
-const assets = await findAssets(serverPrograms)
-const lack = 'lack' in assets ? assets.lack : undefined
-const stage = 'folder' in assets ? await openStage(assets.folder) : undefined
-test.after(async () => void await stage?.[Symbol.asyncDispose]())
-const open = testUnless(lack, test)
-
-function scenario(name: string, body: (stage: Stage) => Promise<void>): void {
-  open(name, async () => {
-    if (stage === undefined) throw new Error('There is no API server')
-    await stage.proxy.setRules([])
-    try {
-      await body(stage)
-    } catch (error) {
-      throw new Error(stage.controller.child.lines.slice(-15).join('\n'), { cause: error })
-    }
-  })
-}
+const scenario = await openScenarios(test)
 
 const services = '/api/v1/namespaces/default/services'
 const events = '/api/v1/namespaces/default/events'

@@ -4,32 +4,19 @@ import { setTimeout as sleep } from 'node:timers/promises'
 import { test } from 'uvu'
 import * as assert from 'uvu/assert'
 import { until } from '../lab/command.ts'
-import { findAssets, testUnless } from './assets.ts'
 import type { Fault, Rule, Seen } from './proxy.ts'
-import { serverPrograms } from './server.ts'
-import { convergeCapMs, eventsOf, openStage, type Stage } from './stage.ts'
+import { openScenarios, type Scenario } from './scenarios.ts'
+import { convergeCapMs, eventsOf, type Stage } from './stage.ts'
 
-const assets = await findAssets(serverPrograms)
-const lack = 'lack' in assets ? assets.lack : undefined
-const stage = 'folder' in assets ? await openStage(assets.folder) : undefined
-test.after(async () => void await stage?.[Symbol.asyncDispose]())
-const open = testUnless(lack, test)
+const begin = await openScenarios(test)
 
-/** Each begins without rules, and ends with a Service that gets an address and a flawless history. */
-function scenario(name: string, body: (stage: Stage) => Promise<void>): void {
-  open(name, async () => {
-    if (stage === undefined) throw new Error('There is no API server')
-    await stage.proxy.setRules([])
-    await stage.proxy.seen()
-    try {
-      await body(stage)
-      await stage.proxy.setRules([])
-      await stage.converges(`last-${name.replaceAll(/\W+/g, '-').slice(0, 30)}x`.toLowerCase())
-    } catch (error) {
-      throw new Error(stage.controller.child.lines.slice(-15).join('\n'), { cause: error })
-    }
-  })
-}
+/** Each ends with a Service that gets an address and a flawless history. */
+const scenario: Scenario = (name, body) => begin(name, async (stage) => {
+  await stage.proxy.seen()
+  await body(stage)
+  await stage.proxy.setRules([])
+  await stage.converges(`last-${name.replaceAll(/\W+/g, '-').slice(0, 30)}x`.toLowerCase())
+})
 
 /** Each of the present rules has been met at least so often. */
 async function meet({ proxy }: Stage, ...times: readonly number[]): Promise<void> {

@@ -9,96 +9,81 @@ const empty = config()
 
 type Row = readonly [it: string, act: (world: World) => void, want: readonly string[]]
 
-/** The Service holds `a`, and that has been told. */
-function hold(world: World): void {
-  world.ask(a)
+/** The Service asks for this address, or with '' for any, and a turn decides. */
+function want(world: World, address: string): void {
+  world.ask(address)
   world.turn()
+}
+
+/** What waits is written, answered, shown and looked at. */
+function land(world: World): void {
   world.send('answered')
   world.show()
   world.turn()
+}
+
+/** The Service holds `a`, and that has been told. */
+function hold(world: World): void {
+  want(world, a)
+  land(world)
   world.told()
 }
 
 /** A status is under way, and somebody else's is there before or after it, and seen before the answer. */
 function giveOver(world: World, when: 'before' | 'after'): void {
-  world.ask('')
-  world.turn()
+  want(world, '')
   if (when === 'after') world.send('late')
   world.put(b)
   if (when === 'before') world.send('late')
-  world.ask(b)
-  world.turn()
+  want(world, b)
   world.told()
 }
 
 const rows: readonly Row[] = [
   ['written and answered', (world) => {
-    world.ask(a)
-    world.turn()
+    want(world, a)
     world.send('answered')
   }, [`+${a}`]],
   ['not before it is written', (world) => {
-    world.ask(a)
-    world.turn()
+    want(world, a)
   }, []],
   ['another address is asked for before the first was sent', (world) => {
-    world.ask(a)
-    world.turn()
-    world.ask(b)
-    world.turn()
-    world.send('answered')
-    world.show()
-    world.turn()
+    want(world, a)
+    want(world, b)
+    land(world)
   }, [`+${b}`]],
   ['asked for, withdrawn and asked for again before anything was sent', (world) => {
     for (const address of [a, b, a]) {
-      world.ask(address)
-      world.turn()
+      want(world, address)
     }
-    world.send('answered')
-    world.show()
-    world.turn()
+    land(world)
   }, [`+${a}`]],
   ['another address is asked for while the first is under way: the server takes the second', (world) => {
-    world.ask(a)
-    world.turn()
+    want(world, a)
     world.send('conflict')
-    world.ask(b)
-    world.turn()
-    world.send('answered')
-    world.show()
-    world.turn()
+    want(world, b)
+    land(world)
   }, [`+${b}`]],
   ['another address is asked for while the first is under way: the server takes both', (world) => {
-    world.ask(a)
-    world.turn()
+    want(world, a)
     world.send('answered')
-    world.ask(b)
-    world.turn()
-    world.send('answered')
-    world.show()
-    world.turn()
+    want(world, b)
+    land(world)
   }, [`+${a}`, `-${a}`, `+${b}`]],
   ['a conflict with what says nothing of addresses: written by the second attempt', (world) => {
-    world.ask(a)
-    world.turn()
+    want(world, a)
     world.send('conflict')
     world.told()
-    world.ask(a)
-    world.turn()
-    world.send('answered')
-    world.show()
-    world.turn()
+    want(world, a)
+    land(world)
   }, [`+${a}`]],
   ['the status is refused for good', (world) => {
-    world.ask(a)
-    world.turn()
+    want(world, a)
     world.send('invalid')
     world.told()
   }, []],
   ['the answer is lost, and the watch shows what was written', (world) => {
-    world.ask(a)
-    world.turn()
+    want(world, a)
     world.send('taken')
     world.told()
     world.show()
@@ -106,8 +91,7 @@ const rows: readonly Row[] = [
     world.send('answered')
   }, [`+${a}`]],
   ['the answer is lost, and the second attempt is a conflict', (world) => {
-    world.ask(a)
-    world.turn()
+    want(world, a)
     world.send('taken')
     world.send('answered')
     world.told()
@@ -115,8 +99,7 @@ const rows: readonly Row[] = [
     world.turn()
   }, [`+${a}`]],
   ['the answer is lost, the lease as well: the next term finds it written', (world) => {
-    world.ask(a)
-    world.turn()
+    want(world, a)
     world.send('taken')
     world.lead(false)
     world.told()
@@ -125,16 +108,14 @@ const rows: readonly Row[] = [
     world.turn()
   }, [`+${a}`]],
   ['the answer is lost, the lease as well, and another leads from then on', (world) => {
-    world.ask(a)
-    world.turn()
+    want(world, a)
     world.send('taken')
     world.lead(false)
     world.told()
     world.show()
   }, [`+${a}`]],
   ['it never arrived, and the lease is lost: the next term writes and tells', (world) => {
-    world.ask(a)
-    world.turn()
+    want(world, a)
     world.send('cut')
     world.lead(false)
     world.told()
@@ -147,16 +128,14 @@ const rows: readonly Row[] = [
     world.turn()
   }, [`+${a}`]],
   ['it never arrived, and another gives another address', (world) => {
-    world.ask(a)
-    world.turn()
+    want(world, a)
     world.send('cut')
     world.lead(false)
     world.put(b)
     world.show()
   }, []],
   ['the first never arrived, the second was taken', (world) => {
-    world.ask('')
-    world.turn()
+    want(world, '')
     world.send('cut')
     world.turn(config(pool('other', '198.51.100.1/32')))
     world.send('answered')
@@ -165,8 +144,7 @@ const rows: readonly Row[] = [
     world.turn()
   }, ['+198.51.100.1']],
   ['the first was taken, its answer lost; the pools are others by then', (world) => {
-    world.ask('')
-    world.turn()
+    want(world, '')
     world.send('taken')
     world.turn(config(pool('other', '198.51.100.1/32')))
     world.send('answered')
@@ -179,8 +157,7 @@ const rows: readonly Row[] = [
     world.turn()
   }, ['+192.0.2.0', '-192.0.2.0', '+198.51.100.1']],
   ['written, and the lease is lost before it is told', (world) => {
-    world.ask(a)
-    world.turn()
+    want(world, a)
     world.send('answered')
     world.lead(false)
     world.lead(true)
@@ -188,15 +165,13 @@ const rows: readonly Row[] = [
     world.turn()
   }, [`+${a}`]],
   ['planned, and the lease is lost before anything is sent', (world) => {
-    world.ask(a)
-    world.turn()
+    want(world, a)
     world.lead(false)
     world.put(b)
     world.show()
   }, []],
   ['taken by the server, told anew by the next term, and overwritten before that is told', (world) => {
-    world.ask(a)
-    world.turn()
+    want(world, a)
     world.send('answered')
     world.lead(false)
     world.lead(true)
@@ -207,8 +182,7 @@ const rows: readonly Row[] = [
     world.lead(false)
   }, [`+${a}`]],
   ['somebody else writes over it, and that is seen before the answer comes', (world) => {
-    world.ask('')
-    world.turn()
+    want(world, '')
     world.send('late')
     world.put(b)
     world.show()
@@ -237,9 +211,7 @@ const rows: readonly Row[] = [
   ['an address is taken from it', (world) => {
     hold(world)
     world.turn(empty)
-    world.send('answered')
-    world.show()
-    world.turn()
+    land(world)
   }, [`+${a}`, 'AllocationFailed', `-${a}`]],
   ['its pool goes and is back before anything was sent', (world) => {
     hold(world)
@@ -250,13 +222,9 @@ const rows: readonly Row[] = [
   }, [`+${a}`]],
   ['two others are asked for, one after the other, before anything was sent', (world) => {
     hold(world)
-    world.ask(b)
-    world.turn()
-    world.ask('192.0.2.3')
-    world.turn()
-    world.send('answered')
-    world.show()
-    world.turn()
+    want(world, b)
+    want(world, '192.0.2.3')
+    land(world)
   }, [`+${a}`, `-${a}`, '+192.0.2.3']],
   ['pools come and go before the watch has shown what was written', (world) => {
     const [lan, other] = [config(pool('lan', '192.0.2.0/29')), config(pool('other', '198.51.100.1/32'))]
@@ -272,8 +240,7 @@ const rows: readonly Row[] = [
     world.send('answered')
   }, ['+192.0.2.0', '-192.0.2.0', '+198.51.100.1']],
   ['taken away and given again, without a turn that has nothing to tell', (world) => {
-    world.ask(a)
-    world.turn()
+    want(world, a)
     world.send('answered')
     world.show()
     world.turn(empty)
@@ -319,25 +286,19 @@ const rows: readonly Row[] = [
     world.turn()
   }, ['AllocationFailed', 'AllocationFailed']],
   ['another Service under the name, while the status of the first waits', (world) => {
-    world.ask(a)
-    world.turn()
+    want(world, a)
     world.replace()
     world.show()
     world.turn()
-    world.send('answered')
-    world.show()
-    world.turn()
+    land(world)
   }, [`+${a}`]],
   ['another Service under the name, while the answer to the first is lost', (world) => {
-    world.ask(a)
-    world.turn()
+    want(world, a)
     world.send('taken')
     world.replace()
     world.show()
     world.turn()
-    world.send('answered')
-    world.show()
-    world.turn()
+    land(world)
   }, [`+${a}`]],
   ['refused, and served before that was told', (world) => {
     world.turn(empty)
@@ -363,13 +324,10 @@ for (const [it, act, want] of rows) {
 test('a deprecated annotation is told once a status that is written, however often it is tried', () => {
   const world = openWorld(['metallb.universe.tf/address-pool'])
   const written = [`+${a}`, 'deprecatedAnnotation']
-  world.ask(a)
-  world.turn()
+  want(world, a)
   world.send('cut')
   assert.equal(world.told(), [])
-  world.send('answered')
-  world.show()
-  world.turn()
+  land(world)
   assert.equal([...world.told()].toSorted(), written)
   // From here on only the annotation of the pool is to be written.
   world.unpool()
@@ -379,8 +337,7 @@ test('a deprecated annotation is told once a status that is written, however oft
     world.send(fate)
     assert.equal([...world.told()].toSorted(), written, fate)
   }
-  world.ask(a)
-  world.turn()
+  want(world, a)
   world.send('answered')
   assert.equal([...world.told()].toSorted(), [...written, 'deprecatedAnnotation'])
 })
@@ -388,9 +345,7 @@ test('a deprecated annotation is told once a status that is written, however oft
 test('what was to go goes on going when what should have come is not to come', () => {
   const world = openWorld()
   world.turn(config(pool('lan', '192.0.2.1/32')))
-  world.send('answered')
-  world.show()
-  world.turn()
+  land(world)
   world.turn(config(pool('other', '198.51.100.1/32')))
   world.turn(empty)
   world.send('answered')

@@ -188,4 +188,3 @@ export function tellDeprecated(
 function line({ reason, message }: EventText, verdict: Verdict): string {
   return `${reason} ${reason === 'ClearAssignment' ? changeOf(verdict).lacks.join() : gistOf(message)}`
 }
-
