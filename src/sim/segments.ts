@@ -1,6 +1,6 @@
 /** Schedule 12: two segments that may have different winners, and how its parts come together. */
 import {
-  appear, crash, cutGossip, deafen, loseCarrier, loseUplink, move, muffle, pauseNode, split,
+  appear, crash, cutGossip, deafen, endMove, loseCarrier, loseUplink, move, muffle, pauseNode, split,
 } from './faults.ts'
 import type { Scenario } from './scenario.ts'
 import { goodQuality } from './segment.ts'
@@ -78,7 +78,7 @@ export const segmentSchedules: readonly Scenario[] = [
       pass(2_000)
       for (const unit of cluster.api.units.keys()) move(cluster, unit, 'n1')
       pass(300)
-      cluster.api.moves.clear()
+      for (const unit of cluster.api.units.keys()) endMove(cluster, unit)
       const resume = pauseNode(cluster, 'n2')
       pass(1_500)
       back()
