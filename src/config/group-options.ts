@@ -47,7 +47,7 @@ export function buildGroup(values: Values): GroupOptions | undefined | Usage {
   if (bindText !== '' && (bindAddress === undefined || bindAddress.bits === 0n)) {
     return usage(`Bad value "${bindText}" of --ml-bindaddr: want an address of this host`)
   }
-  const bindPort = parsePort('ml-bindport', text('ml-bindport') || '7946')
+  const bindPort = parsePort('ml-bindport', text('ml-bindport') || '7946', 1)
   if (isUsage(bindPort)) return bindPort
   return { join, bindAddress, bindPort, secretKeyPath: text('ml-secret-key-path') || undefined, forgets }
 }

@@ -61,7 +61,8 @@ export const specs: Readonly<Record<string, OptionSpec>> = {
   },
   'node-name': {
     type: 'string', value: 'NAME', env: 'METALLB_NODE_NAME', commands: ['standalone', 'speaker'],
-    about: 'name of this host (default: its hostname)',
+    about: 'name of the Node this runs on',
+    variants: { standalone: { value: 'NAME', about: 'name of this host (default: its hostname)' } },
   },
   'node-label': {
     type: 'string', multiple: true, value: 'KEY=VALUE', commands: ['standalone'],
@@ -124,7 +125,12 @@ export const specs: Readonly<Record<string, OptionSpec>> = {
   },
   'ml-bindaddr': {
     type: 'string', value: 'ADDRESS', env: 'METALLB_ML_BIND_ADDR', commands: meeters,
-    about: 'own address, which the others dial (default: the Pod\'s; standalone: one beside --join\'s)',
+    about: 'own address, which the others dial (default: the Pod\'s)',
+    variants: {
+      standalone: {
+        value: 'ADDRESS', about: 'own address, which the others dial (default: the one beside --join\'s)',
+      },
+    },
   },
   'ml-bindport': {
     type: 'string', value: 'PORT', env: 'METALLB_ML_BIND_PORT', commands: meeters,

@@ -21,10 +21,25 @@ export function usage(message: string): Usage {
   return { kind: 'usage', message }
 }
 
-/** A port number from 0 to 65535. */
-export function parsePort(name: string, text: string): number | Usage {
-  if (/^\d{1,5}$/.test(text) && Number(text) <= 65_535) return Number(text)
-  return usage(`Bad value "${text}" of --${name}: want a port number from 0 to 65535`)
+/** A port number up to 65535, from 0 where any free one will do. */
+export function parsePort(name: string, text: string, least: 0 | 1 = 0): number | Usage {
+  if (/^\d{1,5}$/.test(text) && Number(text) >= least && Number(text) <= 65_535) return Number(text)
+  return usage(`Bad value "${text}" of --${name}: want a port number from ${least} to 65535`)
+}
+
+/** The most characters of a Node's name. */
+const maxNameLength = 253
+
+/**
+ * The name of a host or Node; '' = not given.
+ * @see RFC 1123 §2.1, as Kubernetes has it for names of objects: a DNS subdomain
+ */
+export function parseNodeName(text: string): string | Usage {
+  const part = '[a-z0-9]([a-z0-9-]*[a-z0-9])?'
+  const isGood = text.length <= maxNameLength && new RegExp(`^${part}(\\.${part})*$`).test(text)
+  if (text === '' || isGood) return text
+  return usage(`Bad value "${text}" of --node-name: want the name of a Node, at most ${maxNameLength} ` +
+    'characters: lower-case letters, digits, "-" and ".", each part between letters or digits (RFC 1123)')
 }
 
 /** An address to ask by HTTP; `http://` may be left out. */

@@ -28,6 +28,15 @@ const refused = [
     want: /^Bad value "x" of --ml-bindaddr/ },
   { argv: ['standalone', '--join', '192.0.2.1', '--ml-bindport', 'x', 'f'],
     want: /^Bad value "x" of --ml-bindport/ },
+  ...[['standalone', '--join', '192.0.2.1', 'f'], ['speaker', '--node-name', 'n']].map((argv) => ({
+    argv: [...argv, '--ml-bindport', '0'],
+    want: /^Bad value "0" of --ml-bindport: want a port number from 1 to 65535$/,
+  })),
+  ...['Bad Name!', 'Node', '-a', 'a-', 'a..b', 'a.', 'a_b', 'ä', `${'a'.repeat(254)}`].flatMap((name) =>
+    [['standalone', 'f'], ['speaker']].map((argv) => ({
+      argv: [...argv, `--node-name=${name}`],
+      want: /^Bad value ".*" of --node-name: want the name of a Node, .*lower-case letters, digits/,
+    }))),
   { argv: ['standalone', '--forget', 'a', 'f'], want: /^--forget means nothing without --join/ },
   { argv: ['standalone', '--ml-bindaddr', '192.0.2.1', 'f'],
     want: /^--ml-bindaddr means nothing without --join/ },
@@ -236,6 +245,19 @@ for (const [it, argv, want] of hooks) {
     assert.equal(found, want)
   })
 }
+
+test('parseCommand: names of Nodes as Kubernetes has them', () => {
+  for (const name of ['n', '1', 'node-1', 'a--b', 'node.example.com', 'a'.repeat(253)]) {
+    const command = parseCommand(['standalone', '--node-name', name, 'f'], {})
+    assert.is(command.kind === 'standalone' ? command.options.nodeName : '', name)
+  }
+})
+
+test('helpText: a default that differs between the roles is told by each for itself', () => {
+  assert.match(helpText('speaker'), /--ml-bindaddr ADDRESS +own address.* \(default: the Pod's\) \[MET/)
+  assert.match(helpText('standalone'), /--ml-bindaddr ADDRESS +own address.*: the one beside --join's\)/)
+  assert.match(helpText('speaker'), /--node-name NAME +name of the Node this runs on \[METALLB_NODE_NAME\]/)
+})
 
 test('helpText: every option of a command, with its environment variable', () => {
   const text = helpText('standalone')

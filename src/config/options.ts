@@ -3,7 +3,8 @@ import { parseArgs } from 'node:util'
 import type { Labels } from './model.ts'
 import { commands, helpText, specs, synopsis } from './option-specs.ts'
 import {
-  choose, isUsage, type LogLevel, type Output, parsePort, parseUrl, type Usage, usage, type Values,
+  choose, isUsage, type LogLevel, type Output, parseNodeName, parsePort, parseUrl, type Usage, usage,
+  type Values,
 } from './option-values.ts'
 import { buildGroup, findStray, type GroupOptions } from './group-options.ts'
 import { buildRole, type RoleCommand } from './role-options.ts'
@@ -186,7 +187,8 @@ function buildStandalone(values: Values, shared: Shared): Command | Usage {
   if (isUsage(labels)) return labels
   const group = buildGroup(values)
   if (isUsage(group)) return group
-  const nodeName = text('node-name', '')
+  const nodeName = parseNodeName(text('node-name', ''))
+  if (isUsage(nodeName)) return nodeName
   const httpHost = text('http-host', '')
   return {
     kind: 'standalone',

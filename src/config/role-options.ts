@@ -3,7 +3,7 @@ import { parseAddress } from '../net/address.ts'
 import type { Address } from '../net/model.ts'
 import { specs } from './option-specs.ts'
 import {
-  choose, isUsage, type LogLevel, parsePort, type Usage, usage, type Values,
+  choose, isUsage, type LogLevel, parseNodeName, parsePort, type Usage, usage, type Values,
 } from './option-values.ts'
 
 /** What both roles take. */
@@ -114,7 +114,8 @@ export function buildRole(
       options: { ...shared, memberlistSecret, deployment: text('deployment'), webhook: webhook.choice },
     }
   }
-  const nodeName = text('node-name')
+  const nodeName = parseNodeName(text('node-name'))
+  if (isUsage(nodeName)) return nodeName
   if (nodeName === '') return usage('Missing --node-name (or METALLB_NODE_NAME): the name of this Node')
   const membership = chooseMembership(text, values['ml-wan-config'] === true ? 'wan' : 'lan')
   if (isUsage(membership)) return membership
@@ -146,7 +147,7 @@ function chooseMembership(
   text: (key: string) => string, profile: MembershipChoice['profile'],
 ): MembershipChoice | Usage {
   const bindText = text('ml-bindaddr')
-  const bindPort = parsePort('ml-bindport', text('ml-bindport') || '7946')
+  const bindPort = parsePort('ml-bindport', text('ml-bindport') || '7946', 1)
   if (isUsage(bindPort)) return bindPort
   const bindAddress = bindText === '' ? undefined : parseAddress(bindText)
   if (bindText !== '' && (bindAddress === undefined || bindAddress.bits === 0n)) {

@@ -1,4 +1,5 @@
 /** Opens the ring of a speaker: from its options, its secret and the address it is reached at. */
+import { join } from 'node:path'
 import { describeError } from '../cli/input.ts'
 import type { Clock } from '../clock.ts'
 import type { MembershipChoice } from '../config/role-options.ts'
@@ -19,9 +20,14 @@ export interface SpeakerRingOptions
   readonly clock: Clock
   readonly log: Log
   readonly stopped: Promise<unknown>
+  /** Whether somebody is still to bring the secret that is named: it is waited for, else missed. */
+  readonly isSecretAwaited: boolean
 }
 
-/** Rejects where port or address are not to be had. Waits for a secret that is named; undefined = stopped. */
+/**
+ * Rejects where port or address are not to be had, or a secret that nobody is to bring. Waits for one that is
+ * awaited; undefined = stopped.
+ */
 export async function openSpeakerRing(options: SpeakerRingOptions): Promise<Ring | undefined> {
   const { choice, log, node, address, clock, onMessages, onChange, onMember } = options
   const files = await readFiles(options)
@@ -39,11 +45,13 @@ export async function openSpeakerRing(options: SpeakerRingOptions): Promise<Ring
   return ring
 }
 
-/** The kubelet mounts the secret when the controller has made it. */
+/** In a cluster the kubelet mounts the secret when the controller has made it. */
 async function readFiles(
-  { choice, log, stopped }: SpeakerRingOptions,
+  { choice, log, stopped, isSecretAwaited }: SpeakerRingOptions,
 ): Promise<MembershipFiles | undefined> {
-  const source = { secretKeyPath: choice.secretKeyPath, profile: choice.profile }
+  const { secretKeyPath, profile } = choice
+  const source = { secretKeyPath, profile }
+  if (!isSecretAwaited) return await readNow(source)
   for (let isTold = false;; isTold = true) {
     try {
       return await readMembershipFiles(source)
@@ -53,4 +61,16 @@ async function readFiles(
     const wait = new Promise<'late'>((resolve) => setTimeout(resolve, secretRetryMs, 'late'))
     if (await Promise.race([wait, stopped.then(() => 'stopped')]) === 'stopped') return undefined
   }
+}
+
+/** A secret that is named and is not there, or is empty, is none: plain text is not what was asked for. */
+async function readNow(source: Parameters<typeof readMembershipFiles>[0]): Promise<MembershipFiles> {
+  const { secretKeyPath } = source
+  const fail = (why: string): never => {
+    throw new Error(`Cannot use --ml-secret-key-path "${secretKeyPath}": ` +
+      `"${join(secretKeyPath ?? '', 'secretkey')}": ${why}; it names a folder with the file "secretkey"`)
+  }
+  const files = await readMembershipFiles(source).catch((error: unknown) =>
+    fail(describeError(error instanceof Error ? error.cause ?? error : error)))
+  return secretKeyPath === undefined || files.key !== undefined ? files : fail('the file is empty')
 }

@@ -161,7 +161,7 @@ async function openMembers(
   }
   if (address === undefined) return
   const ring = await openSpeakerRing({
-    node: nodeName, address, choice, clock, log, stopped,
+    node: nodeName, address, choice, clock, log, stopped, isSecretAwaited: true,
     onMessages: announcer.hear, onChange: mark,
     onMember: (change, name) => log.info('memberlist event', { event: change, node: name }),
   })

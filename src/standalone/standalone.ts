@@ -2,6 +2,7 @@
 import { hostname } from 'node:os'
 import { type Announcer, type AnnouncerOptions, openAnnouncer } from '../announcer.ts'
 import { systemClock } from '../clock.ts'
+import { isUsage, parseNodeName } from '../config/option-values.ts'
 import type { StandaloneOptions } from '../config/options.ts'
 import { createForwarding } from '../forward/forwarding.ts'
 import { announcementStatus, announcerFindings, linkStatus } from '../http/rows.ts'
@@ -41,7 +42,7 @@ export async function runStandalone(
   await using closing = new AsyncDisposableStack()
   const clock = systemClock()
   const startedAt = clock.wall()
-  const node = options.nodeName ?? hostname()
+  const node = options.nodeName ?? nameFrom(hostname(), log)
   const metrics = createMetrics()
   raisePriority()
   const state = await readState(options.stateDir)
@@ -84,6 +85,14 @@ export async function runStandalone(
     working.announcer.setWorld(aloneWorld(node, [], []))
   } else await together.leave()
   log.info('standalone stopped', { node })
+}
+
+/** Hosts have been called worse than Kubernetes takes; their addresses must not go for that. */
+function nameFrom(name: string, log: Log): string {
+  if (isUsage(parseNodeName(name))) {
+    log.warn('hostname is no name of a Node: give --node-name', { node: name, see: 'RFC 1123' })
+  }
+  return name
 }
 
 async function openWork(base: Base, closing: AsyncDisposableStack): Promise<Working | undefined> {

@@ -76,7 +76,7 @@ export async function openTogether(
     onLedger: () => host?.mark(),
   }))
   const opened = await openSpeakerRing({
-    node, address, clock: wire.clock, log, stopped,
+    node, address, clock: wire.clock, log, stopped, isSecretAwaited: false,
     choice: { ...choice, bindAddress: address, profile: 'lan' },
     onMessages: (messages) => {
       const rest = group.hear(messages)
