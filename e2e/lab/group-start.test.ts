@@ -3,9 +3,9 @@ import { mkdir, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { test } from 'uvu'
 import * as assert from 'uvu/assert'
-import { startCapMs } from './command.ts'
+import { startCapMs, until } from './command.ts'
 import { lan, openLab } from './lab.ts'
-import { arpeggio } from './program.ts'
+import { type Arpeggio, arpeggio, spawnArpeggio, type Status } from './program.ts'
 
 const lab = await openLab({ hosts: { a: { lan: lan(11) }, b: { lan: lan(12) }, c: { lan: lan(13) } } })
 test.after(async () => void await lab[Symbol.asyncDispose]())
@@ -16,6 +16,24 @@ await mkdir(input)
 await mkdir(keys)
 await writeFile(join(keys, 'secretkey'), '')
 const none = join(lab.folder, 'none')
+
+const pool = `
+apiVersion: metallb.io/v1beta1
+kind: IPAddressPool
+metadata: { name: lan, namespace: metallb-system }
+spec: { addresses: [192.168.1.240-192.168.1.249] }
+---
+apiVersion: metallb.io/v1beta1
+kind: L2Advertisement
+metadata: { name: lan, namespace: metallb-system }
+`
+
+const service = (name: string): string => `
+apiVersion: v1
+kind: Service
+metadata: { name: ${name}, namespace: default }
+spec: { type: LoadBalancer, ports: [{ port: 80 }] }
+`
 
 const refused: readonly { it: string; argv: readonly string[]; code: number; want: string }[] = [
   { it: 'a secret that is not there', argv: [...join3, '--ml-secret-key-path', none], code: 1,
@@ -37,5 +55,82 @@ for (const { it, argv, code, want } of refused) {
     assert.ok(ended.stderr.includes(want), ended.stderr)
   })
 }
+
+const names = ['a', 'b', 'c'] as const
+type Name = (typeof names)[number]
+/** Times of gossip and of elections are seconds: a cap for what waits for them. */
+const slowCapMs = 20_000
+const running = new Map<Name, Arpeggio>()
+
+function program(name: Name): Arpeggio {
+  const found = running.get(name)
+  if (found === undefined) throw new Error(`No program on "${name}"`)
+  return found
+}
+
+/** Resolves when the status can be asked for: a minority is never ready. */
+async function start(name: Name, ...more: readonly string[]): Promise<void> {
+  const state = join(lab.folder, `${name}-state`)
+  const own = ['--node-name', name, '--no-forward', '--state-dir', state, ...join3, ...more, input]
+  const started = spawnArpeggio(lab.host(name), own)
+  running.set(name, started)
+  await started.child.line(/"msg":"standalone started"/, startCapMs)
+}
+
+async function when(name: Name, what: string, holds: (status: Status) => boolean): Promise<Status> {
+  return await program(name).statusWhen(`${name}: ${what}`, holds, slowCapMs)
+}
+
+/** Lines of the log with this message. */
+function told(name: Name, message: string): readonly string[] {
+  return program(name).child.lines.filter((line) => line.includes(`"msg":"${message}"`))
+}
+
+test('one of three, before anything was agreed: who is missing, how many are needed', async () => {
+  await writeFile(join(input, 'all.yaml'), `${pool}---${service('web')}`)
+  await start('c')
+  const words = /hears 1 of 3 hosts .* needs 2; missing: 192.168.1.11, 192.168.1.12: nothing was agreed/
+  const line = await program('c').child.line(/"msg":"group stands still"/, slowCapMs)
+  assert.match(line, /"level":"warn"/)
+  assert.match(line, words)
+  const { group, findings, config } = await program('c').status()
+  assert.is(config.ok, false)
+  assert.equal([group?.size, group?.heard, group?.needed, group?.missing.join()],
+    [3, 1, 2, '192.168.1.11,192.168.1.12'])
+  assert.match(findings.find(({ reason }) => reason === 'minority')?.message ?? '', words)
+  const text = await lab.host('c').execOk([...arpeggio, 'status'], { capMs: startCapMs })
+  assert.match(text, /^arpeggio .* NO CONFIGURATION IN FORCE: the hosts of the group have not agreed/)
+  assert.match(text, words)
+  assert.match(text, /^1 of 3 members live, nobody allocates, nothing agreed yet/m)
+  const page = await lab.host('c').execOk(['curl', '-sS', 'http://127.0.0.1:7472/status?format=html'])
+  assert.match(page, words)
+  assert.match(page, /1 of 3 members live, nobody allocates/)
+})
+
+test('a second host makes a majority: the log says so, and addresses are given', async () => {
+  await start('a')
+  await program('c').child.line(/"msg":"group goes on"/, slowCapMs)
+  await when('c', 'the Service has its address', ({ services }) =>
+    services[0]?.addresses.join() === '192.168.1.240')
+  assert.is(told('c', 'group stands still').length, 1)
+  await start('b')
+  for (const name of names) {
+    await when(name, 'all three are members', ({ group }) => group?.members.join() === 'a,b,c')
+  }
+})
+
+test('in the minority again: members by name, and what was agreed before is served on', async () => {
+  for (const name of ['a', 'b'] as const) {
+    await program(name).child.stop('SIGKILL')
+    running.delete(name)
+  }
+  await until('it is told again', () => told('c', 'group stands still').length > 1, slowCapMs)
+  const words = /hears 1 of 3 .* needs 2; missing: a, b: what was agreed before stays in force/
+  const status = await when('c', 'both are missed', ({ findings }) =>
+    findings.some(({ reason, message }) => reason === 'minority' && words.test(message)))
+  assert.ok(status.config.ok)
+  assert.is(status.services[0]?.addresses.join(), '192.168.1.240')
+  assert.equal(status.group?.missing, ['a', 'b'])
+})
 
 test.run()

@@ -26,6 +26,10 @@ export interface Status {
   readonly members?: readonly { readonly name: string; readonly state: string }[]
   readonly group?: {
     readonly members: readonly string[]
+    readonly size: number
+    readonly heard: number
+    readonly needed: number
+    readonly missing: readonly string[]
     readonly allocator: string | null
     readonly standstill: string | null
   }
@@ -80,11 +84,18 @@ const url = 'http://127.0.0.1:7472'
 export async function openArpeggio(
   host: Host, args: readonly string[], cap = startCapMs,
 ): Promise<Arpeggio> {
-  const child = host.spawn([...arpeggio, 'standalone', ...args])
+  const program = spawnArpeggio(host, args)
+  const { child } = program
   await until(`arpeggio on "${host.name}" is ready`, async () => {
     if (!child.isRunning()) throw new Error(`Arpeggio ended early: ${child.lines.join('\n')}`)
     return (await host.exec(['curl', '-sf', `${url}/readyz`])).code === 0
   }, cap)
+  return program
+}
+
+/** The same without waiting: its status can be asked for after the line `standalone started`. */
+export function spawnArpeggio(host: Host, args: readonly string[]): Arpeggio {
+  const child = host.spawn([...arpeggio, 'standalone', ...args])
   const ask = ['curl', '-sS', '-H', 'accept: application/json', `${url}/status`]
   const status = async (): Promise<Status> => JSON.parse(await host.execOk(ask))
   return {

@@ -289,6 +289,31 @@ test('standstill: a minority, nobody elected yet, and a host of another group', 
   assert.is(stationOf(net, 'a').council.stored?.group, stationOf(net, 'c').disk?.group)
 })
 
+test('who is missing, and how many are needed', () => {
+  const net = createNet(three, {})
+  const seen = (name: string): unknown => {
+    const { standstill, heard, members, needed, missing, isAgreed } = view(net, name)
+    return { standstill, heard, members, needed, missing: missing.join(' '), isAgreed }
+  }
+  kill(net, 'a')
+  kill(net, 'b')
+  run(net, 10_000)
+  // Before there is a ledger the others have no names.
+  const few = { standstill: 'minority', heard: 1, members: 3, needed: 2 }
+  assert.equal(seen('c'), { ...few, missing: '', isAgreed: false })
+  for (const name of ['a', 'b']) open(net, stationOf(net, name), 3, [])
+  run(net, 10_000)
+  assert.equal(seen('c'),
+    { standstill: undefined, heard: 3, members: 3, needed: 2, missing: '', isAgreed: true })
+  kill(net, 'b')
+  run(net, 5_000)
+  assert.equal(seen('c'),
+    { standstill: undefined, heard: 2, members: 3, needed: 2, missing: 'b', isAgreed: true })
+  kill(net, 'a')
+  run(net, 5_000)
+  assert.equal(seen('c'), { ...few, missing: 'a b', isAgreed: true })
+})
+
 test('a disk that fails: nothing is in force that is not stored', () => {
   const council = createCouncil({
     self: 'a', expected: 1, freshGroup: 'g', ledger: undefined, own: shareOf('a', ['x']), now: 0, propose,

@@ -113,9 +113,14 @@ export function claimTerm(c: Council, now: Millis): void {
 export interface CouncilView {
   readonly allocator: string | undefined
   readonly standstill: Standstill | undefined
-  /** Members heard, this host included, and how many there are. */
+  /** Members heard, this host included, how many there are, and how many make more than half. */
   readonly heard: number
   readonly members: number
+  readonly needed: number
+  /** Members that are not heard, sorted; none before there is a ledger: then they have no names. */
+  readonly missing: readonly string[]
+  /** A ledger is in force. */
+  readonly isAgreed: boolean
   readonly foreign: readonly string[]
 }
 
@@ -125,11 +130,15 @@ export function viewCouncil(c: Council, now: Millis): CouncilView {
   const foreign = [...c.others].flatMap(([name, { word, heardMs }]) =>
     word !== undefined && now - heardMs < freshMs && !isOurs(c, word) ? [name] : [])
   const followed = c.vote === self ? isElected(c, now) : c.others.get(c.vote)?.word?.isElected === true
-  const members = c.stored === undefined ? c.options.expected : c.stored.members.length
-  const here = c.alive.filter((name) => isVoter(c, name) && !foreign.includes(name)).length + 1
+  const here = [self, ...c.alive].filter((name) => isVoter(c, name) && !foreign.includes(name))
+  const missing = countedMembers(c, now).filter((name) => !here.includes(name)).toSorted()
+  const members = c.stored === undefined ? c.options.expected : here.length + missing.length
+  const needed = Math.floor(members / 2) + 1
   const standstill = foreign.length > 0 && !followed
     ? 'foreignGroup' as const
-    : followed ? undefined : here * 2 <= members ? 'minority' as const : 'noAllocator' as const
-  const allocator = followed ? c.vote : undefined
-  return { allocator, standstill, heard: here, members, foreign: foreign.toSorted() }
+    : followed ? undefined : here.length < needed ? 'minority' as const : 'noAllocator' as const
+  return {
+    allocator: followed ? c.vote : undefined, standstill, heard: here.length, members, needed, missing,
+    isAgreed: c.inForce !== undefined, foreign: foreign.toSorted(),
+  }
 }

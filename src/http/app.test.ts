@@ -91,8 +91,8 @@ const together: StatusDocument = {
     { name: 'old', address: '192.0.2.12', state: 'alive', capable: false },
   ],
   group: {
-    id: 'g', version: '2.7', members: ['n<1>', 'other'], size: 2, heard: 1, allocator: null,
-    standstill: 'minority',
+    id: 'g', version: '2.7', members: ['n<1>', 'other'], size: 2, heard: 1, needed: 2, missing: ['other'],
+    allocator: null, standstill: 'minority',
   },
   ownership: {
     placement: 'sticky', isMixed: true, isStarting: true, isAlone: false, fenceInMs: 200, monitors: ['old'],
@@ -144,6 +144,35 @@ test('a host that has others tells of members, owners, hearing and moves', async
   has(/^59 s ago +192\.0\.2\.1 +went to new +handOver +-$/m)
   has(/^5 older moves: ask for JSON$/m)
 })
+
+const states: readonly { it: string; shown: StatusDocument; text: RegExp; page: RegExp }[] = [
+  { it: 'in force', shown: { ...status, config: { ...status.config, ok: true, problems: [] } },
+    text: /, configuration in force since 2026/, page: />Configuration in force<.* since 2026/ },
+  { it: 'refused, with an older one', shown: status,
+    text: /, CONFIGURATION REFUSED: 1 problems; the last good one is in force$/m,
+    page: />Configuration refused<.*; the last good one is in force\./ },
+  { it: 'refused, and no older one',
+    shown: { ...status, config: { ...status.config, loadedAt: null } },
+    text: /, CONFIGURATION REFUSED: 1 problems; none is in force$/m,
+    page: />Configuration refused<.*; none is in force\./ },
+  { it: 'not read yet',
+    shown: { ...status, config: { ...status.config, loadedAt: null, problems: [] } },
+    text: /, configuration not read yet$/m, page: /\. *\n?Configuration not read yet\./ },
+  { it: 'not agreed yet',
+    shown: {
+      ...together, config: { ...status.config, loadedAt: null, problems: [] },
+      group: { id: null, version: null, members: [], size: 3, heard: 1, needed: 2,
+        missing: ['192.0.2.11', '192.0.2.12'], allocator: null, standstill: 'minority' },
+    },
+    text: /, NO CONFIGURATION IN FORCE: the hosts of [^]*^1 of 3 members live, nobody allocates, nothing/m,
+    page: />No configuration in force<.*: the hosts of [^]*1 of 3 members live, nobody allocates, / },
+]
+for (const { it, shown, text, page } of states) {
+  test(`status: the configuration is ${it}`, async () => {
+    assert.match((await ask('/status?format=text', {}, undefined, shown)).text, text)
+    assert.match((await ask('/status?format=html', {}, undefined, shown)).text, page)
+  })
+}
 
 test('a host that is alone has none of these tables', async () => {
   const { text } = await ask('/status?format=text')

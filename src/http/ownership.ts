@@ -20,9 +20,12 @@ export interface GroupStatus {
   readonly version: string | null
   /** Names of the hosts in the ledger. */
   readonly members: readonly string[]
-  /** How many hosts count, and how many of them are heard, this one included. */
+  /** How many hosts count, how many of them are heard, this one included, and how many must be. */
   readonly size: number
   readonly heard: number
+  readonly needed: number
+  /** Names of members that are not heard; before there is a ledger, addresses of --join. */
+  readonly missing: readonly string[]
   readonly allocator: string | null
   /** Why nothing new is assigned: `minority`, `noAllocator` or `foreignGroup`. */
   readonly standstill: string | null
@@ -52,11 +55,12 @@ const maxMoves = 20
 export function summariseOwnership({ ownership, group }: OwnershipStatus): string | undefined {
   if (ownership === undefined) return undefined
   const { members, isStarting, isMixed, placement, monitors } = ownership
-  const alive = members.filter(({ isAlive }) => isAlive).length
-  const parts = [`${alive} of ${members.length} members live`]
+  // Before a ledger is in force ownership knows nobody; the group does.
+  const alive = group?.heard ?? members.filter(({ isAlive }) => isAlive).length
+  const parts = [`${alive} of ${group?.size ?? members.length} members live`]
   if (group !== undefined) {
     parts.push(group.allocator === null ? 'nobody allocates' : `${group.allocator} allocates`)
-    if (group.version !== null) parts.push(`ledger ${group.version}`)
+    parts.push(group.version === null ? 'nothing agreed yet' : `ledger ${group.version}`)
   }
   parts.push(`placement ${placement}${isMixed ? ' (a member speaks no beats)' : ''}`)
   if (monitors.length > 0) parts.push(`watched by ${monitors.join(', ')}`)

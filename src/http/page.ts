@@ -1,6 +1,6 @@
 /** The status document as one HTML page: no script, no asset, readable on a phone. */
 import { ownershipTables, summariseOwnership } from './ownership.ts'
-import type { StatusDocument } from './status.ts'
+import { configStateOf, notAgreed, type StatusDocument } from './status.ts'
 
 const style = `
 :root { color-scheme: light dark; font: 15px/1.45 system-ui, sans-serif }
@@ -20,9 +20,6 @@ ul.bad { padding-left: 1.2rem }
 export function formatPage(status: StatusDocument): string {
   const { config, forwarding } = status
   const findings = [...forwarding.findings, ...status.findings]
-  const state = config.ok
-    ? `<span class="good">Configuration in force</span> since ${escape(config.loadedAt ?? '-')}`
-    : '<span class="bad">Configuration refused</span>; the last good one is in force'
   return `<!doctype html>
 <html lang="en"><head><meta charset="utf-8">
 <meta name="viewport" content="width=device-width, initial-scale=1">
@@ -30,7 +27,7 @@ export function formatPage(status: StatusDocument): string {
 <title>Arpeggio on ${escape(status.node)}</title><style>${style}</style></head><body>
 <h1>Arpeggio on ${escape(status.node)}</h1>
 <p class="sub">${escape(status.role)} ${escape(status.version)}, since ${escape(status.startedAt)}.
-${state}. Forwarding ${escape(forwarding.state)}.</p>
+${describeConfig(status)}. Forwarding ${escape(forwarding.state)}.</p>
 ${listOf('bad', [
     ...config.problems.map((p) => `${p.file}:${p.document} ${p.object} ${p.path}: ${p.message}`),
     ...findings.map((finding) => finding.message),
@@ -60,6 +57,21 @@ ${table(['Name', 'MAC', 'State', 'Addresses'], status.links.map((link) => [
   ]))}
 </body></html>
 `
+}
+
+function describeConfig(status: StatusDocument): string {
+  const { loadedAt } = status.config
+  switch (configStateOf(status)) {
+    case 'inForce':
+      return `<span class="good">Configuration in force</span> since ${escape(loadedAt ?? '-')}`
+    case 'refused':
+      return '<span class="bad">Configuration refused</span>; ' +
+        `${loadedAt === null ? 'none' : 'the last good one'} is in force`
+    case 'notAgreed':
+      return `<span class="bad">No configuration in force</span>: ${notAgreed}`
+    case 'notRead':
+      return 'Configuration not read yet'
+  }
 }
 
 /** Members, owners, hearing and moves; nothing where nothing is announced. */

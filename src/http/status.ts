@@ -71,18 +71,38 @@ function ownershipLines(status: StatusDocument): readonly string[] {
   ]
 }
 
+/** Where the input stands. */
+export type ConfigState =
+  | 'inForce'
+  | 'refused'
+  | 'notAgreed' // hosts of a group have not agreed on any yet
+  | 'notRead'
+
+export function configStateOf({ config, group }: StatusDocument): ConfigState {
+  if (config.ok) return 'inForce'
+  if (config.problems.length > 0) return 'refused'
+  return group !== undefined && group.version === null ? 'notAgreed' : 'notRead'
+}
+
+/** Without its beginning, which people write in several ways. */
+export const notAgreed = 'the hosts of the group have not agreed on any yet'
+
+function describeConfig(status: StatusDocument): string {
+  const { loadedAt, problems } = status.config
+  switch (configStateOf(status)) {
+    case 'inForce': return `configuration in force since ${loadedAt ?? '-'}`
+    case 'refused': return `CONFIGURATION REFUSED: ${problems.length} problems; ${
+      loadedAt === null ? 'none' : 'the last good one'} is in force`
+    case 'notAgreed': return `NO CONFIGURATION IN FORCE: ${notAgreed}`
+    case 'notRead': return 'configuration not read yet'
+  }
+}
+
 /** The document as a page of text for curl. */
 export function formatStatus(status: StatusDocument): string {
-  const { ok, loadedAt, problems } = status.config
-  const state = ok
-    ? `configuration in force since ${loadedAt ?? '-'}`
-    : problems.length === 0
-    ? 'configuration not read yet'
-    : `CONFIGURATION REFUSED: ${problems.length} problems; ${
-      loadedAt === null ? 'none' : 'the last good one'} is in force`
   const findings = [...status.forwarding.findings, ...status.findings]
   return [
-    `${status.program} ${status.version} ${status.role} on ${status.node}, ${state}`,
+    `${status.program} ${status.version} ${status.role} on ${status.node}, ${describeConfig(status)}`,
     ...status.config.problems.map((row) => `  problem: ${formatProblem(row)}`),
     ...status.config.warnings.map((row) => `  warning: ${formatProblem(row)}`),
     ...findings.map((row) => `  ${row.reason}: ${row.message}`),

@@ -10,12 +10,14 @@ import {
 } from '../group/codec.ts'
 import { step } from '../group/council.ts'
 import type { Agreement, Effect, Event, GroupLedger, KnownShare, Share } from '../group/model.ts'
+import { createStanding, standingNews } from '../group/standing.ts'
 import { type Council, createCouncil } from '../group/state.ts'
 import { type CouncilView, viewCouncil } from '../group/vote.ts'
 import type { Log } from '../log.ts'
 import type { Millis } from '../net/model.ts'
 import type { ReceivedMessage } from '../ownership/model.ts'
 import { writeGroupLedger } from './group-state.ts'
+import { groupFindings } from './view.ts'
 
 export interface GroupPort {
   /** As one datagram. */
@@ -33,6 +35,8 @@ export interface GroupParts extends Pick<ProposalInput, 'namespace' | 'loadBalan
   readonly now: () => Millis
   readonly log: Log
   readonly port: () => GroupPort | undefined
+  /** Addresses of --join at which nobody is heard: all that is known of hosts before there is a ledger. */
+  readonly absent: () => readonly string[]
   /** Another ledger is in force. */
   readonly onLedger: () => void
 }
@@ -61,14 +65,15 @@ export function openGroup(parts: GroupParts): Group {
   let timer: ReturnType<typeof setTimeout> | undefined
   let isClosed = false
   let failure: string | undefined
-  let allocator: string | undefined
+  const tell = createTeller(log)
+  const viewNow = (): CouncilView => {
+    const view = viewCouncil(council, now())
+    return council.stored === undefined ? { ...view, missing: parts.absent() } : view
+  }
   const take = (event: Event): void => {
     if (isClosed) return
     for (const effect of step(council, event, now())) perform(effect)
-    const view = viewCouncil(council, now())
-    if (view.allocator === allocator) return
-    allocator = view.allocator
-    log.info('allocator of the group', { event: 'allocator', node: allocator ?? 'none' })
+    tell(viewNow(), now())
   }
   const store = async (next: GroupLedger): Promise<void> => {
     try {
@@ -108,12 +113,36 @@ export function openGroup(parts: GroupParts): Group {
       return false
     }),
     inForce: () => council.inForce,
-    view: () => viewCouncil(council, now()),
+    view: viewNow,
     failure: () => failure,
     [Symbol.dispose]: () => {
       isClosed = true
       clearTimeout(timer)
     },
+  }
+}
+
+/** Tells the log who allocates, and why nobody does. */
+function createTeller(log: Log): (view: CouncilView, now: Millis) => void {
+  const standing = createStanding()
+  let allocator: string | undefined
+  return (view, now) => {
+    const news = standingNews(standing, view, now)
+    if (news !== undefined) logStanding(log, news, view)
+    if (view.allocator === allocator) return
+    allocator = view.allocator
+    log.info('allocator of the group', { event: 'allocator', node: allocator ?? 'none' })
+  }
+}
+
+/** At the level that everybody reads: a host that waits for others must not look as if it worked. */
+function logStanding(log: Log, news: 'standstill' | 'over', view: CouncilView): void {
+  const { heard, members, needed, missing } = view
+  if (news === 'over') return log.info('group goes on', { event: 'standstillOver', heard, members })
+  for (const { reason, message } of groupFindings(view, [])) {
+    log.warn('group stands still', {
+      event: 'standstill', reason, heard, members, needed, missing, error: message,
+    })
   }
 }
 

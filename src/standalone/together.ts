@@ -14,7 +14,7 @@ import type { Address, Millis } from '../net/model.ts'
 import { prefixContains } from '../net/range.ts'
 import { exportClaims } from '../ownership/ownership.ts'
 import { view as viewOwnership } from '../ownership/view.ts'
-import type { Ring } from '../ring.ts'
+import type { Ring, RingMember } from '../ring.ts'
 import { openSpeakerRing } from '../speaker/membership.ts'
 import { createNews } from '../speaker/news.ts'
 import { readGroupState } from './group-state.ts'
@@ -73,7 +73,7 @@ export async function openTogether(
     node, stateDir: options.stateDir, expected: others.length + 1, ledger: stored.ledger, own,
     now: wire.clock.now, log, namespace: options.namespace, loadBalancerClass: options.loadBalancerClass,
     port: () => ring && { tell: (to, bytes) => ring?.tell(to, undefined, bytes), deliver: ring.deliver },
-    onLedger: () => host?.mark(),
+    absent: () => absentFrom(others, ring?.members() ?? []), onLedger: () => host?.mark(),
   }))
   const opened = await openSpeakerRing({
     node, address, clock: wire.clock, log, stopped, isSecretAwaited: false,
@@ -112,7 +112,7 @@ interface Met {
 }
 
 function statusOf({ announcer, group, ring }: Met, now: Millis): ReturnType<Together['status']> {
-  const { allocator, standstill, heard, members: size } = group.view()
+  const { allocator, standstill, heard, members: size, needed, missing } = group.view()
   const ledger = group.inForce()
   const version = ledger === undefined ? null : `${ledger.version.term}.${ledger.version.n}`
   return {
@@ -120,7 +120,7 @@ function statusOf({ announcer, group, ring }: Met, now: Millis): ReturnType<Toge
     members: ring.members().map(memberStatus),
     group: {
       id: ledger?.group ?? null, version, members: ledger?.members.map(({ name }) => name) ?? [],
-      size, heard, allocator: allocator ?? null, standstill: standstill ?? null,
+      size, heard, needed, missing, allocator: allocator ?? null, standstill: standstill ?? null,
     },
   }
 }
@@ -137,6 +137,13 @@ async function leave({ announcer, ring }: Met, host: MemberHost): Promise<void> 
 function capable(ring: Ring, node: string): readonly string[] {
   return ring.members().flatMap(({ name, isAlive, legs }) =>
     name !== node && isAlive && legs !== undefined ? [name] : [])
+}
+
+/** Addresses at which no host of a group is heard. */
+function absentFrom(join: readonly Address[], members: readonly RingMember[]): readonly string[] {
+  const here = members.filter(({ isAlive }) => isAlive).flatMap(({ address, legs = [] }) =>
+    [address, ...legs.flatMap(({ addresses }) => addresses.map((each) => each.address))])
+  return join.filter((target) => !here.some((each) => sameAddress(each, target))).map(formatAddress)
 }
 
 /** What this host brings until it has read its input: the last good one, if there ever was one. */

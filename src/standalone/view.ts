@@ -19,19 +19,27 @@ export interface HostView {
   readonly findings: readonly HostFinding[]
 }
 
-/** Addresses named in one sentence. */
+/** Objects or hosts named in one sentence. */
 const maxNamed = 5
+
+function listOf(names: readonly string[]): string {
+  const more = names.length > maxNamed ? ` and ${names.length - maxNamed} more` : ''
+  return names.slice(0, maxNamed).join(', ') + more
+}
 
 /** Why a group does not take in anything new, and what waits for it. */
 export function groupFindings(view: CouncilView, waiting: readonly string[]): readonly HostFinding[] {
-  const { standstill, heard, members, foreign } = view
+  const { standstill, heard, members, needed, foreign, isAgreed } = view
   if (standstill === undefined) return []
-  const more = waiting.length > maxNamed ? ` and ${waiting.length - maxNamed} more` : ''
-  const what = waiting.length === 0 ? '' : `; waiting: ${waiting.slice(0, maxNamed).join(', ')}${more}`
+  const what = waiting.length === 0 ? '' : `; waiting: ${listOf(waiting)}`
   switch (standstill) {
     case 'minority': {
-      const message = `This host hears ${heard} of ${members} hosts of its group, itself included: nothing ` +
-        `new is assigned until it hears more than half (one that is gone for good: --forget)${what}`
+      const stays = isAgreed
+        ? 'what was agreed before stays in force, and nothing new is assigned ' +
+          '(one that is gone for good: --forget)'
+        : 'nothing was agreed before, so nothing is announced'
+      const message = `This host hears ${heard} of ${members} hosts of its group, itself included, and ` +
+        `needs ${needed}; missing: ${listOf(view.missing)}: ${stays}${what}`
       return [{ reason: standstill, message }]
     }
     case 'noAllocator': {
