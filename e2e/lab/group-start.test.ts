@@ -7,7 +7,9 @@ import { startCapMs, until } from './command.ts'
 import { lan, openLab } from './lab.ts'
 import { type Arpeggio, arpeggio, spawnArpeggio, type Status } from './program.ts'
 
-const lab = await openLab({ hosts: { a: { lan: lan(11) }, b: { lan: lan(12) }, c: { lan: lan(13) } } })
+const lab = await openLab({
+  hosts: { a: { lan: lan(11) }, b: { lan: lan(12) }, c: { lan: lan(13) }, client: { lan: lan(20) } },
+})
 test.after(async () => void await lab[Symbol.asyncDispose]())
 const join3 = ['--join', '192.168.1.11,192.168.1.12,192.168.1.13']
 const input = join(lab.folder, 'input')
@@ -28,11 +30,11 @@ kind: L2Advertisement
 metadata: { name: lan, namespace: metallb-system }
 `
 
-const service = (name: string): string => `
+const service = (name: string, more = ''): string => `
 apiVersion: v1
 kind: Service
 metadata: { name: ${name}, namespace: default }
-spec: { type: LoadBalancer, ports: [{ port: 80 }] }
+spec: { type: LoadBalancer, ports: [{ port: 80 }]${more} }
 `
 
 const refused: readonly { it: string; argv: readonly string[]; code: number; want: string }[] = [
@@ -81,13 +83,39 @@ async function when(name: Name, what: string, holds: (status: Status) => boolean
   return await program(name).statusWhen(`${name}: ${what}`, holds, slowCapMs)
 }
 
+async function kill(name: Name): Promise<void> {
+  await program(name).child.stop('SIGKILL')
+  running.delete(name)
+}
+
+function heldIn(services: Status['services']): string {
+  return services.filter(({ addresses }) => addresses.length > 0)
+    .map(({ name, addresses }) => `${name} ${addresses.join(' ')}`).join(', ')
+}
+
+/** How many answer the client's question for the address, as soon as somebody does. */
+async function voices(address: string): Promise<number> {
+  return await until(`somebody answers for ${address}`, async () => {
+    const ask = ['arping', '-b', '-c', '2', '-w', '2', '-I', 'eth0', address]
+    const { stdout } = await lab.host('client').exec(ask)
+    return new Set([...stdout.matchAll(/\[([0-9A-Fa-f:]{17})\]/g)].map(([, mac]) => mac)).size
+      || undefined
+  }, slowCapMs)
+}
+
+/** What a host says of options that differ, sorted. */
+function differing({ findings }: Status): readonly string[] {
+  return findings.filter(({ reason }) => reason === 'optionsDiffer').map(({ message }) => message)
+}
+
 /** Lines of the log with this message. */
 function told(name: Name, message: string): readonly string[] {
   return program(name).child.lines.filter((line) => line.includes(`"msg":"${message}"`))
 }
 
 test('one of three, before anything was agreed: who is missing, how many are needed', async () => {
-  await writeFile(join(input, 'all.yaml'), `${pool}---${service('web')}`)
+  const other = service('other', ', loadBalancerClass: x/y')
+  await writeFile(join(input, 'all.yaml'), `${pool}---${service('web')}---${other}`)
   await start('c')
   const words = /hears 1 of 3 hosts .* needs 2; missing: 192.168.1.11, 192.168.1.12: nothing was agreed/
   const line = await program('c').child.line(/"msg":"group stands still"/, slowCapMs)
@@ -111,7 +139,7 @@ test('a second host makes a majority: the log says so, and addresses are given',
   await start('a')
   await program('c').child.line(/"msg":"group goes on"/, slowCapMs)
   await when('c', 'the Service has its address', ({ services }) =>
-    services[0]?.addresses.join() === '192.168.1.240')
+    heldIn(services) === 'web 192.168.1.240')
   assert.is(told('c', 'group stands still').length, 1)
   await start('b')
   for (const name of names) {
@@ -120,17 +148,63 @@ test('a second host makes a majority: the log says so, and addresses are given',
 })
 
 test('in the minority again: members by name, and what was agreed before is served on', async () => {
-  for (const name of ['a', 'b'] as const) {
-    await program(name).child.stop('SIGKILL')
-    running.delete(name)
-  }
+  for (const name of ['a', 'b'] as const) await kill(name)
   await until('it is told again', () => told('c', 'group stands still').length > 1, slowCapMs)
   const words = /hears 1 of 3 .* needs 2; missing: a, b: what was agreed before stays in force/
   const status = await when('c', 'both are missed', ({ findings }) =>
     findings.some(({ reason, message }) => reason === 'minority' && words.test(message)))
   assert.ok(status.config.ok)
-  assert.is(status.services[0]?.addresses.join(), '192.168.1.240')
+  assert.is(heldIn(status.services), 'web 192.168.1.240')
   assert.equal(status.group?.missing, ['a', 'b'])
+})
+
+const otherwise = ['--lb-class', 'x/y', '--placement', 'hash', '--namespace', 'elsewhere']
+
+test('a host with other options: all name it, the option and the values', async () => {
+  await start('a')
+  await when('a', 'a or c allocates', (status) => ['a', 'c'].includes(status.group?.allocator ?? ''))
+  await start('b', ...otherwise)
+  for (const name of names) {
+    const found = differing(await when(name, 'three options differ', (status) => {
+      const all = differing(status)
+      return all.length === 3 && all.every((text) => text.includes('a, c'))
+    }))
+    const wants = [
+      /^--lb-class differs .*: not given on a, c; "x\/y" on b\. In force for all of them is not given/,
+      /^--namespace differs .*: not given on a, c; "elsewhere" on b\. In force for all of them is not given/,
+      /^--placement differs .*: "hash" on b; "sticky" on a, c\. In force for all of them is "sticky"/,
+    ]
+    wants.forEach((want, i) => assert.match(found[i] ?? '', want, `${found[i]} on ${name}`))
+    assert.ok(told(name, 'options of hosts differ').some((line) =>
+      line.includes('"level":"warn"') && line.includes('\\"x/y\\" on b')))
+  }
+  const text = await lab.host('a').execOk([...arpeggio, 'status'], { capMs: startCapMs })
+  assert.match(text, /^ {2}optionsDiffer: --lb-class differs between the hosts of this group/m)
+})
+
+test('the host with other options allocates: addresses stay, one voice answers', async () => {
+  const { group } = await program('a').status()
+  const first = group?.allocator === 'a' ? 'a' : 'c'
+  const last = first === 'a' ? 'c' : 'a'
+  // Of the two that are left the hash chooses b.
+  await kill(first)
+  await when(last, 'b allocates', (status) => status.group?.allocator === 'b')
+  for (const name of ['b', last] as const) {
+    assert.is(heldIn((await program(name).status()).services), 'web 192.168.1.240', name)
+  }
+  assert.is(await voices('192.168.1.240'), 1)
+  await start(first, ...otherwise)
+  await when(last, 'two of three have them, and nothing changes', (status) =>
+    differing(status).some((text) => text.includes(`"hash" on ${[first, 'b'].toSorted().join(', ')}`)))
+  assert.is(heldIn((await program(last).status()).services), 'web 192.168.1.240')
+  await kill(last)
+  await start(last, ...otherwise)
+  for (const name of names) {
+    const status = await when(name, 'all have them: they are in force', (each) =>
+      each.group?.options?.['lb-class'] === 'x/y' && differing(each).length === 0)
+    assert.equal([status.group?.options?.['placement'], status.group?.options?.['namespace']],
+      ['hash', 'elsewhere'])
+  }
 })
 
 test.run()

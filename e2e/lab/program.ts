@@ -26,6 +26,7 @@ export interface Status {
   readonly members?: readonly { readonly name: string; readonly state: string }[]
   readonly group?: {
     readonly members: readonly string[]
+    readonly options: Readonly<Record<string, string>> | null
     readonly size: number
     readonly heard: number
     readonly needed: number

@@ -6,6 +6,7 @@ import { readWorld } from '../config/read.ts'
 import { proposeAgreement } from './agreement.ts'
 import { sharedOf, sourcesOf } from './documents.ts'
 import type { Agreement, Share } from './model.ts'
+import { textsOf, type VoiceOptions } from './options.ts'
 
 const source = (file: string, text: string): Source => ({ file, bytes: new TextEncoder().encode(text) })
 
@@ -27,8 +28,13 @@ function share(host: string, texts: readonly string[], rest: Partial<Share> = {}
   return { host, labels: {}, held: {}, forgets: [], documents, ...rest }
 }
 
+const own: VoiceOptions = {
+  namespace: undefined, loadBalancerClass: '', placement: 'sticky', announceEverywhere: false,
+  ignoreExcludeLabel: false,
+}
+
 function propose(before: Agreement | undefined, ...shares: readonly Share[]): Agreement {
-  return proposeAgreement({ before, shares, namespace: undefined, loadBalancerClass: '' })
+  return proposeAgreement({ before, shares, own })
 }
 
 /** Steps until nothing changes: one member a step. */
@@ -166,6 +172,45 @@ test('problems are bounded', () => {
   const { problems } = propose(undefined, share('a', many(1)), share('b', many(2)))
   assert.is(problems.length, 51)
   assert.equal([problems[50]?.reason, problems[50]?.message], ['TooMany', '10 more problems'])
+})
+
+const options = textsOf(own)
+const classed = (name: string, loadBalancerClass: string): string => service(name)
+  .replace('type: LoadBalancer', `type: LoadBalancer, loadBalancerClass: ${loadBalancerClass}`)
+
+test('options: what the ledger has decides, whatever the allocator was started with', () => {
+  const input = [lan, service('web'), classed('other', 'x/y')]
+  const before = settle(undefined, share('a', input, { options }), share('b', input, { options }))
+  assert.equal(Object.keys(before.services), ['default/web'])
+  assert.equal(before.options, options)
+  const otherwise = { ...own, loadBalancerClass: 'x/y', namespace: 'elsewhere', placement: 'hash' as const }
+  const shares = [share('a', input, { options }), share('b', input, { options: textsOf(otherwise) })]
+  const after = proposeAgreement({ before, shares, own: otherwise })
+  assert.equal([after.services, after.options], [before.services, before.options])
+  assert.equal(after.members.map((each) => each.options), [options, textsOf(otherwise)])
+  // A host that has just been elected knows nobody's share but its own.
+  const alone = proposeAgreement({ before: after, shares: shares.slice(1), own: otherwise })
+  assert.equal([alone.services, alone.options], [before.services, before.options])
+  const all = shares.map((each) => ({ ...each, options: { ...options, 'lb-class': 'x/y' } }))
+  const changed = proposeAgreement({ before: after, shares: all, own })
+  assert.equal(Object.keys(changed.services), ['default/other'], 'all have changed it')
+})
+
+test('options: hosts of an older version tell none, and their ledger has none', () => {
+  const input = [lan, service('web'), classed('other', 'x/y')]
+  const old = settle(undefined, share('a', input), share('b', input))
+  assert.equal([old.options, old.members.map((each) => 'options' in each)], [undefined, [false, false]])
+  const mixed = propose(old, share('a', input), share('b', input, { options }))
+  assert.equal([mixed.options, mixed.services], [options, old.services])
+  assert.equal(mixed.members.map((each) => each.options), [undefined, options])
+})
+
+test('options: input that is wrong as a whole leaves them as they are', () => {
+  const before = settle(undefined, share('a', [lan, service('web')], { options }))
+  const changed = { ...options, placement: 'hash' }
+  const after = propose(before, share('a', [lan, pool('over', '192.0.2.5/32')], { options: changed }))
+  assert.is(after.problems.length, 1)
+  assert.equal([after.options, after.services], [options, before.services])
 })
 
 test.run()

@@ -5,7 +5,8 @@ import { planAllocation } from '../ipam/plan.ts'
 import { formatAddress, parseAddress } from '../net/address.ts'
 import type { Address } from '../net/model.ts'
 import { sourcesOf } from './documents.ts'
-import type { Agreement, GroupMember, Share } from './model.ts'
+import type { Agreement, GroupMember, OptionTexts, Share } from './model.ts'
+import { agreeOnOptions, optionsOf, type VoiceOptions } from './options.ts'
 import { uniteShares } from './union.ts'
 
 export interface ProposalInput {
@@ -13,8 +14,8 @@ export interface ProposalInput {
   readonly before: Agreement | undefined
   /** Of hosts that are heard now and may be members. */
   readonly shares: readonly Share[]
-  readonly namespace: string | undefined
-  readonly loadBalancerClass: string
+  /** This host's own, for what nobody tells. */
+  readonly own: VoiceOptions
 }
 
 /** Problems that travel with a ledger; the rest is counted. */
@@ -25,18 +26,18 @@ const maxProblems = 50
  * whole (two hosts' pools that overlap, say) leaves documents and addresses as they are.
  */
 export function proposeAgreement(input: ProposalInput): Agreement {
-  const { before, shares, namespace, loadBalancerClass } = input
+  const { before, shares, own } = input
   const members = nextMembers(before?.members ?? [], shares)
   const union = uniteShares({
     documents: before?.documents ?? [], shares, members: new Set(members.map(({ name }) => name)),
   })
+  const agreed = agreeOnOptions(before?.options, members)
+  const { namespace, loadBalancerClass } = optionsOf(own, agreed)
   const sources = sourcesOf(union.documents)
   const reading = readWorld(sources, namespace === undefined ? {} : { namespace })
   const problems = bounded([...union.problems, ...reading.problems])
   const { world } = reading
-  if (world === undefined) {
-    return { members, documents: before?.documents ?? [], services: before?.services ?? {}, problems }
-  }
+  if (world === undefined) return keepAgreement({ before, members, agreed, problems })
   const verdicts = planAllocation({
     config: world.config, services: world.services, loadBalancerClass,
     ledger: heldBefore(before, shares),
@@ -46,7 +47,19 @@ export function proposeAgreement(input: ProposalInput): Agreement {
       ? [[verdict.service, verdict.addresses.map(formatAddress)] as const]
       : []
   )
-  return { members, documents: union.documents, services: Object.fromEntries(services), problems }
+  return {
+    members, ...(agreed === undefined ? {} : { options: agreed }), documents: union.documents,
+    services: Object.fromEntries(services), problems,
+  }
+}
+
+/** Members and problems are news; the rest is as it was. */
+export function keepAgreement({ before, members, agreed, problems }: {
+  readonly before: Agreement | undefined
+  readonly agreed: OptionTexts | undefined
+} & Pick<Agreement, 'members' | 'problems'>): Agreement {
+  const { documents = [], services = {}, options = agreed } = before ?? {}
+  return { members, ...(options === undefined ? {} : { options }), documents, services, problems }
 }
 
 /**
@@ -60,15 +73,20 @@ function nextMembers(
   const isFirst = before.length === 0
   const forgotten = new Set(shares.flatMap(({ forgets }) => forgets).filter((name) => !heard.has(name)))
   const gone = before.find(({ name }) => forgotten.has(name))
-  const kept = before.filter((member) => member !== gone).map(({ name, labels }) => ({
-    name, labels: heard.get(name)?.labels ?? labels,
-  }))
+  const kept = before.filter((member) => member !== gone).map((member) => {
+    const share = heard.get(member.name)
+    return share === undefined ? member : memberOf(share)
+  })
   const known = new Set(before.map(({ name }) => name))
   const fresh = [...heard.values()].filter(({ host }) => !known.has(host))
-    .map(({ host, labels }): GroupMember => ({ name: host, labels }))
+    .map(memberOf)
     .toSorted(compareNames)
   const news = isFirst ? fresh : gone === undefined ? fresh.slice(0, 1) : []
   return [...kept, ...news].toSorted(compareNames)
+}
+
+function memberOf({ host, labels, options }: Share): GroupMember {
+  return { name: host, labels, ...(options === undefined ? {} : { options }) }
 }
 
 function compareNames(a: GroupMember, b: GroupMember): number {

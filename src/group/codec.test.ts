@@ -30,6 +30,19 @@ test('words, shares and ledgers survive the way', () => {
   assert.equal(parseLedger(again(ledger)), ledger)
 })
 
+test('options of hosts and of a ledger survive too; an older version has none', () => {
+  const options = { 'lb-class': '', 'placement': 'hash' }
+  const told = { ...known, share: { ...known.share, options } }
+  assert.equal(parseShare(again(told)), told)
+  const agreed = { ...ledger, options, members: [{ name: 'a', labels: {}, options }] }
+  assert.equal(parseLedger(again(agreed)), agreed)
+  assert.not.ok('options' in (parseLedger(again(ledger)) ?? { options }))
+  const bad = { placement: 1 }
+  assert.is(parseShare({ ...known, share: { ...known.share, options: bad } }), undefined)
+  assert.is(parseLedger({ ...ledger, options: bad }), undefined)
+  assert.is(parseLedger({ ...ledger, members: [{ name: 'a', labels: {}, options: bad }] }), undefined)
+})
+
 test('a message is told by its first bytes', () => {
   for (const kind of ['word', 'askShare', 'share', 'ledger'] as const) {
     const read = unframeMessage(frameMessage(kind, Uint8Array.of(1, 2)))

@@ -3,7 +3,7 @@ import { isFields } from '../config/fields.ts'
 import type { Labels, Problem } from '../config/model.ts'
 import { maxDocuments } from '../config/yaml.ts'
 import type {
-  AgreedDocument, GroupLedger, GroupMember, KnownShare, Shared, Version, Word,
+  AgreedDocument, GroupLedger, GroupMember, KnownShare, OptionTexts, Shared, Version, Word,
 } from './model.ts'
 
 /** First byte of each message: ownership's messages begin otherwise. */
@@ -65,9 +65,10 @@ export function parseShare(value: unknown): KnownShare | undefined {
   const held = parseLists(share['held'])
   const forgets = parseNames(share['forgets'])
   const documents = parseAll(share['documents'], parseShared)
+  const options = parseOptions(share)
   if (labels === undefined || held === undefined || forgets === undefined) return undefined
-  if (documents === undefined) return undefined
-  return { digest: value['digest'], share: { host, labels, held, forgets, documents } }
+  if (documents === undefined || options === undefined) return undefined
+  return { digest: value['digest'], share: { host, labels, ...options, held, forgets, documents } }
 }
 
 /** undefined = not a ledger. */
@@ -79,10 +80,11 @@ export function parseLedger(value: unknown): GroupLedger | undefined {
   const documents = parseAll(value['documents'], parseAgreed)
   const problems = parseAll(value['problems'], parseProblem)
   const services = parseLists(value['services'])
+  const options = parseOptions(value)
   if (typeof group !== 'string' || group === '' || typeof by !== 'string') return undefined
   if (version === undefined || members === undefined || documents === undefined) return undefined
-  if (problems === undefined || services === undefined) return undefined
-  return { group, version, by, members, documents, services, problems }
+  if (problems === undefined || services === undefined || options === undefined) return undefined
+  return { group, version, by, members, ...options, documents, services, problems }
 }
 
 function isCount(value: unknown): value is number {
@@ -98,7 +100,17 @@ function parseVersion(value: unknown): Version | undefined {
 function parseMember(value: unknown): GroupMember | undefined {
   const labels = isFields(value) ? parseTexts(value['labels']) : undefined
   if (!isFields(value) || typeof value['name'] !== 'string' || labels === undefined) return undefined
-  return { name: value['name'], labels }
+  const options = parseOptions(value)
+  return options === undefined ? undefined : { name: value['name'], labels, ...options }
+}
+
+/** A host of an older version has none. */
+function parseOptions(
+  value: Readonly<Record<string, unknown>>,
+): { readonly options?: OptionTexts } | undefined {
+  if (value['options'] === undefined) return {}
+  const options = parseTexts(value['options'])
+  return options === undefined ? undefined : { options }
 }
 
 function parseShared(value: unknown): Shared | undefined {

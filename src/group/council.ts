@@ -155,8 +155,8 @@ function knownShare(c: Council, name: string, now: Millis): KnownShare | undefin
 }
 
 function isSame(a: Agreement, b: Agreement): boolean {
-  const text = ({ members, documents, services, problems }: Agreement): string =>
-    JSON.stringify([members, documents, Object.entries(services).toSorted(), problems])
+  const text = ({ members, options, documents, services, problems }: Agreement): string =>
+    JSON.stringify([members, options, documents, Object.entries(services).toSorted(), problems])
   return text(a) === text(b)
 }
 

@@ -13,10 +13,15 @@ export interface Shared {
   readonly value: unknown
 }
 
+/** Options by name, as text; '' = not given. */
+export type OptionTexts = Readonly<Record<string, string>>
+
 /** What one host brings into the group; replaced as a whole. */
 export interface Share {
   readonly host: string
   readonly labels: Labels
+  /** Those that must be the same on all; an older version tells none. */
+  readonly options?: OptionTexts
   /** Addresses that it held before there was a group, as text: they stay where nobody objects. */
   readonly held: Readonly<Record<string, readonly string[]>>
   /** Members that will not come back, as its operator says. */
@@ -35,6 +40,8 @@ export interface Version {
 export interface GroupMember {
   readonly name: string
   readonly labels: Labels
+  /** Its own, as last heard. */
+  readonly options?: OptionTexts
 }
 
 /** An object in force, and which hosts have brought it. */
@@ -49,6 +56,8 @@ export interface AgreedDocument extends Shared {
 export interface Agreement {
   /** Sorted by name. */
   readonly members: readonly GroupMember[]
+  /** In force on all hosts, whatever each was started with; undefined = an older version has written it. */
+  readonly options?: OptionTexts
   readonly documents: readonly AgreedDocument[]
   /** Addresses by `namespace/name`, as text. */
   readonly services: Readonly<Record<string, readonly string[]>>

@@ -35,8 +35,8 @@ const stories: readonly { it: string; rows: readonly Row[] }[] = [
     [8_000, other, undefined], [11_000, other, 'standstill'],
   ] },
   { it: 'a change that does not last is none', rows: [
-    [0, alone, undefined], [3_000, alone, 'standstill'], [4_000, nobody, undefined], [5_000, alone, undefined],
-    [9_000, alone, undefined],
+    [0, alone, undefined], [3_000, alone, 'standstill'], [4_000, nobody, undefined],
+    [5_000, alone, undefined], [9_000, alone, undefined],
   ] },
 ]
 for (const { it, rows } of stories) {

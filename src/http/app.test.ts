@@ -91,7 +91,8 @@ const together: StatusDocument = {
     { name: 'old', address: '192.0.2.12', state: 'alive', capable: false },
   ],
   group: {
-    id: 'g', version: '2.7', members: ['n<1>', 'other'], size: 2, heard: 1, needed: 2, missing: ['other'],
+    id: 'g', version: '2.7', members: ['n<1>', 'other'], options: null,
+    size: 2, heard: 1, needed: 2, missing: ['other'],
     allocator: null, standstill: 'minority',
   },
   ownership: {
@@ -161,7 +162,7 @@ const states: readonly { it: string; shown: StatusDocument; text: RegExp; page: 
   { it: 'not agreed yet',
     shown: {
       ...together, config: { ...status.config, loadedAt: null, problems: [] },
-      group: { id: null, version: null, members: [], size: 3, heard: 1, needed: 2,
+      group: { id: null, version: null, members: [], options: null, size: 3, heard: 1, needed: 2,
         missing: ['192.0.2.11', '192.0.2.12'], allocator: null, standstill: 'minority' },
     },
     text: /, NO CONFIGURATION IN FORCE: the hosts of [^]*^1 of 3 members live, nobody allocates, nothing/m,

@@ -20,6 +20,8 @@ export interface GroupStatus {
   readonly version: string | null
   /** Names of the hosts in the ledger. */
   readonly members: readonly string[]
+  /** Options in force on all hosts, by name; '' = not given, null = none are agreed. */
+  readonly options: Readonly<Record<string, string>> | null
   /** How many hosts count, how many of them are heard, this one included, and how many must be. */
   readonly size: number
   readonly heard: number

@@ -3,13 +3,14 @@ import { createHash, randomBytes } from 'node:crypto'
 import { deflateRawSync, inflateRawSync } from 'node:zlib'
 import { describeError } from '../cli/input.ts'
 import type { Problem } from '../config/model.ts'
-import { proposeAgreement, type ProposalInput } from '../group/agreement.ts'
+import { keepAgreement, proposeAgreement } from '../group/agreement.ts'
 import {
   frameMessage, groupMagic, maxPackedBytes, maxUnpackedBytes, parseJson, parseLedger, parseShare, parseWord,
   unframeMessage,
 } from '../group/codec.ts'
 import { step } from '../group/council.ts'
 import type { Agreement, Effect, Event, GroupLedger, KnownShare, Share } from '../group/model.ts'
+import type { VoiceOptions } from '../group/options.ts'
 import { createStanding, standingNews } from '../group/standing.ts'
 import { type Council, createCouncil } from '../group/state.ts'
 import { type CouncilView, viewCouncil } from '../group/vote.ts'
@@ -26,8 +27,9 @@ export interface GroupPort {
   deliver(to: string, bytes: Uint8Array): void
 }
 
-export interface GroupParts extends Pick<ProposalInput, 'namespace' | 'loadBalancerClass'> {
+export interface GroupParts {
   readonly node: string
+  readonly options: VoiceOptions
   readonly stateDir: string
   readonly expected: number
   readonly ledger: GroupLedger | undefined
@@ -216,14 +218,13 @@ export function nameShare(share: Share): KnownShare | Problem {
 
 /** What would be too much for one message leaves everything as it is. */
 function proposeBounded(
-  { namespace, loadBalancerClass }: GroupParts, before: Agreement | undefined, shares: readonly Share[],
+  { options: own }: GroupParts, before: Agreement | undefined, shares: readonly Share[],
 ): Agreement {
-  const next = proposeAgreement({ before, shares, namespace, loadBalancerClass })
+  const next = proposeAgreement({ before, shares, own })
   const excess = excessOf(next)
   if (excess === undefined) return next
-  const { documents = [], services = {} } = before ?? {}
   const problems = [tooLarge('The input of all hosts', excess)]
-  return { members: next.members, documents, services, problems }
+  return keepAgreement({ before, members: next.members, agreed: next.options, problems })
 }
 
 function tooLarge(what: string, packedBytes: number): Problem {

@@ -4,8 +4,10 @@ import type { ClusterNode, Problem, Reading, Source, World } from '../config/mod
 import { readWorld, type ReadOptions } from '../config/read.ts'
 import { addressesOf as parseAddresses } from '../group/agreement.ts'
 import { drain } from '../drain.ts'
+import type { HostFinding } from '../finding.ts'
 import { sharedOf, sourcesOf } from '../group/documents.ts'
 import type { GroupLedger, KnownShare } from '../group/model.ts'
+import { compareOptions, optionsOf, textsOf, type VoiceOptions } from '../group/options.ts'
 import { logChanges } from '../journal.ts'
 import type { Holding } from '../l2/demand.ts'
 import { outsideFinding } from '../http/rows.ts'
@@ -29,7 +31,7 @@ import { writeOwners } from './group-state.ts'
 import { addressesOf, type Host, type HostParts, withSelf } from './host.ts'
 import { findEmptied, sameSources } from './intake.ts'
 import { writeLastGood, writeLedger } from './state.ts'
-import { groupFindings } from './view.ts'
+import { groupFindings, optionFindings } from './view.ts'
 
 export interface MemberParts extends HostParts {
   /** Opened with the last good input as this host's share. */
@@ -73,6 +75,8 @@ interface Memory {
   /** Addresses for which rules are loaded. */
   ruled: ReadonlySet<string>
   outside: readonly string[]
+  /** Options of hosts that differ. */
+  differences: readonly HostFinding[]
 }
 
 /** What a hand-over of everything may take; after this the others notice by themselves. */
@@ -87,7 +91,7 @@ export function createMemberHost(parts: MemberParts): MemberHost {
     reading: { problems: [], warnings: [] }, lastGood: parts.state.lastGood,
     ledger: undefined, agreed: undefined,
     loadedAt: undefined, warnings: [], owners: parts.owners, links: [], rows: [], announcements: [],
-    ruled: new Set(), outside: [],
+    ruled: new Set(), outside: [], differences: [],
   }
   let isClosed = false
   const loop = createLoop(
@@ -147,6 +151,7 @@ async function turn(parts: MemberParts, memory: Memory): Promise<void> {
   }
   parts.announcer.setLinks(memory.links.filter((link) => isUsable(link) && link.hasCarrier))
   await takeLedger(parts, memory)
+  tellOptions(parts, memory)
   const { agreed, ledger } = memory
   tellLegs(parts, memory)
   if (agreed === undefined || ledger === undefined) return
@@ -157,10 +162,7 @@ async function turn(parts: MemberParts, memory: Memory): Promise<void> {
       self: parts.node, links: memory.links, deaf: deafOf(parts), members: membersOf(parts, ledger),
     }),
     owners: ownersByAddress(parts.announcer.ownership),
-    loadBalancerClass: parts.options.loadBalancerClass,
-    placement: parts.options.placement,
-    announceEverywhere: parts.options.announceEverywhere,
-    ignoreExcludeLabel: parts.options.ignoreExcludeLabel,
+    ...optionsOf(parts.options, ledger.options),
   })
   const holdings = holdingsOf(agreed.world, decision.verdicts)
   await announce(parts, memory, { world: agreed.world, ledger, nodes, holdings })
@@ -171,7 +173,7 @@ async function turn(parts: MemberParts, memory: Memory): Promise<void> {
 async function readOwn(parts: MemberParts, memory: Memory): Promise<void> {
   const { options, log, metrics } = parts
   const input = await readInput(options.paths)
-  const reading = readWorld(input.sources, readOptions(parts))
+  const reading = readWorld(input.sources, readOptions(options))
   const emptied = findEmptied(memory.lastGood, input.sources, options.paths)
   const problems = [...input.problems, ...emptied, ...reading.problems]
   const named = problems.length > 0 ? undefined : nameShare({
@@ -201,8 +203,8 @@ async function readOwn(parts: MemberParts, memory: Memory): Promise<void> {
 /** Problems that one reading writes to the log; /status has all. */
 const maxLogged = 20
 
-function readOptions({ options }: Pick<MemberParts, 'options'>): ReadOptions {
-  return options.namespace === undefined ? {} : { namespace: options.namespace }
+function readOptions({ namespace }: VoiceOptions): ReadOptions {
+  return namespace === undefined ? {} : { namespace }
 }
 
 /** What the group has agreed on since the last turn. */
@@ -216,7 +218,7 @@ async function takeLedger(parts: MemberParts, memory: Memory): Promise<void> {
   for (const problem of ledger.problems) {
     if (!known.has(problem.message)) log.error('hosts of the group disagree', { ...problem })
   }
-  const reading = readWorld(sourcesOf(ledger.documents), readOptions(parts))
+  const reading = readWorld(sourcesOf(ledger.documents), readOptions(optionsOf(options, ledger.options)))
   memory.ledger = ledger
   memory.warnings = reading.warnings
   if (reading.world === undefined) {
@@ -230,6 +232,23 @@ async function takeLedger(parts: MemberParts, memory: Memory): Promise<void> {
   await writeLedger(options.stateDir, held).catch((error: unknown) =>
     log.error('ledger not stored', { error: describeError(error) })
   )
+}
+
+/** Hosts that were started otherwise: once each time that it is another difference. */
+function tellOptions({ node, options, ring, log }: MemberParts, memory: Memory): void {
+  const alive = new Set(ring.members().filter(({ isAlive }) => isAlive).map(({ name }) => name))
+  const others = memory.ledger?.members.filter(({ name }) => name !== node) ?? []
+  const hosts = [
+    { name: node, options: textsOf(options), isHeard: true },
+    ...others.map((each) => ({ ...each, isHeard: alive.has(each.name) })),
+  ]
+  const differences = optionFindings(compareOptions(hosts, memory.ledger?.options))
+  const known = new Set(memory.differences.map(({ message }) => message))
+  for (const { reason, message } of differences.filter((each) => !known.has(each.message))) {
+    log.warn('options of hosts differ', { event: 'optionsDiffer', reason, error: message })
+  }
+  if (known.size > 0 && differences.length === 0) log.info('options of hosts are the same again')
+  memory.differences = differences
 }
 
 function deafOf({ announcer }: MemberParts): ReadonlySet<number> {
@@ -286,7 +305,8 @@ async function announce(parts: MemberParts, memory: Memory, agreed: Agreed): Pro
 }
 
 function ownershipWorld(parts: MemberParts, memory: Memory, agreed: Agreed): OwnershipWorld {
-  const { options, node } = parts
+  const { node } = parts
+  const options = optionsOf(parts.options, agreed.ledger.options)
   return worldOf({
     self: node, placement: options.placement, config: agreed.world.config, nodes: agreed.nodes,
     endpoints: agreed.world.endpoints, holdings: agreed.holdings, links: memory.links, deaf: deafOf(parts),
@@ -349,6 +369,7 @@ function viewOf({ group }: MemberParts, memory: Memory): ReturnType<Host['view']
     findings: [
       ...(failure === undefined ? [] : [{ reason: 'stateNotStored', message: failure }]),
       ...groupFindings(group.view(), waitingOf(memory)),
+      ...memory.differences,
       ...outsideFinding(memory.outside),
     ],
   }

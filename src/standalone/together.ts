@@ -4,6 +4,7 @@ import { type Announcer, type AnnouncerOptions, openAnnouncer } from '../announc
 import type { GroupOptions } from '../config/group-options.ts'
 import type { KnownShare } from '../group/model.ts'
 import { sharedOf } from '../group/documents.ts'
+import { textsOf } from '../group/options.ts'
 import { memberStatus } from '../http/rows.ts'
 import type { StatusDocument } from '../http/status.ts'
 import { isUsable } from '../l2/eligible.ts'
@@ -71,7 +72,7 @@ export async function openTogether(
   const others = choice.join.filter((each) => !sameAddress(each, address))
   const group = closing.use(openGroup({
     node, stateDir: options.stateDir, expected: others.length + 1, ledger: stored.ledger, own,
-    now: wire.clock.now, log, namespace: options.namespace, loadBalancerClass: options.loadBalancerClass,
+    now: wire.clock.now, log, options,
     port: () => ring && { tell: (to, bytes) => ring?.tell(to, undefined, bytes), deliver: ring.deliver },
     absent: () => absentFrom(others, ring?.members() ?? []), onLedger: () => host?.mark(),
   }))
@@ -120,6 +121,7 @@ function statusOf({ announcer, group, ring }: Met, now: Millis): ReturnType<Toge
     members: ring.members().map(memberStatus),
     group: {
       id: ledger?.group ?? null, version, members: ledger?.members.map(({ name }) => name) ?? [],
+      options: ledger?.options ?? null,
       size, heard, needed, missing, allocator: allocator ?? null, standstill: standstill ?? null,
     },
   }
@@ -151,7 +153,8 @@ function firstShare({ options, node, state }: TogetherParts): KnownShare {
   const held = Object.fromEntries([...state.ledger].map(([key, addresses]) =>
     [key, addresses.map(formatAddress)]))
   const share = {
-    host: node, labels: options.nodeLabels, held, forgets: options.group?.forgets ?? [],
+    host: node, labels: options.nodeLabels, options: textsOf(options), held,
+    forgets: options.group?.forgets ?? [],
     documents: sharedOf(state.lastGood ?? []),
   }
   const named = nameShare(share)

@@ -1,6 +1,7 @@
 /** What the host tells about itself. */
 import type { Problem } from '../config/model.ts'
 import type { HostFinding } from '../finding.ts'
+import { describeDifference, type Difference } from '../group/options.ts'
 import type { CouncilView } from '../group/vote.ts'
 import type { Announcement, LinkState } from '../l2/model.ts'
 import type { ServiceRow } from '../plan/report.ts'
@@ -52,4 +53,9 @@ export function groupFindings(view: CouncilView, waiting: readonly string[]): re
       return [{ reason: standstill, message }]
     }
   }
+}
+
+/** Options on which hosts of the group do not agree. */
+export function optionFindings(differences: readonly Difference[]): readonly HostFinding[] {
+  return differences.map((each) => ({ reason: 'optionsDiffer', message: describeDifference(each) }))
 }
