@@ -24,6 +24,18 @@ test('a membership is read whenever somebody asks', async () => {
   ]) assert.ok(text.split('\n').includes(line), line)
 })
 
+test('findings are counted by reason, as they are when somebody asks', async () => {
+  const metrics = createMetrics()
+  let reasons = ['optionsDiffer', 'minority', 'optionsDiffer']
+  metrics.watchFindings(() => reasons.map((reason) => ({ reason })))
+  const lines = async (): Promise<readonly string[]> =>
+    (await metrics.text()).split('\n').filter((line) => line.startsWith('arpeggio_findings')).toSorted()
+  const minority = 'arpeggio_findings{reason="minority"} 1'
+  assert.equal(await lines(), [minority, 'arpeggio_findings{reason="optionsDiffer"} 2'])
+  reasons = ['minority']
+  assert.equal(await lines(), [minority])
+})
+
 test('updates are objects and configurations; failures are counted with them, or after them', async () => {
   const metrics = createMetrics()
   metrics.countUpdate(false)

@@ -56,6 +56,8 @@ export interface Metrics {
   countMove(cause: string): void
   /** Shows a membership's totals from now on; once. */
   watchMembership(source: MembershipSource): void
+  /** Counts what status finds wrong, by reason, whenever somebody asks; once. */
+  watchFindings(read: () => readonly { readonly reason: string }[]): void
   countsOf(ip: string): AddressCounts
   drops(): Readonly<Record<string, number>>
   /** The last sentence given to `countSendFailure`. */
@@ -154,6 +156,14 @@ export function createMetrics(): Metrics {
       for (const [reason, count] of reasons) silent.set({ reason }, count)
     },
     watchMembership: (source) => registerMembership(registry, source),
+    watchFindings: (read) => void new Gauge({
+      name: 'arpeggio_findings', help: 'What /status finds wrong, by reason', labelNames: ['reason'],
+      registers,
+      collect() {
+        this.reset()
+        for (const { reason } of read()) this.inc({ reason })
+      },
+    }),
     lastSendFailure: () => lastFailure,
   }
 }

@@ -180,6 +180,8 @@ test('a host with other options: all name it, the option and the values', async 
   }
   const text = await lab.host('a').execOk([...arpeggio, 'status'], { capMs: startCapMs })
   assert.match(text, /^ {2}optionsDiffer: --lb-class differs between the hosts of this group/m)
+  const counts = await lab.host('a').execOk(['curl', '-sS', 'http://127.0.0.1:7472/metrics'])
+  assert.match(counts, /^arpeggio_findings\{reason="optionsDiffer"\} 3$/m)
 })
 
 test('the host with other options allocates: addresses stay, one voice answers', async () => {

@@ -198,11 +198,15 @@ test('options: what the ledger has decides, whatever the allocator was started w
 
 test('options: hosts of an older version tell none, and their ledger has none', () => {
   const input = [lan, service('web'), classed('other', 'x/y')]
-  const old = settle(undefined, share('a', input), share('b', input))
-  assert.equal([old.options, old.members.map((each) => 'options' in each)], [undefined, [false, false]])
-  const mixed = propose(old, share('a', input), share('b', input, { options }))
+  const old = settle(undefined, ...['a', 'b', 'c'].map((name) => share(name, input)))
+  assert.is(old.options, undefined)
+  assert.equal(old.members.map((each) => 'options' in each), [false, false, false])
+  // The first of a newer version, just elected, knows its own: the group does not go by these.
+  const first = propose(old, share('b', input, { options }))
+  assert.equal([first.options, first.services], [undefined, old.services])
+  assert.equal(first.members.map((each) => each.options), [undefined, options, undefined])
+  const mixed = propose(first, share('a', input), share('c', input, { options }))
   assert.equal([mixed.options, mixed.services], [options, old.services])
-  assert.equal(mixed.members.map((each) => each.options), [undefined, options])
 })
 
 test('options: input that is wrong as a whole leaves them as they are', () => {

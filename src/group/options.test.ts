@@ -51,9 +51,14 @@ const agreements: readonly {
     want: { x: '2' } },
   { it: 'only older versions are there: what was agreed stays', before: { x: '1' }, hosts: { a: undefined },
     want: { x: '1' } },
+  { it: 'nothing was agreed, and half have told: each goes by its own',
+    hosts: { a: { x: '1' }, b: undefined }, want: undefined },
+  { it: 'nothing was agreed, and more than half have told',
+    hosts: { a: { x: '2' }, b: undefined, c: { x: '1' } }, want: { x: '2' } },
   { it: 'older versions only', hosts: { a: undefined, b: undefined }, want: undefined },
   { it: 'an option of a newer version is kept by those that do not know it', before: { x: '1' },
-    hosts: { a: { x: '1', later: 'z' }, b: { x: '1' } }, want: { later: 'z', x: '1' } },
+    hosts: { a: { x: '1', later: 'z' }, b: { x: '1', later: 'z' }, c: { x: '1' } },
+    want: { later: 'z', x: '1' } },
 ]
 for (const { it, before, hosts, want } of agreements) {
   test(`agreement: ${it}`, () => {

@@ -39,8 +39,8 @@ export function optionsOf(own: VoiceOptions, texts: OptionTexts = {}): VoiceOpti
 
 /**
  * An option takes the value on which all members agree, each as it was last heard: one that is cut off may
- * answer still. Where they differ it stays what it was; before there was one, most of them decide, and of as
- * many the first by name. undefined = nobody tells any.
+ * answer still. Where they differ it stays what it was. Before there was one, more than half must have told
+ * theirs, and most of these decide, of as many the first by name. undefined = none is agreed on.
  */
 export function agreeOnOptions(
   before: OptionTexts | undefined, members: readonly Pick<GroupMember, 'name' | 'options'>[],
@@ -49,8 +49,9 @@ export function agreeOnOptions(
   const names = new Set([before ?? {}, ...all].flatMap((texts) => Object.keys(texts)))
   const agreed = [...names].toSorted().flatMap((name) => {
     const values = all.flatMap((texts) => texts[name] ?? [])
-    const isOne = new Set(values).size === 1
-    const value = isOne ? values[0] : before?.[name] ?? mostOf(values)
+    const kept = before?.[name]
+    if (kept === undefined && values.length * 2 <= members.length) return []
+    const value = new Set(values).size === 1 ? values[0] : kept ?? mostOf(values)
     return value === undefined ? [] : [[name, value] as const]
   })
   return agreed.length === 0 ? undefined : Object.fromEntries(agreed)

@@ -4,6 +4,7 @@ import { type Announcer, type AnnouncerOptions, openAnnouncer } from '../announc
 import { systemClock } from '../clock.ts'
 import { isUsage, parseNodeName } from '../config/option-values.ts'
 import type { StandaloneOptions } from '../config/options.ts'
+import type { HostFinding } from '../finding.ts'
 import { createForwarding } from '../forward/forwarding.ts'
 import { announcementStatus, announcerFindings, linkStatus } from '../http/rows.ts'
 import { openListener } from '../http/listen.ts'
@@ -63,6 +64,7 @@ export async function runStandalone(
     status: () => statusOf(base, working, startedAt),
     metrics,
   }
+  metrics.watchFindings(() => [...forwarding.findings(), ...findingsOf(base, working)])
   const listener = closing.use(await openListener({ site, host: options.httpHost, port: options.httpPort }))
   await forwarding.clear()
   links.onChange(() => host.setLinks(links.current()))
@@ -146,6 +148,12 @@ function statusOf(base: Base, { announcer, together, host }: Working, startedAt:
     responder: 'socket',
     ...together?.status(),
     forwarding: { state: forwarding.state(), findings: forwarding.findings() },
-    findings: [...view.findings, ...announcerFindings([...announcer.failures().values()], metrics)],
+    findings: findingsOf(base, { announcer, host }),
   }
+}
+
+function findingsOf(
+  { metrics }: Base, { announcer, host }: Pick<Working, 'announcer' | 'host'>,
+): readonly HostFinding[] {
+  return [...host.view().findings, ...announcerFindings([...announcer.failures().values()], metrics)]
 }
