@@ -93,11 +93,19 @@ function heldIn(services: Status['services']): string {
     .map(({ name, addresses }) => `${name} ${addresses.join(' ')}`).join(', ')
 }
 
-/** How many answer the client's question for the address, as soon as somebody does. */
+/**
+ * How many answer the client's question for the address, as soon as somebody does. It asks twice, a second
+ * apart: of a hand-over in between it hears both, and asks once more.
+ */
 async function voices(address: string): Promise<number> {
+  const first = await ask(address)
+  return first === 1 ? first : await ask(address)
+}
+
+async function ask(address: string): Promise<number> {
   return await until(`somebody answers for ${address}`, async () => {
-    const ask = ['arping', '-b', '-c', '2', '-w', '2', '-I', 'eth0', address]
-    const { stdout } = await lab.host('client').exec(ask)
+    const argv = ['arping', '-b', '-c', '2', '-w', '2', '-I', 'eth0', address]
+    const { stdout } = await lab.host('client').exec(argv)
     return new Set([...stdout.matchAll(/\[([0-9A-Fa-f:]{17})\]/g)].map(([, mac]) => mac)).size
       || undefined
   }, slowCapMs)
@@ -136,11 +144,11 @@ test('one of three, before anything was agreed: who is missing, how many are nee
 })
 
 test('a second host makes a majority: the log says so, and addresses are given', async () => {
+  assert.is(told('c', 'group stands still').length, 1)
   await start('a')
   await program('c').child.line(/"msg":"group goes on"/, slowCapMs)
   await when('c', 'the Service has its address', ({ services }) =>
     heldIn(services) === 'web 192.168.1.240')
-  assert.is(told('c', 'group stands still').length, 1)
   await start('b')
   for (const name of names) {
     await when(name, 'all three are members', ({ group }) => group?.members.join() === 'a,b,c')
@@ -148,8 +156,9 @@ test('a second host makes a majority: the log says so, and addresses are given',
 })
 
 test('in the minority again: members by name, and what was agreed before is served on', async () => {
+  const before = told('c', 'group stands still').length
   for (const name of ['a', 'b'] as const) await kill(name)
-  await until('it is told again', () => told('c', 'group stands still').length > 1, slowCapMs)
+  await until('it is told again', () => told('c', 'group stands still').length > before, slowCapMs)
   const words = /hears 1 of 3 .* needs 2; missing: a, b: what was agreed before stays in force/
   const status = await when('c', 'both are missed', ({ findings }) =>
     findings.some(({ reason, message }) => reason === 'minority' && words.test(message)))
@@ -185,7 +194,8 @@ test('a host with other options: all name it, the option and the values', async 
 })
 
 test('the host with other options allocates: addresses stay, one voice answers', async () => {
-  const { group } = await program('a').status()
+  const { group } = await when('a', 'a or c allocates', (status) =>
+    ['a', 'c'].includes(status.group?.allocator ?? ''))
   const first = group?.allocator === 'a' ? 'a' : 'c'
   const last = first === 'a' ? 'c' : 'a'
   // Of the two that are left the hash chooses b.
