@@ -148,6 +148,9 @@ const replyFilter: readonly Instruction[] = [
   [ret, 0, 0, 0],
 ]
 
+/** Whatever has the type that the socket was opened for. */
+export const anyArp: readonly Instruction[] = [[ret, 0, 0, whole]]
+
 const advertisementFilter: readonly Instruction[] = [
   [loadByte, 0, 0, packetType],
   [jumpEqual, 0, 5, 0],

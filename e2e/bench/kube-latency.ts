@@ -1,4 +1,4 @@
-/** Measures one Service, from its creation to its address and to the first ARP reply. */
+/** Measures one Service, from its creation to its address, its first announcement and the first ARP reply. */
 import type { Host } from '../lab/lab.ts'
 import type { FirstReply, FirstReplyTask } from './first-reply.ts'
 import type { Trials } from './kube-client.ts'
@@ -26,16 +26,19 @@ export async function measureTrials(
   const { born, floorsMs } = await load<Trials>({ lab, ...rig }, { kind: 'trials', addresses })
   const replies = new Map(asking.lines.slice(1).map((line) => {
     const reply: FirstReply = JSON.parse(line)
-    return [reply.address, reply.atMs]
+    return [reply.address, reply] as const
   }))
   await asking.stop('SIGKILL')
   const toAddress = born.map(({ createdAtMs, assignedAtMs }) => assignedAtMs - createdAtMs)
   const toReply = born.map(({ address, createdAtMs }) =>
-    (replies.get(address) ?? Number.NaN) - createdAtMs)
+    (replies.get(address)?.atMs ?? Number.NaN) - createdAtMs)
+  const toVoice = born.map(({ address, createdAtMs }) =>
+    (replies.get(address)?.announcedAtMs ?? Number.NaN) - createdAtMs)
   const text = (values: readonly number[]): string =>
     `${formatNumber(median(values))} (${formatSpread(values)})`
   return [
-    what, text(floorsMs), text(toAddress), formatRatio(median(toAddress) / median(floorsMs)), text(toReply),
+    what, text(floorsMs), text(toAddress), formatRatio(median(toAddress) / median(floorsMs)),
+    text(toVoice), text(toReply),
     what === 'idle' ? '27 / 27' : '4200 / 4 of 9 none in 3 s',
   ]
 }
@@ -44,7 +47,7 @@ export async function measureTrials(
 export function printTrials(rows: readonly (readonly string[])[]): void {
   if (rows.length === 0) return
   printTable('Service created, until it has an address and until ARP is answered: ms, p50 (least-most)', [
-    ['LOAD', 'API SERVER ALONE', 'TO ADDRESS', 'TO THAT', 'TO ARP REPLY', 'PEER P50'],
+    ['LOAD', 'API SERVER ALONE', 'TO ADDRESS', 'TO THAT', 'TO ANNOUNCEMENT', 'TO ARP REPLY', 'PEER P50'],
     ...rows,
   ])
 }

@@ -40,6 +40,8 @@ const rest = 9
 const creditMs = 300
 /** In a burst, what comes within this is one turn, and one word to each member. */
 const gatherMs = 40
+/** Log, metrics and events of a new voice follow after this: who asked meanwhile is answered first. */
+const tellAfterMs = 5
 const component = 'metallb-speaker'
 /** Writes in flight: what speakers say of themselves must not crowd out the controller's allocations. */
 const width = 1
@@ -81,7 +83,7 @@ export async function runSpeaker(
       gossip: (bytes) => parts.ring?.gossip(bytes),
     },
     onNote: (note) => news(note),
-    onRights: () => loop.mark(),
+    onRights: gathered(() => loop.mark(), tellAfterMs),
   }))
   const links = closing.use(await openLinks())
   const intake = createIntake({ namespace, log, metrics, wall: clock.wall })
@@ -181,6 +183,17 @@ function repeat(closing: AsyncDisposableStack, everyMs: number, work: () => void
 function callLater(act: () => void, afterMs: number): Disposable {
   const timer = setTimeout(act, afterMs)
   return { [Symbol.dispose]: () => clearTimeout(timer) }
+}
+
+/** Acts once for all calls within this time of the first. */
+function gathered(act: () => void, withinMs: number): () => void {
+  let timer: NodeJS.Timeout | undefined
+  return () => {
+    timer ??= setTimeout(() => {
+      timer = undefined
+      act()
+    }, withinMs)
+  }
 }
 
 function notReady(parts: ShareParts, isSettled: boolean): string | undefined {
