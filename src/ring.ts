@@ -34,6 +34,8 @@ export interface RingOptions {
   readonly settings: Settings
   readonly key: Uint8Array | undefined
   readonly clock: Clock
+  /** How long what was read last from a descriptor has waited in the kernel. */
+  readonly ageOf?: (fd: number) => number
   readonly onMessages: (messages: readonly ReceivedMessage[]) => void
   /** Members came, went or have other interfaces. */
   readonly onChange: () => void
@@ -88,6 +90,7 @@ export async function openRing(options: RingOptions): Promise<Ring> {
     name, address: options.address, port: options.port, settings: options.settings, key: options.key,
     meta: bytesOf(encodeMeta([])), incarnation: Math.floor(clock.wall().getTime() / 1_000),
     seed: Math.floor(Math.random() * 2 ** 31), now: clock.now, onEvent,
+    ...(options.ageOf === undefined ? {} : { ageOf: options.ageOf }),
   })
   const members = (): ReadonlyMap<string, RingMember> => byName ??= new Map(
     membership.members().map((member) =>

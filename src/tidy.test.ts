@@ -64,7 +64,8 @@ const imports: Readonly<Record<string, Readonly<Record<string, string>>>> = {
   },
   'speaker': {
     net: 'Pods have addresses', ownership: 'it decides who announces', 'ring.ts': 'members are met',
-    'membership/net': 'its files are read', config: 'objects become a world', l2: 'it places',
+    'membership/net': 'its files are read', membership: 'its test sets one up',
+    config: 'objects become a world', l2: 'it places',
     'l2/linux': 'it opens links and sockets',
     plan: 'changes are compared', kube: 'it follows and writes objects', cluster: 'what both roles do',
     http: 'it serves status', cli: 'errors are described alike', 'journal.ts': 'changes are logged',

@@ -3,6 +3,7 @@ import { join } from 'node:path'
 import { describeError } from '../cli/input.ts'
 import type { Clock } from '../clock.ts'
 import type { MembershipChoice } from '../config/role-options.ts'
+import { lastAge } from '../l2/linux/age.ts'
 import type { Log } from '../log.ts'
 import {
   configPath, type MembershipFiles, readMembershipFiles,
@@ -40,6 +41,7 @@ export async function openSpeakerRing(options: SpeakerRingOptions): Promise<Ring
   const port = choice.bindPort
   const ring = await openRing({
     name: node, address, port, settings, key, clock, onMessages, onChange, onMember,
+    ageOf: lastAge,
   })
   log.info('memberlist started', { event: 'memberlist', node, encrypted: key !== undefined })
   return ring

@@ -37,6 +37,7 @@ const cOpen = call<[string, number, number], number>('int open(const char *, int
 const cFlock = call<[number, number], number>('int flock(int, int)')
 const cClockGettime = call<[number, Uint8Array], number>('int clock_gettime(int, void *)')
 const cMallocTrim = call<[number], number>('int malloc_trim(size_t)')
+const cIoctl = call<[number, number, Uint8Array], number>('int ioctl(int, unsigned long, void *)')
 const cStrerror = call<[number], string>('const char *strerror(int)')
 
 const codes: Readonly<Record<string, number>> = koffi.os.errno
@@ -94,6 +95,11 @@ export function receive(fd: number, into: Uint8Array, flags: number, from: Uint8
  */
 export function receiveMany(fd: number, headers: Uint8Array, count: number): number {
   return orErrno(cRecvmmsg(fd, headers, count, flagDontWait | flagTrunc, null))
+}
+
+/** 0, or the negated error number; `value` is read or filled as the request says. */
+export function control(fd: number, request: number, value: Uint8Array): number {
+  return orErrno(cIoctl(fd, request, value))
 }
 
 /** Bytes sent on a bound socket, or the negated error number. */

@@ -3,6 +3,7 @@ import type { Address, Millis } from '../../net/model.ts'
 import { encodeMac, writeBits, writeUint16 } from '../frame.ts'
 import type { LinkState } from '../model.ts'
 import { encodeNeighbour, groupMac, isMulticast, type Neighbour } from '../ndp.ts'
+import { ageOf } from './age.ts'
 import { arpFilter, encodeFilter, neighbourFilter } from './filter.ts'
 import {
   bindSocket, closeFd, describeErrno, errnos, openSocket, send, setOption,
@@ -137,14 +138,6 @@ export function openPackets(onFrame: OnFrame, options: PacketsOptions = {}): Pac
       await poller[Symbol.asyncDispose]()
     },
   }
-}
-
-/** A stamp from the future, or from long ago, is one of a clock that has been set. */
-const maxAgeMs = 60_000
-
-function ageOf(arrivedWallMs: number | undefined, wallMs: number): Millis {
-  const ageMs = wallMs - (arrivedWallMs ?? Infinity)
-  return ageMs > 0 && ageMs < maxAgeMs ? ageMs : 0
 }
 
 function openPort(link: LinkState): Port | string {

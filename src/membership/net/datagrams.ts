@@ -1,13 +1,16 @@
 /** UDP sockets of one member: one a local address, all on the same port. */
 import { createSocket, type Socket } from 'node:dgram'
 import { isIPv6 } from 'node:net'
+import type { Millis } from '../../net/model.ts'
 import type { Bytes } from '../wire/bytes.ts'
 import { describeBinding } from './endpoint.ts'
 
 export interface DatagramOptions {
   readonly address: string
   readonly port: number
-  readonly onPacket: (packet: Bytes, from: string, port: number) => void
+  readonly onPacket: (packet: Bytes, from: string, port: number, ageMs: Millis) => void
+  /** How long what was read last from that descriptor has waited in the kernel; undefined = nobody knows. */
+  readonly ageOf: ((fd: number) => Millis) | undefined
   /** The kernel refused to send there. */
   readonly onSendFailure: (to: string, port: number) => void
   /** The socket itself broke. */
@@ -46,7 +49,11 @@ export async function openDatagrams(options: DatagramOptions): Promise<Datagrams
   } catch {
     // The kernel's own size serves too.
   }
-  socket.on('message', (packet, from) => options.onPacket(packet, from.address, from.port))
+  const fd = descriptorOf(socket)
+  const age = (): Millis => fd === undefined ? 0 : options.ageOf?.(fd) ?? 0
+  // From the first question on the kernel keeps the time.
+  age()
+  socket.on('message', (packet, from) => options.onPacket(packet, from.address, from.port, age()))
   socket.on('error', options.onError)
   let isOpen = true
   return {
@@ -62,6 +69,25 @@ export async function openDatagrams(options: DatagramOptions): Promise<Datagrams
       return new Promise((resolve) => socket.close(resolve))
     },
   }
+}
+
+/**
+ * Node.js has it and does not give it away, but under a symbol of its own; Deno has none. Undefined
+ * where that is different one day: then nothing is known of ages, as before.
+ */
+function descriptorOf(socket: Socket): number | undefined {
+  for (const symbol of Object.getOwnPropertySymbols(socket)) {
+    const inner: unknown = Object.getOwnPropertyDescriptor(socket, symbol)?.value
+    if (!isObject(inner) || !('handle' in inner) || !isObject(inner.handle)) continue
+    if ('fd' in inner.handle && typeof inner.handle.fd === 'number' && inner.handle.fd >= 0) {
+      return inner.handle.fd
+    }
+  }
+  return undefined
+}
+
+function isObject(value: unknown): value is object {
+  return typeof value === 'object' && value !== null
 }
 
 function closeQuietly(socket: Socket): void {

@@ -1,16 +1,22 @@
 /** Further local addresses of one member, each with its socket: opened while wanted, tried again. */
 import { formatAddress } from '../../net/address.ts'
-import type { Address } from '../../net/model.ts'
+import type { Address, Millis } from '../../net/model.ts'
 import type { Drop } from '../model.ts'
 import type { Bytes } from '../wire/bytes.ts'
-import { type Datagrams, openDatagrams } from './datagrams.ts'
+import { type DatagramOptions, type Datagrams, openDatagrams } from './datagrams.ts'
 
-export interface LegOptions {
+/** Where a datagram has come to, and how long it has waited there. */
+export interface Arrival {
+  readonly local: Address
+  readonly ageMs: Millis
+}
+
+export interface LegOptions extends Pick<DatagramOptions, 'ageOf'> {
   /** The ring's own address and socket: a leg that is always there. */
   readonly main: Address
   readonly datagrams: Datagrams
   readonly port: number
-  readonly onPacket: (packet: Bytes, from: string, local: Address) => void
+  readonly onPacket: (packet: Bytes, from: string, at: Arrival) => void
   readonly drop: (reason: Drop) => void
 }
 
@@ -48,7 +54,8 @@ export function openLegs(options: LegOptions): Legs {
     try {
       const leg = await openDatagrams({
         address: key, port,
-        onPacket: (packet, from) => onPacket(packet, from, address),
+        ageOf: options.ageOf,
+        onPacket: (packet, from, _, ageMs) => onPacket(packet, from, { local: address, ageMs }),
         onSendFailure: () => drop('sendFailed'),
         onError: () => drop('sendFailed'),
       })

@@ -11,7 +11,7 @@ import { createCipher, sealBytes } from './cipher.ts'
 import { type Datagrams, openDatagrams } from './datagrams.ts'
 import { type AddressBook, createAddressBook, fromAddressBytes, toAddressBytes } from './endpoint.ts'
 import { createEnvelope, type Envelope } from './envelope.ts'
-import { type Legs, openLegs } from './legs.ts'
+import { type Arrival, type Legs, openLegs } from './legs.ts'
 import { createRunner, type Runner } from './runner.ts'
 import { openStreams, type Streams } from './streams.ts'
 
@@ -29,6 +29,8 @@ export interface MembershipOptions {
   readonly incarnation: number
   readonly seed: number
   readonly now: () => Millis
+  /** How long what was read last from a descriptor has waited in the kernel; undefined = nobody knows. */
+  readonly ageOf?: (fd: number) => Millis
   readonly onEvent: (event: MembershipEvent) => void
 }
 
@@ -87,6 +89,8 @@ interface Parts {
     packetsSent: number; packetsReceived: number; streamsOpened: number; streamsAccepted: number
   }
   readonly drops: Map<Drop, number>
+  /** Of the datagram that the ring is told of just now. */
+  ageMs: Millis
   countDrop(reason: Drop): void
 }
 
@@ -95,7 +99,7 @@ function createParts(options: MembershipOptions): Parts {
   const envelope = createEnvelope(settings, key === undefined ? undefined : createCipher(key))
   const drops = new Map<Drop, number>()
   return {
-    options, envelope, drops, book: createAddressBook(),
+    options, envelope, drops, ageMs: 0, book: createAddressBook(),
     ring: createRing({
       ...options, endpoint: { address: toAddressBytes(options.address), port },
       sealBytes: envelope.isSealed ? sealBytes : 0, random: { seed },
@@ -120,12 +124,12 @@ export async function openMembership(options: MembershipOptions): Promise<Member
     throw error
   })
   const legs = openLegs({
-    main: options.address, datagrams, port: options.port, drop: countDrop,
-    onPacket: (packet, from, local) => {
+    main: options.address, datagrams, port: options.port, drop: countDrop, ageOf: options.ageOf,
+    onPacket: (packet, from, at) => {
       const plain = unseal(parts, packet)
       if (plain === undefined) return
       // Gossip belongs to the address that the ring knows.
-      if (plain[0] === codes.user) hear(parts, plain, from, local)
+      if (plain[0] === codes.user) hear(parts, plain, from, at)
       else countDrop('wrongSocket')
     },
   })
@@ -167,12 +171,15 @@ function bindDatagrams(parts: Parts, { take }: Runner): Promise<Datagrams> {
   const { options, book, countDrop } = parts
   return openDatagrams({
     address: formatAddress(options.address), port: options.port,
-    onPacket: (packet, from, port) => {
+    ageOf: options.ageOf,
+    onPacket: (packet, from, port, ageMs) => {
       const plain = unseal(parts, packet)
       if (plain === undefined) return
       // Beats are many, and need nothing of the ring.
-      if (plain[0] === codes.user) return hear(parts, plain, from, options.address)
+      if (plain[0] === codes.user) return hear(parts, plain, from, { local: options.address, ageMs })
+      parts.ageMs = ageMs
       take({ kind: 'packet', packet: plain, from: { address: book.bytesOf(from), port } })
+      parts.ageMs = 0
     },
     onSendFailure: (to, port) => take({ kind: 'sendFailed', to: { address: book.bytesOf(to), port } }),
     onError: () => countDrop('sendFailed'),
@@ -206,10 +213,10 @@ function unseal({ envelope, counts, countDrop }: Parts, packet: Bytes): Bytes | 
 }
 
 /** A datagram that is one user message. */
-function hear({ options, book }: Parts, plain: Bytes, from: string, local: Address): void {
+function hear({ options, book }: Parts, plain: Bytes, from: string, { local, ageMs }: Arrival): void {
   options.onEvent({
     kind: 'message', payload: copyBytes(plain.subarray(1)), from: fromAddressBytes(book.bytesOf(from)),
-    local, isReliable: false, receivedMs: options.now(),
+    local, isReliable: false, receivedMs: options.now() - ageMs,
   })
 }
 
@@ -255,7 +262,7 @@ function perform(parts: Parts, effect: Performed, { datagrams, streams }: Socket
     case 'message':
       return options.onEvent({
         ...effect, from: fromAddressBytes(effect.from.address), local: options.address,
-        receivedMs: options.now(),
+        receivedMs: options.now() - parts.ageMs,
       })
   }
 }
