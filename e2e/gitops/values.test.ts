@@ -273,6 +273,27 @@ check('what has no effect is told, and changes nothing', async () => {
   assert.not.match(await notes(helm4, {}), /without effect/)
 })
 
+check('what MetalLB\'s chart leaves empty may stand empty', async () => {
+  const empty = [
+    ...['controller.image', 'speaker.image'].flatMap((path) => [`${path}.tag`, `${path}.pullPolicy`]),
+    ...monitors.map((kind) => `prometheus.${kind}.interval`), 'speaker.bgpDebounceTimeout',
+    'speaker.secretName', 'frr-k8s',
+  ].map((path) => [path, null] as const)
+  const words = ['controller.priorityClassName', 'controller.runtimeClassName', 'speaker.runtimeClassName',
+    'prometheus.serviceAccount', 'prometheus.namespace', 'tls.minVersion', 'tls.controllerMetricsTLSSecret',
+    'speaker.memberlist.mlBindAddrOverride', 'frrk8s.namespace', 'nameOverride', 'loadBalancerClass',
+    'prometheus.prometheusRule.addressPoolExhausted.excludePools'].map((path) => [path, ''] as const)
+  for (const program of [helm3, helm4]) {
+    const values = valuesOf([...empty, ...words])
+    const monitored = put(values, ['prometheus', 'serviceMonitor', 'enabled'], true)
+    const { objects, error } = await render(program, monitored)
+    assert.is(error, '')
+    assert.is(place(daemonSet, ...container, 'image')(objects), 'arpeggio:0.1.0')
+    assert.is(place(daemonSet, ...pod, 'volumes', 0, 'secret', 'secretName')(objects), 'memberlist')
+  }
+  assert.not.match(await notes(helm4, valuesOf([...empty, ...words])), /without effect/)
+})
+
 for (const [path, value, why] of refused) {
   check(`${path} is refused: ${why}`, async () => {
     for (const program of [helm3, helm4]) {
