@@ -55,6 +55,7 @@ const rows: readonly Row[] = [
     heading: 'Where MetalLB was' },
   { file: deploy, begins: 'kubectl annotate crd --overwrite',
     why: 'e2e/gitops/leaving.test.ts does the same, with both Helms' },
+  { file: deploy, begins: 'helm template metallb deploy/chart', by: 'e2e/gitops/values.test.ts' },
   { file: deploy, begins: 'kubectl patch validatingwebhookconfiguration', by: 'e2e/kube/beside.test.ts',
     heading: 'Side by side' },
   { file: deploy, begins: 'helm install arpeggio deploy/chart -n arpeggio-system',

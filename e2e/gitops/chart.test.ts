@@ -1,6 +1,5 @@
 /** The chart as Helm 3 and Helm 4 render it: the objects of deploy/base, and what values change. */
-import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises'
-import { tmpdir } from 'node:os'
+import { readFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { test } from 'uvu'
 import * as assert from 'uvu/assert'
@@ -8,38 +7,19 @@ import { testUnless } from '../kube/assets.ts'
 import { at, type Fields, listAt } from '../kube/objects.ts'
 import { run, startCapMs } from '../lab/command.ts'
 import { arpeggio } from '../lab/program.ts'
+import { chart, namespace, openRenderer } from './render.ts'
 import { findEngines } from './tools.ts'
 import { byId, idOf, only, openReader } from './yaml.ts'
 
 const root = join(import.meta.dirname, '../..')
-const chart = join(root, 'deploy/chart')
-const namespace = 'metallb-system'
-const scratch = await mkdtemp(join(tmpdir(), 'arpeggio-chart-'))
-test.after(() => rm(scratch, { recursive: true }))
-
 const { lack, folder, kubeFolder } = await findEngines(['helm3', 'helm4'], ['kubectl'])
 const check = testUnless(lack, test)
 const { read, build } = openReader(join(kubeFolder, 'kubectl'))
+const { scratch, render, close } = await openRenderer(join(kubeFolder, 'kubectl'))
+test.after(close)
 const helms = ['helm3', 'helm4'].map((name) => ({
   name, program: join(folder, name),
 }))
-
-let files = 0
-
-/** What a Helm prints for these values; `-n` of the arguments counts. */
-async function render(
-  program: string, values: unknown, ...args: readonly string[]
-): Promise<{ readonly objects: readonly Fields[]; readonly error: string }> {
-  files += 1
-  const file = join(scratch, `values-${files}.json`)
-  await writeFile(file, JSON.stringify(values))
-  const { code, stdout, stderr } = await run([
-    'env', `HELM_CACHE_HOME=${scratch}`, `HELM_CONFIG_HOME=${scratch}`, `HELM_DATA_HOME=${scratch}`,
-    'KUBECONFIG=/dev/null', program, 'template', 'any', chart, '--kube-version', 'v1.34.0',
-    '-n', namespace, '-f', file, ...args,
-  ], { capMs: startCapMs })
-  return code === 0 ? { objects: await read(stdout), error: '' } : { objects: [], error: stderr }
-}
 
 function container(objects: readonly Fields[], id: string): unknown {
   return at(only(objects, id), 'spec', 'template', 'spec', 'containers', 0)
@@ -63,7 +43,7 @@ for (const { name, program } of helms) {
 const refused: readonly (readonly [values: unknown, line: RegExp])[] = [
   [{ controller: { webhook: true } }, /'?\/controller'?: additional properties 'webhook' not allowed/],
   [{ configInline: {} }, /additional properties 'configInline' not allowed/],
-  [{ frrk8s: { enabled: true } }, /\/frrk8s\/enabled'?: value must be false/],
+  [{ frrk8s: { enabled: true } }, /^frrk8s\.enabled: BGP is not served here: say false$/m],
   [{ speaker: { logLevel: 'loud' } }, /\/speaker\/logLevel'?: value must be one of 'all', 'debug'/],
   [{ speaker: { memberlist: { mlBindPort: '7946' } } }, /mlBindPort'?: got string, want integer/],
   [{ ipAddressPools: { lan: {} } }, /\/ipAddressPools\/lan'?: missing property 'spec'/],
@@ -158,7 +138,7 @@ for (const [role, id] of [['controller', deployment], ['speaker', daemonSet]] as
       const want = `${role}.extraArgs: ${argument} contradicts the chart`
       assert.ok(error.includes(want), `${argument}: ${error}`)
     }
-    const own = '--announce-everywhere'
+    const own = '--http-host=192.0.2.1'
     const { objects, error } = await render(program, { [role]: { extraArgs: [own] } })
     assert.is(error, '')
     assert.is(listAt(container(objects, id), 'args').at(-1), own)

@@ -19,6 +19,13 @@ export async function findTools(
   return code === 0 ? { folder: stdout.trim() } : { lack: stderr.trim().split('\n').at(-1) ?? '' }
 }
 
+/** The folder of promtool, which judges alerts, or why there is none. */
+export async function findPromtool(): Promise<{ readonly folder: string } | { readonly lack: string }> {
+  const program = join(import.meta.dirname, '../../hack/promtool')
+  const { code, stdout, stderr } = await run([program], { capMs: buildCapMs })
+  return code === 0 ? { folder: stdout.trim() } : { lack: stderr.trim().split('\n').at(-1) ?? '' }
+}
+
 export interface Engines {
   /** Why a suite cannot run; undefined = both folders are there. */
   readonly lack: string | undefined

@@ -1,10 +1,11 @@
 /** Names of nodes as labels and as names of objects: short ones as they are, long ones told apart. */
 import { test } from 'uvu'
 import * as assert from 'uvu/assert'
+import { labelKeys } from '../config/names.ts'
 import type { LiveState } from '../kube/live.ts'
 import { encodeLinks } from '../l2/facts.ts'
 import type { LinkState } from '../l2/model.ts'
-import { labelOfNode, nodeNameLabel, readMembers, stateNameOf } from './members.ts'
+import { labelOfNode, readMembers, stateNameOf } from './members.ts'
 
 const longest = `${'a'.repeat(62)}.${'b'.repeat(63)}.${'c'.repeat(63)}.${'d'.repeat(62)}`
 const names = [
@@ -39,7 +40,7 @@ test('a node with a long name is found again by its label', () => {
   }
   const links = encodeLinks([link], new Set(), new Set())
   const state = (name: string): LiveState => ({
-    version: '1', labels: { [nodeNameLabel]: labelOfNode(name) }, owner: '', links, result: '',
+    version: '1', labels: { [labelKeys.stateNode]: labelOfNode(name) }, owner: '', links, result: '',
     errorSummary: '',
   })
   const members = readMembers(new Set([longest, 'other']), new Map([['x', state(longest)]]))

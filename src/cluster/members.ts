@@ -1,11 +1,9 @@
 /** Which nodes have a speaker, and what interfaces each says it has. */
 import { createHash } from 'node:crypto'
+import { labelKeys } from '../config/names.ts'
 import type { LiveState } from '../kube/live.ts'
 import { decodeMember } from '../l2/facts.ts'
 import type { LinkState, Member } from '../l2/model.ts'
-
-/** Label of a speaker's ConfigurationState (MetalLB 0.15.3). */
-export const nodeNameLabel = 'metallb.io/node-name'
 
 /** Of a label's value (Kubernetes); names of nodes may have 253. */
 const maxLabel = 63
@@ -35,7 +33,7 @@ export function readMembers(
 ): readonly Member[] {
   const byNode = new Map<string, LiveState>()
   for (const state of states.values()) {
-    const node = state.labels[nodeNameLabel]
+    const node = state.labels[labelKeys.stateNode]
     if (node !== undefined) byNode.set(node, state)
   }
   return [...speakers].toSorted().map((name) => {

@@ -1,8 +1,9 @@
 /** Writes this process's ConfigurationState: whether the configuration is in force, and why not. */
 import type { Problem } from '../config/model.ts'
 import { isFields } from '../config/fields.ts'
+import { annotationKeys } from '../config/names.ts'
 import { type Api, Refused } from '../kube/api.ts'
-import { linksAnnotation, type LiveState } from '../kube/live.ts'
+import type { LiveState } from '../kube/live.ts'
 import { metadataOf, textOf } from '../kube/object.ts'
 import type { Writer } from '../kube/writer.ts'
 import { group, groupPath } from './resources.ts'
@@ -55,7 +56,7 @@ export function syncState(
 ): void {
   const { writer, name, namespace, labels, owner } = options
   const path = `${groupPath}/namespaces/${namespace}/configurationstates`
-  const annotations = wish.links === undefined ? {} : { [linksAnnotation]: wish.links }
+  const annotations = wish.links === undefined ? {} : { [annotationKeys.links]: wish.links }
   const ownerReferences = owner === undefined ? [] : [{
     apiVersion: 'v1', kind: 'Pod', name: owner.name, uid: owner.uid,
   }]

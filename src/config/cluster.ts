@@ -4,12 +4,8 @@ import {
   type At, field, isFields, readFields, readInteger, readList, readText,
 } from './fields.ts'
 import type { ClusterNode, Endpoint, Protocol } from './model.ts'
+import { conditionTypes, labelKeys } from './names.ts'
 import { labelsOf, type RawObject } from './object.ts'
-
-/** Key of the label that takes a node out of load balancing, whatever its value. */
-export const excludeLabel = 'node.kubernetes.io/exclude-from-external-load-balancers'
-/** Label that ties an EndpointSlice to its Service. */
-const serviceNameLabel = 'kubernetes.io/service-name'
 
 /** The node, with the condition NetworkUnavailable and the exclude label resolved. */
 export function readNode(object: RawObject): ClusterNode {
@@ -17,14 +13,14 @@ export function readNode(object: RawObject): ClusterNode {
   const status = object.value['status']
   const conditions = isFields(status) ? status['conditions'] : undefined
   const isUnavailable = Array.isArray(conditions) && conditions.some((condition) =>
-    isFields(condition) && condition['type'] === 'NetworkUnavailable' &&
+    isFields(condition) && condition['type'] === conditionTypes.networkUnavailable &&
     condition['status'] === 'True'
   )
   return {
     name: object.name,
     labels,
     networkUnavailable: isUnavailable,
-    excluded: Object.hasOwn(labels, excludeLabel),
+    excluded: Object.hasOwn(labels, labelKeys.excludeNode),
   }
 }
 
@@ -36,7 +32,7 @@ export interface Slice {
 
 /** The endpoints of one slice. Addresses that do not parse (FQDN slices) are left out. */
 export function readSlice(object: RawObject): Slice {
-  const service = labelsOf(object)[serviceNameLabel]
+  const service = labelsOf(object)[labelKeys.sliceService]
   const namespace = object.namespace === '' ? 'default' : object.namespace
   const ports = readList(object.value['ports'], field(object.at, 'ports'), readSlicePort)
   const endpoints = readList(

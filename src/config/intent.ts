@@ -6,15 +6,9 @@ import {
   addProblem, type At, describeValue, field, type Fields, isFields, readFields, readList, readText,
 } from './fields.ts'
 import type { FamilyPolicy, Intent, IntentRefusal, Port } from './model.ts'
+import { prefixes, serviceAnnotations } from './names.ts'
 import { annotationsOf, labelsOf, metadataText, partOf, type RawObject } from './object.ts'
 import { suggest } from './suggest.ts'
-
-/** The one table of annotations: the stable prefix wins even with an empty value. */
-const prefixes = ['metallb.io/', 'metallb.universe.tf/'] as const
-const requestedAnnotation = 'loadBalancerIPs'
-const poolAnnotation = 'address-pool'
-const sharingAnnotation = 'allow-shared-ip'
-const allocatedAnnotation = 'ip-allocated-from-pool'
 
 type Annotations = Readonly<Record<string, string>>
 
@@ -45,11 +39,11 @@ export function readIntent(object: RawObject, order: number): Intent | undefined
     spec['externalTrafficPolicy'], field(at, 'externalTrafficPolicy'), trafficPolicies,
   ) ?? 'Cluster'
   const byField = readText(spec['loadBalancerIP'], field(at, 'loadBalancerIP')) ?? ''
-  const requested = readRequested(annotation(annotations, requestedAnnotation) ?? '', byField)
+  const requested = readRequested(annotation(annotations, serviceAnnotations.requested) ?? '', byField)
   const cluster = readClusterFamilies(spec, at)
   const addresses = 'reason' in requested ? [] : requested.addresses
   const families = familiesOf({ cluster, spec, policy, addresses })
-  const sharing = annotation(annotations, sharingAnnotation)
+  const sharing = annotation(annotations, serviceAnnotations.sharing)
   const createdAtMs = Date.parse(metadataText(object, 'creationTimestamp'))
   const selector = readFields(spec['selector'], field(at, 'selector'))
   const intent: Intent = {
@@ -65,14 +59,14 @@ export function readIntent(object: RawObject, order: number): Intent | undefined
     families,
     policy,
     requested: addresses,
-    requestedPool: annotation(annotations, poolAnnotation) || undefined,
+    requestedPool: annotation(annotations, serviceAnnotations.pool) || undefined,
     sharingKey: sharing ?? '',
     hasSharingKey: sharing !== undefined,
     backendKey: trafficPolicy === 'Local' ? `Local ${renderSelector(selector ?? {})}` : '',
     ports,
     trafficPolicy,
     held: readHeld(object),
-    allocatedFromPool: annotation(annotations, allocatedAnnotation) || undefined,
+    allocatedFromPool: annotation(annotations, serviceAnnotations.allocated) || undefined,
     refusal: findRefusal({ cluster, policy, requested, families }),
   }
   return object.at.findings.problems.length > before ? undefined : intent

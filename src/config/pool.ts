@@ -5,12 +5,10 @@ import { rangesOverlap, trimBlanks } from '../net/range.ts'
 import { entryShape, type Placed, readRange } from './entry.ts'
 import { addProblem, type At, field, keyed, readList } from './fields.ts'
 import type { Allocation, Labels, Pool, Selector } from './model.ts'
+import { annotationKeys } from './names.ts'
 import { annotationsOf, labelsOf, partOf, type RawObject } from './object.ts'
 import { matches, selectors } from './selector.ts'
 import { flag, list, mapping, names, needed, type ValueOf, whole } from './shape.ts'
-
-/** Comma list in the syntax of `addresses`: never handed out to newcomers. */
-export const excludeAnnotation = 'arpeggio.io/exclude'
 
 /** One entry of `addresses` of a pool. */
 export interface Entry extends Placed {
@@ -72,7 +70,7 @@ export function readPool(object: RawObject, namespaces: Namespaces): RawPool {
     ? undefined
     : resolveAllocation(serviceAllocation, namespaces)
   const labels = labelsOf(object)
-  const excluded = readExcluded(annotationsOf(object)[excludeAnnotation], object)
+  const excluded = readExcluded(annotationsOf(object)[annotationKeys.exclude], object)
   const pool: Pool = {
     name: object.name,
     ranges: entries.map((entry) => entry.range),
@@ -99,7 +97,7 @@ export function readEntries(
 
 function readExcluded(text: string | undefined, object: RawObject): readonly Range[] {
   if (text === undefined) return []
-  const at = keyed(field(object.at, 'metadata.annotations'), excludeAnnotation)
+  const at = keyed(field(object.at, 'metadata.annotations'), annotationKeys.exclude)
   const parts = text.split(',').map(trimBlanks).filter((part) => part !== '')
   return parts.flatMap((part) => {
     // A bare address is what people write here; elsewhere MetalLB's grammar forbids it.

@@ -14,6 +14,7 @@ import type { Legacy } from './legacy.ts'
 import type {
   Advertisement, Config, Endpoint, Labels, Pool, Problem, Reading, Source, World,
 } from './model.ts'
+import { labelKeys } from './names.ts'
 import { type BareLegacy, checkNamed, labelsOf, type RawObject, readObjects } from './object.ts'
 import { type RawPool, readPool, reportOverlaps } from './pool.ts'
 import { parseDocuments } from './yaml.ts'
@@ -25,7 +26,6 @@ export interface ReadOptions {
 
 /** Where configuration lives when nobody says otherwise. */
 export const defaultNamespace = 'metallb-system'
-const nameLabel = 'kubernetes.io/metadata.name'
 /** A misspelt `spec` would silently mean the default of everything. */
 const topFields = ['apiVersion', 'kind', 'metadata', 'spec', 'status']
 
@@ -149,9 +149,9 @@ function isCopy(object: RawObject, seen: Map<string, RawObject>, release: string
  */
 function readNamespaces(byRole: ByRole): ReadonlyMap<string, Labels> {
   const named = of(byRole, 'service').map(({ namespace }) => namespace || 'default')
-  const namespaces = new Map<string, Labels>(named.map((name) => [name, { [nameLabel]: name }]))
+  const namespaces = new Map<string, Labels>(named.map((name) => [name, { [labelKeys.namespaceName]: name }]))
   for (const object of of(byRole, 'namespace')) {
-    namespaces.set(object.name, { [nameLabel]: object.name, ...labelsOf(object) })
+    namespaces.set(object.name, { [labelKeys.namespaceName]: object.name, ...labelsOf(object) })
   }
   return namespaces
 }

@@ -2,7 +2,7 @@
 import type { Log } from '../log.ts'
 import { logChanges } from '../journal.ts'
 import { readMembers } from '../cluster/members.ts'
-import { type LiveL2Status, type LiveService, type LiveState, poolAnnotation } from '../kube/live.ts'
+import type { LiveL2Status, LiveService, LiveState } from '../kube/live.ts'
 import type { Recorder } from '../kube/events.ts'
 import type { Writer } from '../kube/writer.ts'
 import type { Metrics } from '../metrics.ts'
@@ -11,6 +11,7 @@ import { poolUsage } from '../ipam/usage.ts'
 import type { Verdict } from '../ipam/model.ts'
 import type { KnownHeld } from '../ipam/plan.ts'
 import type { Config, ClusterNode, Endpoint, World } from '../config/model.ts'
+import { annotationKeys } from '../config/names.ts'
 import { compareRows } from '../plan/change.ts'
 import { decideAddresses, decideVoices, type Voices } from '../plan/decision.ts'
 import { reportRows, type ServiceRow } from '../plan/report.ts'
@@ -288,7 +289,7 @@ function statusCall(wanted: Wanted, live: LiveService, hasIPMode: boolean): {
     body: {
       metadata: {
         resourceVersion: live.version,
-        annotations: { [poolAnnotation]: wanted.pool ?? null },
+        annotations: { [annotationKeys.allocated]: wanted.pool ?? null },
       },
       status: {
         loadBalancer: wanted.ingress.length === 0

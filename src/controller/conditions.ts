@@ -1,6 +1,8 @@
 /** Writes why-not conditions, once a state has lasted: a Service on its way is no news. */
+import { eventText } from '../cluster/vocabulary.ts'
+import { conditionTypes } from '../config/names.ts'
 import type { Recorder } from '../kube/events.ts'
-import { announcedCondition, type LiveL2Status, type LiveService } from '../kube/live.ts'
+import type { LiveL2Status, LiveService } from '../kube/live.ts'
 import type { Writer } from '../kube/writer.ts'
 import type { Log } from '../log.ts'
 import type { Metrics } from '../metrics.ts'
@@ -192,8 +194,8 @@ function queue(
     ? live.condition?.since
     : options.wall().toISOString().replace(/\.\d+Z$/, 'Z')
   const condition = wanted === undefined
-    ? { type: announcedCondition, $patch: 'delete' }
-    : { type: announcedCondition, ...wanted, lastTransitionTime: since }
+    ? { type: conditionTypes.announced, $patch: 'delete' }
+    : { type: conditionTypes.announced, ...wanted, lastTransitionTime: since }
   options.writer.put({
     key: `condition/${key}`,
     rank: 2,
@@ -256,7 +258,5 @@ function tell(
     // It is tried again, or may have arrived: another version says so.
     return pending.get(key) === entry || now?.version === entry.sentAt ? undefined : false
   }
-  recorder.record(subjectOf(live), {
-    type: 'Warning', reason: 'notAnnounced', message: wanted.message, isTrue,
-  })
+  recorder.record(subjectOf(live), { ...eventText('notAnnounced', wanted.message), isTrue })
 }

@@ -5,6 +5,7 @@ import { openFeed, type Feed } from '../cluster/feed.ts'
 import { lastGoodName } from '../cluster/resources.ts'
 import { openSite } from '../cluster/site.ts'
 import { type PodIdentity, readPod, syncState, type StateOptions } from '../cluster/state.ts'
+import { labelKeys } from '../config/names.ts'
 import type { ControllerOptions } from '../config/role-options.ts'
 import type { StatusDocument } from '../http/status.ts'
 import type { Webhook } from '../admission/webhook.ts'
@@ -97,7 +98,7 @@ function createParts(opened: Opened): Parts {
     conditions: createConditions({ writer, recorder, log, metrics, wall, services: () => feed.services }),
     state: {
       writer: ownWriter, namespace, name: 'controller', manager: 'poolReconciler', wall,
-      labels: { 'metallb.io/component-type': 'controller' },
+      labels: { [labelKeys.componentType]: 'controller' },
       owner: undefined, isKnown: false,
     },
     hasIPMode: false, webhook: undefined,

@@ -1,4 +1,5 @@
 /** Tells what happens to a Service, once each, and not before it has happened. */
+import { type EventText, eventText } from '../cluster/vocabulary.ts'
 import { gistOf } from '../ipam/message.ts'
 import type { Verdict } from '../ipam/model.ts'
 import type { Plan } from '../ipam/replan.ts'
@@ -6,7 +7,7 @@ import type { Recorder } from '../kube/events.ts'
 import type { LiveService } from '../kube/live.ts'
 import type { Metrics } from '../metrics.ts'
 import { type Change, fits, hasChanged, type Sent } from './sent.ts'
-import { changeOf, type EventText, eventsOf, type Wanted } from './writes.ts'
+import { changeOf, eventsOf, type Wanted } from './writes.ts'
 
 export interface NewsOptions {
   readonly recorder: Recorder
@@ -174,8 +175,7 @@ export function tellDeprecated(
   if (fits(change, live.ingress) !== isTaken) return
   for (const annotation of live.deprecated) {
     recorder.record(subjectOf(live), {
-      type: 'Warning', reason: 'deprecatedAnnotation',
-      message: `Service uses deprecated annotation ${annotation}`,
+      ...eventText('deprecatedAnnotation', `Service uses deprecated annotation ${annotation}`),
       isTrue: () => isTaken || hasChanged(uid, change, services().get(key), sent.get(key)),
     })
   }

@@ -1,4 +1,5 @@
 /** Decides what a verdict changes about a Service: its status, and the events that tell of it. */
+import { type EventText, eventText } from '../cluster/vocabulary.ts'
 import type { Dropped, Verdict } from '../ipam/model.ts'
 import { formatAddress } from '../net/address.ts'
 import type { Change } from './sent.ts'
@@ -56,12 +57,6 @@ export function changeOf(verdict: Verdict): Change {
   return { has: has.map(formatAddress), lacks: lacks.map(formatAddress) }
 }
 
-export interface EventText {
-  readonly type: 'Normal' | 'Warning'
-  readonly reason: string
-  readonly message: string
-}
-
 /** Go's rendering of a list of addresses, which scripts match: `["192.0.2.1" "2001:db8::1"]`. */
 function quoteList(texts: readonly string[]): string {
   return `[${texts.map((text) => `"${text}"`).join(' ')}]`
@@ -82,14 +77,14 @@ export function eventsOf(verdict: Verdict, ingress: readonly string[]): readonly
       const isAddition = news.length === 1 && news.length < texts.length
       if (isAddition) {
         const message = `Assigned additional IP "${news.join()}"`
-        events.push({ type: 'Normal', reason: 'IPAllocated', message })
+        events.push(eventText('IPAllocated', message))
       } else if (news.length > 0) {
         const message = `Assigned IP ${quoteList(texts)}`
-        events.push({ type: 'Normal', reason: 'IPAllocated', message })
+        events.push(eventText('IPAllocated', message))
       }
       if (verdict.lacking !== undefined) {
         const message = `cannot assign additional IP in PreferDualStack: ${verdict.lacking}`
-        events.push({ type: 'Normal', reason: 'AdditionalAssignFailed', message })
+        events.push(eventText('AdditionalAssignFailed', message))
       }
       return events
     }
@@ -109,7 +104,7 @@ function clearEvent(service: string, dropped: readonly Dropped[]): EventText {
   const why = dropped.map(({ address, reason }) => `${formatAddress(address)} ${reason}`).join(', ')
   const message = `current IP for "${service}" not allowed by config, will attempt for new IP ` +
     `assignment: ${why}`
-  return { type: 'Normal', reason: 'ClearAssignment', message }
+  return eventText('ClearAssignment', message)
 }
 
 function refusedEvent(verdict: Extract<Verdict, { kind: 'refused' }>): EventText {
@@ -118,21 +113,14 @@ function refusedEvent(verdict: Extract<Verdict, { kind: 'refused' }>): EventText
     case 'badRequestedAddress':
     case 'conflictingRequest':
     case 'tooManyRequested':
-      return {
-        type: 'Warning', reason: 'LoadBalancerFailed',
-        message: `invalid requested loadbalancer IPs: ${message}`,
-      }
+      return eventText('LoadBalancerFailed', `invalid requested loadbalancer IPs: ${message}`)
     case 'notEnoughClusterIPs':
-      return { type: 'Warning', reason: 'not enough clusterips', message }
+      return eventText('not enough clusterips', message)
     case 'noClusterIP':
-      return {
-        type: 'Warning', reason: 'noclusterIPsIPFamily',
-        message: `Failed to retrieve ClusterIPs IPFamily for ["None"]: ${message}`,
-      }
+      return eventText(
+        'noclusterIPsIPFamily', `Failed to retrieve ClusterIPs IPFamily for ["None"]: ${message}`,
+      )
     default:
-      return {
-        type: 'Warning', reason: 'AllocationFailed',
-        message: `Failed to allocate IP for "${service}": ${message}`,
-      }
+      return eventText('AllocationFailed', `Failed to allocate IP for "${service}": ${message}`)
   }
 }

@@ -1,5 +1,6 @@
 /** Sentences about refusals: what is free, who is in the way, what would help. */
 import type { Intent, Pool } from '../config/model.ts'
+import { prefixes, serviceAnnotations } from '../config/names.ts'
 import { formatAddress } from '../net/address.ts'
 import type { Address, Family } from '../net/model.ts'
 import { type Clash, countUsed, type Ledger } from './ledger.ts'
@@ -28,7 +29,7 @@ export function describeClash(clash: Clash, address: Address, service: Intent): 
   switch (clash.reason) {
     case 'addressInUse':
       return `"${text}" is in use by ${holders}; to share it, give both the annotation ` +
-        'metallb.io/allow-shared-ip with the same value'
+        `${prefixes[0]}${serviceAnnotations.sharing} with the same value`
     case 'sharingKeyMismatch':
       return `can't change sharing key for "${service.key}", address also in use by ${holders}: ` +
         'allow-shared-ip, externalTrafficPolicy and, if it is Local, the selector must be the same'
@@ -67,5 +68,5 @@ export function describeNoAutoPool(pools: readonly Pool[], service: Intent): str
     return `no available IPs: no pool admits namespace "${service.namespace}" and these labels`
   }
   return 'no available IPs: no pool is assigned automatically; ask for one with the annotation ' +
-    `metallb.io/address-pool: ${first.name}`
+    `${prefixes[0]}${serviceAnnotations.pool}: ${first.name}`
 }

@@ -4,6 +4,7 @@ import { type Fields, isFields } from '../config/fields.ts'
 import { readIntent } from '../config/intent.ts'
 import { liveFile } from '../config/live.ts'
 import type { ClusterNode, Endpoint, Intent } from '../config/model.ts'
+import { annotationKeys, conditionTypes, labelKeys, prefixes } from '../config/names.ts'
 import { readObjects, type RawObject } from '../config/object.ts'
 import { metadataOf, textOf, textsOf } from './object.ts'
 
@@ -30,11 +31,6 @@ export interface Condition {
   readonly since: string
 }
 
-export const poolAnnotation = 'metallb.io/ip-allocated-from-pool'
-/** Says where a Service is announced, or per node why not. */
-export const announcedCondition = 'arpeggio.io/Announced'
-const deprecatedPrefix = 'metallb.universe.tf'
-
 /** undefined for Services that have nothing to do with load balancers. */
 export function narrowService(value: Fields): LiveService | undefined {
   const object = identify(value, 'v1', 'Service')
@@ -44,7 +40,7 @@ export function narrowService(value: Fields): LiveService | undefined {
   const annotations = textsOf(metadata['annotations'])
   const ingress = readIngress(value)
   const condition = readCondition(value)
-  const pool = annotations[poolAnnotation]
+  const pool = annotations[annotationKeys.allocated]
   const isOurs = intent.isLoadBalancer || ingress.length > 0 || pool !== undefined
   if (!isOurs && condition === undefined) return undefined
   return {
@@ -53,7 +49,7 @@ export function narrowService(value: Fields): LiveService | undefined {
     version: textOf(metadata, 'resourceVersion'),
     ingress,
     pool,
-    deprecated: Object.keys(annotations).filter((key) => key.startsWith(deprecatedPrefix)),
+    deprecated: Object.keys(annotations).filter((key) => key.startsWith(prefixes[1])),
     condition,
   }
 }
@@ -84,7 +80,7 @@ function readCondition(value: Fields): Condition | undefined {
   const { conditions } = statusOf(value)
   if (!Array.isArray(conditions)) return undefined
   const found: unknown = conditions.find((one) =>
-    isFields(one) && one['type'] === announcedCondition
+    isFields(one) && one['type'] === conditionTypes.announced
   )
   if (!isFields(found)) return undefined
   return {
@@ -131,9 +127,6 @@ export interface LivePod {
   readonly revision: string
 }
 
-/** Set by the DaemonSet's controller. */
-const revisionLabel = 'controller-revision-hash'
-
 export function narrowPod(value: Fields): LivePod | undefined {
   const spec = isFields(value['spec']) ? value['spec'] : {}
   const node = textOf(spec, 'nodeName')
@@ -141,13 +134,9 @@ export function narrowPod(value: Fields): LivePod | undefined {
   const status = statusOf(value)
   const isAlive = status['phase'] === 'Running' &&
     metadataOf(value)['deletionTimestamp'] === undefined
-  const revision = textsOf(metadataOf(value)['labels'])[revisionLabel] ?? ''
+  const revision = textsOf(metadataOf(value)['labels'])[labelKeys.podRevision] ?? ''
   return { node, ip: textOf(status, 'podIP'), isAlive, revision }
 }
-
-export const nodeLabel = 'metallb.io/node'
-export const serviceNameLabel = 'metallb.io/service-name'
-export const serviceNamespaceLabel = 'metallb.io/service-namespace'
 
 /** A ServiceL2Status: who says to announce what. */
 export interface LiveL2Status {
@@ -169,15 +158,12 @@ export function narrowL2Status(value: Fields): LiveL2Status | undefined {
   const interfaces = Array.isArray(status['interfaces']) ? status['interfaces'] : []
   return {
     name: textOf(metadata, 'name'),
-    node: textOf(status, 'node') || (labels[nodeLabel] ?? ''),
-    service: `${labels[serviceNamespaceLabel] ?? ''}/${labels[serviceNameLabel] ?? ''}`,
+    node: textOf(status, 'node') || (labels[labelKeys.statusNode] ?? ''),
+    service: `${labels[labelKeys.statusNamespace] ?? ''}/${labels[labelKeys.statusService] ?? ''}`,
     isFilled: textOf(status, 'node') !== '',
     interfaces: interfaces.map((one: unknown) => isFields(one) ? textOf(one, 'name') : '').toSorted(),
   }
 }
-
-/** A node's interfaces, as its speaker tells them. */
-export const linksAnnotation = 'arpeggio.io/links'
 
 /** A ConfigurationState: what one process makes of the configuration. */
 export interface LiveState {
@@ -198,7 +184,7 @@ export function narrowState(value: Fields): LiveState {
     version: textOf(metadata, 'resourceVersion'),
     labels: textsOf(metadata['labels']),
     owner: isFields(owner) ? textOf(owner, 'uid') : '',
-    links: textsOf(metadata['annotations'])[linksAnnotation],
+    links: textsOf(metadata['annotations'])[annotationKeys.links],
     result: textOf(status, 'result'),
     errorSummary: textOf(status, 'errorSummary'),
   }

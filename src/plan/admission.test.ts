@@ -5,7 +5,8 @@ import { config, held, pool as inForcePool, service } from '../config/builders.t
 import type { Fields } from '../config/fields.ts'
 import { readLiveConfig } from '../config/live.ts'
 import type { Config, Intent } from '../config/model.ts'
-import { judgeChange, lossAnnotation } from './admission.ts'
+import { annotationKeys } from '../config/names.ts'
+import { judgeChange } from './admission.ts'
 
 const namespace = 'metallb-system'
 
@@ -37,10 +38,10 @@ interface Row {
 const lan = pool('lan', '192.0.2.0/28')
 const all = advert('all')
 const web = service('web', { held: held('192.0.2.5'), allocatedFromPool: 'lan' })
-const meant = { [lossAnnotation]: 'true' }
+const meant = { [annotationKeys.allowLoss]: 'true' }
 const lost = `IPAddressPool/${namespace}/lan: InUse: Services would lose 192.0.2.5 of Service ` +
-  `"default/web" (notInPool); if that is meant, set the annotation ${lossAnnotation}: "true" on the object ` +
-  'first'
+  `"default/web" (notInPool); if that is meant, set the annotation ${annotationKeys.allowLoss}: "true" on ` +
+  'the object first'
 
 const rows: readonly Row[] = [
   { it: 'a pool that overlaps another', objects: [lan, all], after: pool('b', '192.0.2.8-192.0.2.20'),

@@ -2,13 +2,13 @@
 import { type Fields, isFields, isSameValue } from '../config/fields.ts'
 import { readLiveConfig } from '../config/live.ts'
 import type { Config, Intent, Problem } from '../config/model.ts'
+import { annotationKeys } from '../config/names.ts'
 import type { Release } from '../ipam/model.ts'
 import { planAllocation } from '../ipam/plan.ts'
 import { formatAddress } from '../net/address.ts'
 import type { Address } from '../net/model.ts'
 
 /** With the value `true` an object of the configuration may take addresses away that are in use. */
-export const lossAnnotation = 'arpeggio.io/allow-address-loss'
 
 /** A change that somebody asks for: an object before and after it. */
 export interface Change {
@@ -93,7 +93,7 @@ function formatFinding({ object, path, reason, message }: Problem): string {
 function allowsLoss(object: Fields | undefined): boolean {
   const metadata = isFields(object?.['metadata']) ? object['metadata'] : {}
   const annotations = isFields(metadata['annotations']) ? metadata['annotations'] : {}
-  return annotations[lossAnnotation] === 'true'
+  return annotations[annotationKeys.allowLoss] === 'true'
 }
 
 interface Loss {
@@ -127,5 +127,5 @@ function describeLosses({ before, after }: Change, lost: readonly Loss[]): strin
   const rest = lost.length - named.length
   const list = [...named, ...(rest > 0 ? [`${rest} more`] : [])].join(', ')
   return `${idOf(after ?? before)}: InUse: Services would lose ${list}; if that is meant, set the ` +
-    `annotation ${lossAnnotation}: "true" on the object first`
+    `annotation ${annotationKeys.allowLoss}: "true" on the object first`
 }

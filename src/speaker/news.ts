@@ -1,4 +1,5 @@
 /** Tells people what happened to units: log, metrics, and events on the Services concerned. */
+import { type EventText, eventText } from '../cluster/vocabulary.ts'
 import type { Recorder } from '../kube/events.ts'
 import type { LiveService } from '../kube/live.ts'
 import type { Log } from '../log.ts'
@@ -43,7 +44,7 @@ export function createNews(parts: NewsParts): (note: Note) => void {
         })
         const message = `${note.text} is also answered by the host ${note.mac ?? 'unknown'}: ` +
           `node "${node}" is silent until that ends`
-        return warnServices(parts, note.text, { type: 'Warning', reason: 'inConflict', message })
+        return warnServices(parts, note.text, eventText('inConflict', message))
       }
       case 'conflictEnded':
         return log.info('address conflict has ended', { event: 'conflictEnded', ip: note.text, node })
@@ -53,7 +54,7 @@ export function createNews(parts: NewsParts): (note: Note) => void {
         })
         const message = `The kernel of node "${note.node}" (${note.mac}) answers for ${note.text}, ` +
           'though it does not announce it: set ipvs.strictARP of kube-proxy'
-        return warnServices(parts, note.text, { type: 'Warning', reason: 'strictARP', message })
+        return warnServices(parts, note.text, eventText('strictARP', message))
       }
       case 'postponed':
         return log.warn('address is not taken over yet', {
@@ -64,8 +65,7 @@ export function createNews(parts: NewsParts): (note: Note) => void {
 }
 
 function warnServices(
-  { recorder, services }: NewsParts, ip: string,
-  happening: { readonly type: 'Warning'; readonly reason: string; readonly message: string },
+  { recorder, services }: NewsParts, ip: string, happening: EventText,
 ): void {
   const address = parseAddress(ip)
   if (address === undefined) return

@@ -3,17 +3,19 @@ import type { Announcer } from '../announcer.ts'
 import type { Feed } from '../cluster/feed.ts'
 import type { Intake } from '../cluster/intake.ts'
 import {
-  labelOfNode, nodeNameLabel, readMembers, stateNameOf, withOwnLinks,
+  labelOfNode, readMembers, stateNameOf, withOwnLinks,
 } from '../cluster/members.ts'
 import { type PodIdentity, syncState } from '../cluster/state.ts'
+import { type EventText, eventText } from '../cluster/vocabulary.ts'
 import { isSameValue } from '../config/fields.ts'
 import type { Config } from '../config/model.ts'
+import { labelKeys } from '../config/names.ts'
 import type { SpeakerOptions } from '../config/role-options.ts'
 import { drain } from '../drain.ts'
 import { createHeap, type Heap } from '../heap.ts'
 import { outsideFinding } from '../http/rows.ts'
 import { logChanges } from '../journal.ts'
-import type { Happening, Recorder } from '../kube/events.ts'
+import type { Recorder } from '../kube/events.ts'
 import type { Writer } from '../kube/writer.ts'
 import type { DemandPlan } from '../l2/demand.ts'
 import { isUsable } from '../l2/eligible.ts'
@@ -296,7 +298,9 @@ function tellState(parts: ShareParts): void {
   const deaf = new Set(announcer.failures().keys())
   const state = {
     writer, namespace, name, manager: 'configReconciler', wall, owner,
-    labels: { 'metallb.io/component-type': 'speaker', [nodeNameLabel]: labelOfNode(options.nodeName) },
+    labels: {
+      [labelKeys.componentType]: 'speaker', [labelKeys.stateNode]: labelOfNode(options.nodeName),
+    },
   } as const
   syncState(state, feed.states.get(`${namespace}/${name}`), {
     problems: intake.problems,
@@ -319,7 +323,7 @@ function publish(parts: ShareParts, memory: Memory, announcements: readonly Anno
   const news = changes.flatMap((change) => change.kind === 'announced' ? change.services : [])
   for (const service of new Set(news)) {
     const message = `announcing from node "${options.nodeName}" with protocol "layer2"`
-    tell(parts, service, { type: 'Normal', reason: 'nodeAssigned', message })
+    tell(parts, service, eventText('nodeAssigned', message))
   }
 }
 
@@ -371,12 +375,12 @@ function tellFailures(parts: ShareParts, memory: Memory): void {
     if (memory.failures.has(key)) continue
     const message = `the interfaces specified by LB IP "${ip}" doesn't exist in assigned ` +
       `node "${nodeName}" with protocol "layer2"`
-    tell(parts, service, { type: 'Warning', reason: 'announceFailed', message })
+    tell(parts, service, eventText('announceFailed', message))
   }
   memory.failures = new Set(keys.keys())
 }
 
-function tell({ recorder, feed }: ShareParts, key: string, happening: Happening): void {
+function tell({ recorder, feed }: ShareParts, key: string, happening: EventText): void {
   const live = feed.services.get(key)
   if (live === undefined) return
   const { namespace, name } = live.intent

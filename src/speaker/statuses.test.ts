@@ -1,10 +1,9 @@
 /** Which ServiceL2Status objects are made, filled and deleted. */
 import { test } from 'uvu'
 import * as assert from 'uvu/assert'
+import { labelKeys } from '../config/names.ts'
 import { labelOfNode } from '../cluster/members.ts'
-import {
-  type LiveL2Status, narrowL2Status, nodeLabel, serviceNameLabel, serviceNamespaceLabel,
-} from '../kube/live.ts'
+import { type LiveL2Status, narrowL2Status } from '../kube/live.ts'
 import type { Job, Writer } from '../kube/writer.ts'
 import { createStatuses, planStatuses, type Spoken, type Statuses, type StatusStep } from './statuses.ts'
 
@@ -47,7 +46,9 @@ test('a node whose name is longer than a label keeps its object', () => {
   const node = `${'n'.repeat(60)}.example.com`
   const filled = narrowL2Status({
     metadata: { name: 'x', labels: {
-      [nodeLabel]: labelOfNode(node), [serviceNamespaceLabel]: 'default', [serviceNameLabel]: 'web',
+      [labelKeys.statusNode]: labelOfNode(node),
+      [labelKeys.statusNamespace]: 'default',
+      [labelKeys.statusService]: 'web',
     } },
     status: { node, serviceNamespace: 'default', serviceName: 'web' },
   })

@@ -3,10 +3,9 @@ import { group, groupPath } from '../cluster/resources.ts'
 import { labelOfNode } from '../cluster/members.ts'
 import type { PodIdentity } from '../cluster/state.ts'
 import { isFields } from '../config/fields.ts'
+import { labelKeys } from '../config/names.ts'
 import type { Call, Reply } from '../kube/api.ts'
-import {
-  type LiveL2Status, nodeLabel, serviceNameLabel, serviceNamespaceLabel,
-} from '../kube/live.ts'
+import type { LiveL2Status } from '../kube/live.ts'
 import { metadataOf, textOf } from '../kube/object.ts'
 import type { Rank, Writer } from '../kube/writer.ts'
 
@@ -162,7 +161,9 @@ function callOf({ namespace, node, owner }: StatusesOptions, step: StatusStep): 
     case 'create': {
       const [serviceNamespace = '', name = ''] = step.service.split('/')
       const labels = {
-        [nodeLabel]: labelOfNode(node), [serviceNameLabel]: name, [serviceNamespaceLabel]: serviceNamespace,
+        [labelKeys.statusNode]: labelOfNode(node),
+        [labelKeys.statusService]: name,
+        [labelKeys.statusNamespace]: serviceNamespace,
       }
       const ownerReferences = owner === undefined
         ? []

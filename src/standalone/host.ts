@@ -3,6 +3,7 @@ import type { Announcer } from '../announcer.ts'
 import { describeError, readInput } from '../cli/input.ts'
 import type { Clock } from '../clock.ts'
 import type { ClusterNode, Reading, Source, World } from '../config/model.ts'
+import { labelKeys } from '../config/names.ts'
 import type { StandaloneOptions } from '../config/options.ts'
 import { readWorld } from '../config/read.ts'
 import type { Forwarding } from '../forward/forwarding.ts'
@@ -200,7 +201,7 @@ export function withSelf(
   const own = nodes.find((node) => node.name === name)
   const self = {
     name,
-    labels: { 'kubernetes.io/hostname': name, ...own?.labels, ...labels },
+    labels: { [labelKeys.hostname]: name, ...own?.labels, ...labels },
     networkUnavailable: own?.networkUnavailable ?? false,
     excluded: own?.excluded ?? false,
   }

@@ -99,10 +99,12 @@ imagePullPolicy: {{ . }}
 {{- define "arpeggio.podMetadata" -}}
 {{- $root := index . 0 }}
 {{- $role := index . 1 }}
+{{- $monitor := $root.Values.prometheus.podMonitor }}
+{{- $job := ternary (dict $monitor.jobLabel "metallb") (dict) $monitor.enabled }}
 labels:
   app: metallb
   component: {{ index . 2 }}
-  {{- with omit $role.labels "app" "component" }}
+  {{- with omit (merge (dict) $role.labels $job) "app" "component" }}
   {{- toYaml . | nindent 2 }}
   {{- end }}
 {{- $annotations := dict }}
@@ -132,6 +134,30 @@ affinity:
 {{- end }}
 {{- with .securityContext }}
 securityContext:
+  {{- toYaml . | nindent 2 }}
+{{- end }}
+{{- end }}
+
+{{- /* How a monitor asks, whichever it is; labels of the program win, as a Service's name in `service`. */}}
+{{- define "arpeggio.endpoint" -}}
+path: /metrics
+honorLabels: true
+{{- with .interval }}
+interval: {{ . | quote }}
+{{- end }}
+{{- with .metricRelabelings }}
+metricRelabelings:
+  {{- toYaml . | nindent 2 }}
+{{- end }}
+{{- with .relabelings }}
+relabelings:
+  {{- toYaml . | nindent 2 }}
+{{- end }}
+{{- end }}
+
+{{- define "arpeggio.alertLabels" -}}
+{{- with .labels }}
+labels:
   {{- toYaml . | nindent 2 }}
 {{- end }}
 {{- end }}
