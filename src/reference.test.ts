@@ -113,6 +113,7 @@ async function exposition(): Promise<string> {
   metrics.setPools([{ pool: 'lan', ipv4Total: 1n, ipv6Total: 1n, ipv4Used: 0n, ipv6Used: 0n }])
   metrics.setAnnounced([{ text: '192.0.2.1', services: ['default/web'] }], 'a')
   metrics.setSilent(new Map([['noPrefix', 1]]))
+  metrics.watchFindings(() => [{ reason: 'minority' }])
   metrics.countMove('placed')
   metrics.countRequest('192.0.2.1')
   metrics.countReply('192.0.2.1')
