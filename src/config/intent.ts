@@ -2,29 +2,13 @@
 import { formatAddress, parseAddress } from '../net/address.ts'
 import type { Address, Family } from '../net/model.ts'
 import { trimBlanks } from '../net/range.ts'
+import { allocatedAnnotation, annotation, asked } from './annotation.ts'
 import {
   addProblem, type At, describeValue, field, type Fields, isFields, readFields, readList, readText,
 } from './fields.ts'
 import type { FamilyPolicy, Intent, IntentRefusal, Port } from './model.ts'
 import { annotationsOf, labelsOf, metadataText, partOf, type RawObject } from './object.ts'
 import { suggest } from './suggest.ts'
-
-/** The one table of annotations: the stable prefix wins even with an empty value. */
-const prefixes = ['metallb.io/', 'metallb.universe.tf/'] as const
-const requestedAnnotation = 'loadBalancerIPs'
-const poolAnnotation = 'address-pool'
-const sharingAnnotation = 'allow-shared-ip'
-const allocatedAnnotation = 'ip-allocated-from-pool'
-
-type Annotations = Readonly<Record<string, string>>
-
-function annotation(annotations: Annotations, name: string): string | undefined {
-  for (const prefix of prefixes) {
-    const key = prefix + name
-    if (Object.hasOwn(annotations, key)) return annotations[key]
-  }
-  return undefined
-}
 
 interface Refused {
   readonly reason: IntentRefusal
@@ -45,11 +29,11 @@ export function readIntent(object: RawObject, order: number): Intent | undefined
     spec['externalTrafficPolicy'], field(at, 'externalTrafficPolicy'), trafficPolicies,
   ) ?? 'Cluster'
   const byField = readText(spec['loadBalancerIP'], field(at, 'loadBalancerIP')) ?? ''
-  const requested = readRequested(annotation(annotations, requestedAnnotation) ?? '', byField)
+  const requested = readRequested(annotation(annotations, asked.addresses) ?? '', byField)
   const cluster = readClusterFamilies(spec, at)
   const addresses = 'reason' in requested ? [] : requested.addresses
   const families = familiesOf({ cluster, spec, policy, addresses })
-  const sharing = annotation(annotations, sharingAnnotation)
+  const sharing = annotation(annotations, asked.sharing)
   const createdAtMs = Date.parse(metadataText(object, 'creationTimestamp'))
   const selector = readFields(spec['selector'], field(at, 'selector'))
   const intent: Intent = {
@@ -65,7 +49,7 @@ export function readIntent(object: RawObject, order: number): Intent | undefined
     families,
     policy,
     requested: addresses,
-    requestedPool: annotation(annotations, poolAnnotation) || undefined,
+    requestedPool: annotation(annotations, asked.pool) || undefined,
     sharingKey: sharing ?? '',
     hasSharingKey: sharing !== undefined,
     backendKey: trafficPolicy === 'Local' ? `Local ${renderSelector(selector ?? {})}` : '',

@@ -2,15 +2,13 @@
 import { parseAddress } from '../net/address.ts'
 import type { Range } from '../net/model.ts'
 import { rangesOverlap, trimBlanks } from '../net/range.ts'
+import { excludeAnnotation } from './annotation.ts'
 import { entryShape, type Placed, readRange } from './entry.ts'
 import { addProblem, type At, field, keyed, readList } from './fields.ts'
 import type { Allocation, Labels, Pool, Selector } from './model.ts'
 import { annotationsOf, labelsOf, partOf, type RawObject } from './object.ts'
 import { matches, selectors } from './selector.ts'
 import { flag, list, mapping, names, needed, type ValueOf, whole } from './shape.ts'
-
-/** Comma list in the syntax of `addresses`: never handed out to newcomers. */
-export const excludeAnnotation = 'arpeggio.io/exclude'
 
 /** One entry of `addresses` of a pool. */
 export interface Entry extends Placed {

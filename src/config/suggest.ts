@@ -9,6 +9,8 @@ export function suggest(word: string, known: readonly string[]): string | undefi
   let best: string | undefined
   let bestEdits = limit + 1
   for (const candidate of known) {
+    // It takes as many edits as there are more letters.
+    if (Math.abs(plain.length - simplify(candidate).length) >= bestEdits) continue
     const edits = countEdits(plain, simplify(candidate))
     if (edits < bestEdits) [best, bestEdits] = [candidate, edits]
   }

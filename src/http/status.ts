@@ -1,8 +1,10 @@
 /** What `/status` tells: the shape of the document, and its text form for a terminal. */
 import { formatProblem } from '../cli/check.ts'
 import { formatServiceTable } from '../cli/plan.ts'
+import { refusedWords } from '../cli/status.ts'
 import { formatTable } from '../cli/table.ts'
 import type { Problem } from '../config/model.ts'
+import { counted } from '../config/words.ts'
 import type { HostFinding } from '../finding.ts'
 import type { ServiceRow } from '../plan/report.ts'
 import { type OwnershipStatus, ownershipTables, summariseOwnership } from './ownership.ts'
@@ -78,7 +80,7 @@ export function formatStatus(status: StatusDocument): string {
     ? `configuration in force since ${loadedAt ?? '-'}`
     : problems.length === 0
     ? 'configuration not read yet'
-    : `CONFIGURATION REFUSED: ${problems.length} problems; ${
+    : `${refusedWords}: ${counted(problems.length, 'problem')}; ${
       loadedAt === null ? 'none' : 'the last good one'} is in force`
   const findings = [...status.forwarding.findings, ...status.findings]
   return [

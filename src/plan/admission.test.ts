@@ -1,11 +1,12 @@
 /** Which changes of a configuration are refused beside the rest of it, and which only warned of. */
 import { test } from 'uvu'
 import * as assert from 'uvu/assert'
+import { lossAnnotation } from '../config/annotation.ts'
 import { config, held, pool as inForcePool, service } from '../config/builders.ts'
 import type { Fields } from '../config/fields.ts'
 import { readLiveConfig } from '../config/live.ts'
 import type { Config, Intent } from '../config/model.ts'
-import { judgeChange, lossAnnotation } from './admission.ts'
+import { judgeChange } from './admission.ts'
 
 const namespace = 'metallb-system'
 

@@ -1,4 +1,5 @@
 /** Decides whether a change of the configuration may be made: what takes more than one object to see. */
+import { lossAnnotation } from '../config/annotation.ts'
 import { type Fields, isFields, isSameValue } from '../config/fields.ts'
 import { readLiveConfig } from '../config/live.ts'
 import type { Config, Intent, Problem } from '../config/model.ts'
@@ -6,9 +7,6 @@ import type { Release } from '../ipam/model.ts'
 import { planAllocation } from '../ipam/plan.ts'
 import { formatAddress } from '../net/address.ts'
 import type { Address } from '../net/model.ts'
-
-/** With the value `true` an object of the configuration may take addresses away that are in use. */
-export const lossAnnotation = 'arpeggio.io/allow-address-loss'
 
 /** A change that somebody asks for: an object before and after it. */
 export interface Change {

@@ -1,0 +1,106 @@
+/** The annotations of our groups: which there are, which of two wins, and which mean nothing. */
+import { addWarning, describeValue, field, type Fields, isFields, keyed } from './fields.ts'
+import type { RawObject } from './object.ts'
+import type { RequestPaths } from './model.ts'
+import { suggest } from './suggest.ts'
+
+/** MetalLB's stable prefix, which wins even with an empty value, and its deprecated one. */
+const prefixes = ['metallb.io/', 'metallb.universe.tf/'] as const
+
+/** What a Service asks for, by the name after the prefix. */
+export const asked = {
+  addresses: 'loadBalancerIPs', pool: 'address-pool', sharing: 'allow-shared-ip',
+} as const
+/** Written by MetalLB and by us. After an upgrade from MetalLB 0.14 both prefixes have it, and may differ. */
+export const allocatedAnnotation = 'ip-allocated-from-pool'
+
+/** Comma list in the syntax of a pool's `addresses`: never handed out to newcomers. */
+export const excludeAnnotation = 'arpeggio.io/exclude'
+/** With the value `true` an object of the configuration may take addresses away that are in use. */
+export const lossAnnotation = 'arpeggio.io/allow-address-loss'
+
+export type Annotations = Readonly<Record<string, string>>
+
+const askedNames = Object.values(asked)
+const serviceKeys = prefixes.flatMap((prefix) =>
+  [...askedNames, allocatedAnnotation].map((name) => prefix + name))
+const configKeys = [excludeAnnotation, lossAnnotation]
+
+/** Kinds whose annotations are looked at, with those that mean something on them. */
+const known = {
+  service: serviceKeys, pool: configKeys, advertisement: [lossAnnotation],
+} as const satisfies Readonly<Record<string, readonly string[]>>
+
+export type Annotated = keyof typeof known
+export const annotated = ['service', 'pool', 'advertisement'] as const satisfies readonly Annotated[]
+
+const groups = [...prefixes, 'arpeggio.io/']
+
+/** The key that is in force of the two that `name` can have; undefined = neither is there. */
+function keyOf(annotations: Fields, name: string): string | undefined {
+  return prefixes.map((prefix) => prefix + name).find((key) => Object.hasOwn(annotations, key))
+}
+
+export function annotation(annotations: Annotations, name: string): string | undefined {
+  const key = keyOf(annotations, name)
+  return key === undefined ? undefined : annotations[key]
+}
+
+/** Where a Service asks. Addresses have a field as well, which counts where no annotation says any. */
+export function requestPaths(object: RawObject): RequestPaths {
+  const annotations = fieldsOf(object)
+  const pathOf = (name: string): string =>
+    `metadata.annotations["${keyOf(annotations, name) ?? prefixes[0] + name}"]`
+  const byAnnotation = annotations[keyOf(annotations, asked.addresses) ?? ''] ?? ''
+  return {
+    addresses: byAnnotation === '' ? 'spec.loadBalancerIP' : pathOf(asked.addresses),
+    pool: pathOf(asked.pool),
+    sharing: pathOf(asked.sharing),
+  }
+}
+
+/** The annotations as they stand; what is wrong with them is told by those who read them. */
+function fieldsOf(object: RawObject): Fields {
+  const metadata = object.value['metadata']
+  const annotations = isFields(metadata) ? metadata['annotations'] : undefined
+  return isFields(annotations) ? annotations : {}
+}
+
+/**
+ * Warnings about what would be ignored: keys of our groups that mean nothing on this kind, near misses of a
+ * whole key, and a deprecated key whose value is not that of the stable one beside it.
+ */
+export function checkAnnotations(object: RawObject, kind: Annotated): void {
+  const annotations = fieldsOf(object)
+  const at = field(object.at, 'metadata.annotations')
+  const own: readonly string[] = known[kind]
+  for (const key of Object.keys(annotations)) {
+    if (own.includes(key)) continue
+    const isReserved = groups.some((group) => key.startsWith(group))
+    const meant = suggest(key, own)
+    if (!isReserved && meant === undefined) continue
+    const hint = elsewhere(key) ?? (meant === undefined ? knownHint(own) : `did you mean \`${meant}\`?`)
+    addWarning(keyed(at, key), 'UnknownAnnotation', `Annotation \`${key}\` is ignored: ${hint}`)
+  }
+  if (kind !== 'service') return
+  for (const name of askedNames) {
+    const [stable = '', old = ''] = prefixes.map((prefix) => prefix + name)
+    const isBoth = Object.hasOwn(annotations, stable) && Object.hasOwn(annotations, old)
+    if (!isBoth || annotations[stable] === annotations[old]) continue
+    const message = `${describeValue(annotations[old])} is ignored: \`${stable}\` says ` +
+      `${describeValue(annotations[stable])}`
+    addWarning(keyed(at, old), 'IgnoredAnnotation', message)
+  }
+}
+
+/** Of a key that means something, but not here. */
+function elsewhere(key: string): string | undefined {
+  if (serviceKeys.includes(key)) return 'it is read from Services only'
+  if (key === excludeAnnotation) return 'it is read from IPAddressPools only'
+  return key === lossAnnotation ? 'it is read from objects of the configuration only' : undefined
+}
+
+function knownHint(own: readonly string[]): string {
+  const shown = own.filter((key) => !key.startsWith(prefixes[1]))
+  return `known here ${shown.length === 1 ? 'is' : 'are'} ${shown.join(', ')}`
+}
