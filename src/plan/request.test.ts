@@ -112,7 +112,8 @@ for (const { reason, it = 'as it is', path, given, pools = [lan, wan] } of refus
 
 const fine: { it: string; given: readonly Values[] }[] = [
   { it: 'nothing is asked for', given: [lan, service('a', {})] },
-  { it: 'what is asked for can be had', given: [lan, service('a', { ...ips('192.0.2.5'), ...named('lan') })] },
+  { it: 'what is asked for can be had',
+    given: [lan, service('a', { ...ips('192.0.2.5'), ...named('lan') })] },
   { it: 'two share', given: [
     lan, service('a', shared('dns')), service('b', shared('dns'), { ports: [{ port: 80, protocol: 'UDP' }] }),
   ] },
