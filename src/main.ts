@@ -1,4 +1,3 @@
-#!/usr/bin/env node
 /** The program: reads its arguments, runs one command, sets the exit code. Wiring only. */
 import { type CheckResult, runCheck } from './cli/check.ts'
 import { type ConvertResult, runConvert } from './cli/convert.ts'
