@@ -135,6 +135,8 @@ const hints: { it: string; given: string; args?: readonly string[]; want: string
   { it: 'without', given: bareText, want: noNode('a.yaml -') },
   { it: 'without, from standard input and a folder', given: bareText, args: ['-', 'conf'],
     want: noNode('a.yaml conf -') },
+  { it: 'without, from a folder with a blank and a quote', given: bareText, args: ["my folder's"],
+    want: noNode("a.yaml 'my folder'\\''s' -") },
   { it: 'without, where nothing is assigned', want: '',
     given: 'apiVersion: v1\nkind: Service\nmetadata: {name: a}\nspec: {type: LoadBalancer}\n' },
 ]

@@ -47,9 +47,14 @@ function hintOfNodes(
   rows: readonly ServiceRow[], nodes: number, paths: readonly string[],
 ): readonly string[] {
   if (nodes > 0 || !rows.some(({ addresses }) => addresses.length > 0)) return []
-  const files = paths.filter((path) => path !== '-').join(' ')
+  const files = paths.filter((path) => path !== '-').map(quoted)
   return ['No Node in the input, so it is left open who announces; of a cluster, give them too: ' +
-    `kubectl get nodes -o yaml | arpeggio plan ${files}${files === '' ? '' : ' '}-`]
+    `kubectl get nodes -o yaml | arpeggio plan ${[...files, '-'].join(' ')}`]
+}
+
+/** As a shell takes it. */
+function quoted(path: string): string {
+  return /^[\w@%+=:,./-]+$/.test(path) ? path : `'${path.replaceAll("'", "'\\''")}'`
 }
 
 function formatSentence({ namespace, name, verdict, message }: ServiceRow): readonly string[] {

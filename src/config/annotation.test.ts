@@ -56,6 +56,7 @@ const rows: { it: string; kind?: Kind; given: Values; want: readonly string[] }[
     want: [meant('metallb.universe.tv/address-pool', 'metallb.universe.tf/address-pool')] },
   { it: 'another program\'s group', want: [], given: {
     'example.com/address-pool': 'x', 'kube-vip.io/loadbalancerIPs': 'x', 'io.cilium/lb-ipam-ips': 'x',
+    'kubectl.kubernetes.io/last-applied-configuration': '{}',
     'my.metallb.io/address-pools': 'x', 'metallb.io': 'x', 'description': 'metallb.io/address-pools',
   } },
   { it: 'as MetalLB 0.16 leaves a Service', want: [], given: {

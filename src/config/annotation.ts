@@ -1,8 +1,8 @@
 /** The annotations of our groups: which there are, which of two wins, and which mean nothing. */
 import { addWarning, describeValue, field, type Fields, isFields, keyed } from './fields.ts'
 import type { RawObject } from './object.ts'
-import type { RequestPaths } from './model.ts'
-import { suggest } from './suggest.ts'
+import type { ProblemReason, RequestPaths } from './model.ts'
+import { createSuggest } from './suggest.ts'
 
 /** MetalLB's stable prefix, which wins even with an empty value, and its deprecated one. */
 const prefixes = ['metallb.io/', 'metallb.universe.tf/'] as const
@@ -28,13 +28,18 @@ const configKeys = [excludeAnnotation, lossAnnotation]
 
 /** Kinds whose annotations are looked at, with those that mean something on them. */
 const known = {
-  service: serviceKeys, pool: configKeys, advertisement: [lossAnnotation],
-} as const satisfies Readonly<Record<string, readonly string[]>>
+  service: knownOf(serviceKeys), pool: knownOf(configKeys), advertisement: knownOf([lossAnnotation]),
+} as const
+
+function knownOf(keys: readonly string[]) {
+  return { keys: new Set(keys), suggest: createSuggest(keys) }
+}
 
 export type Annotated = keyof typeof known
 export const annotated = ['service', 'pool', 'advertisement'] as const satisfies readonly Annotated[]
 
-const groups = [...prefixes, 'arpeggio.io/']
+const groups: readonly string[] = [...prefixes, 'arpeggio.io/']
+const suggestGroup = createSuggest(groups)
 
 /** The key that is in force of the two that `name` can have; undefined = neither is there. */
 function keyOf(annotations: Fields, name: string): string | undefined {
@@ -72,15 +77,19 @@ function fieldsOf(object: RawObject): Fields {
  */
 export function checkAnnotations(object: RawObject, kind: Annotated): void {
   const annotations = fieldsOf(object)
-  const at = field(object.at, 'metadata.annotations')
-  const own: readonly string[] = known[kind]
+  const { keys, suggest } = known[kind]
+  const warn = (key: string, reason: ProblemReason, message: string): void =>
+    addWarning(keyed(field(object.at, 'metadata.annotations'), key), reason, message)
   for (const key of Object.keys(annotations)) {
-    if (own.includes(key)) continue
-    const isReserved = groups.some((group) => key.startsWith(group))
-    const meant = suggest(key, own)
+    if (keys.has(key)) continue
+    const group = key.slice(0, key.indexOf('/') + 1)
+    const isReserved = groups.includes(group)
+    // Most keys are of others' groups, and a whole key costs more to compare.
+    if (!isReserved && suggestGroup(group) === undefined) continue
+    const meant = suggest(key)
     if (!isReserved && meant === undefined) continue
-    const hint = elsewhere(key) ?? (meant === undefined ? knownHint(own) : `did you mean \`${meant}\`?`)
-    addWarning(keyed(at, key), 'UnknownAnnotation', `Annotation \`${key}\` is ignored: ${hint}`)
+    const hint = elsewhere(key) ?? (meant === undefined ? knownHint([...keys]) : `did you mean \`${meant}\`?`)
+    warn(key, 'UnknownAnnotation', `Annotation \`${key}\` is ignored: ${hint}`)
   }
   if (kind !== 'service') return
   for (const name of askedNames) {
@@ -89,7 +98,7 @@ export function checkAnnotations(object: RawObject, kind: Annotated): void {
     if (!isBoth || annotations[stable] === annotations[old]) continue
     const message = `${describeValue(annotations[old])} is ignored: \`${stable}\` says ` +
       `${describeValue(annotations[stable])}`
-    addWarning(keyed(at, old), 'IgnoredAnnotation', message)
+    warn(old, 'IgnoredAnnotation', message)
   }
 }
 
