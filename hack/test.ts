@@ -27,7 +27,7 @@ const deno = ['node_modules/.bin/deno', 'run', '--allow-all', '--no-lock', '--no
 const isWire = /^src\/l2\/linux\//
 
 /** Suites that need root: they make namespaces and open raw sockets. One by one, most on Node only. */
-const privileged = [isWire, /^src\/announcer\.test\.ts$/, /^e2e\/(?!kind\/guide\/|readme\.)/]
+const privileged = [isWire, /^src\/announcer\.test\.ts$/, /^e2e\/(?!kind\/guide\/|(?:readme|bin|hack)\.)/]
 
 /** Random histories: long, and the same on each runtime. On Node only, beside the other units. */
 const swarms = [/^src\/sim\/(swarm|mutation|scenarios)\.test\.ts$/]

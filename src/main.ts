@@ -1,10 +1,9 @@
-#!/usr/bin/env node
 /** The program: reads its arguments, runs one command, sets the exit code. Wiring only. */
-import { formatCheck, hintOf } from './cli/check.ts'
+import { type CheckResult, runCheck } from './cli/check.ts'
 import { type ConvertResult, runConvert } from './cli/convert.ts'
-import { describeError, readInput } from './cli/input.ts'
+import { describeError, readFilled, readInput } from './cli/input.ts'
 import { type PlanResult, runPlan } from './cli/plan.ts'
-import { askStatus } from './cli/status.ts'
+import { askStatus, type StatusAnswer } from './cli/status.ts'
 import type { Reading } from './config/model.ts'
 import { type Command, type FileOptions, parseCommand } from './config/options.ts'
 import type { RoleOptions } from './config/role-options.ts'
@@ -19,17 +18,14 @@ async function run(command: Command): Promise<number> {
       return print(command.text)
     case 'version':
       return print(`arpeggio ${version}`)
-    case 'check': {
-      const reading = await readFiles(command.options)
-      const stdout = formatCheck(reading, command.options.output)
-      return finish({ stdout, stderr: hintOf(reading), exitCode: reading.problems.length === 0 ? 0 : 1 })
-    }
+    case 'check':
+      return finish(runCheck(await readFiles(command.options), command.options))
     case 'plan':
       return finish(runPlan(await readFiles(command.options), command.options))
     case 'convert':
       return finish(runConvert(await readInput(command.options.paths), command.options))
     case 'status':
-      return print(await askStatus(command.url, command.output))
+      return finish(await askStatus(command.url, command.output))
     case 'standalone': {
       // Loaded on demand: check and plan run where the packet library does not.
       const { runStandalone } = await import('./standalone/standalone.ts')
@@ -65,14 +61,14 @@ function openRoleLog({ logLevel, ignored }: RoleOptions): Log {
 }
 
 async function readFiles(options: FileOptions): Promise<Reading> {
-  const input = await readInput(options.paths)
+  const input = await readFilled(options.paths)
   const { namespace } = options
   const reading = readWorld(input.sources, namespace === undefined ? {} : { namespace })
   if (input.problems.length === 0) return reading
   return { ...reading, world: undefined, problems: [...input.problems, ...reading.problems] }
 }
 
-function finish(result: PlanResult | ConvertResult): number {
+function finish(result: CheckResult | PlanResult | ConvertResult | StatusAnswer): number {
   if (result.stderr !== '') process.stderr.write(`${result.stderr}\n`)
   if (result.stdout !== '') print(result.stdout)
   return result.exitCode

@@ -1,23 +1,6 @@
 /** The benchmarks: arguments choose parts, each prints one table a question, references beside. */
 import { arch, cpus, release } from 'node:os'
-import { benchAlone } from './kube-alone.ts'
-import { benchKube, stages } from './kube.ts'
-import { benchMemory } from './memory.ts'
-import { benchPlan } from './plan.ts'
-import { benchWire } from './wire.ts'
-
-const parts: Readonly<Record<string, () => void | Promise<void>>> = {
-  plan: benchPlan,
-  wire: benchWire,
-  memory: benchMemory,
-  kube: () => benchKube(),
-  'kube-alone': benchAlone,
-  ...Object.fromEntries(stages.map((stage) => [`kube-${stage}`, () => benchKube(1_000, [stage])])),
-  ...Object.fromEntries([3_000, 10_000].flatMap((most) => [
-    [`kube-${most}`, () => benchKube(most)],
-    ...stages.map((stage) => [`kube-${most}-${stage}`, () => benchKube(most, [stage])] as const),
-  ])),
-}
+import { parts } from './parts.ts'
 
 /** Parts that take minutes, and parts of parts. */
 const onRequest = new Set(Object.keys(parts).filter((name) => name.startsWith('kube-')))

@@ -119,6 +119,10 @@ check('the speakers\' secret is made once, and the Deployment owns it', async ()
   const key = Buffer.from(textAt(secret, 'data', 'secretkey'), 'base64').toString()
   assert.is(Buffer.from(key, 'base64').length, 16)
   assert.is(textAt(secret, 'metadata', 'ownerReferences', 0, 'kind'), 'Deployment')
+  for (const path of ['/debug/state', '/status?format=text', '/status?format=html', '/metrics']) {
+    const page = await controller.page(path)
+    assert.ok(page.length > 100 && !page.includes(key), `${path} has the key`)
+  }
 })
 
 interface Refusal {

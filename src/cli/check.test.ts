@@ -1,10 +1,12 @@
 /** What `arpeggio check` prints: the frozen JSON, the same as YAML, and lines for people. */
+import { readdirSync, readFileSync } from 'node:fs'
+import { join } from 'node:path'
 import { test } from 'uvu'
 import * as assert from 'uvu/assert'
 import type { Reading } from '../config/model.ts'
 import { readWorld } from '../config/read.ts'
 import { parseDocuments } from '../config/yaml.ts'
-import { checkReport, formatCheck, hintOf } from './check.ts'
+import { checkReport, runCheck } from './check.ts'
 
 const encode = (text: string): Uint8Array => new TextEncoder().encode(text)
 const object = (kind: string, name: string, spec: unknown, annotations?: unknown) => JSON.stringify({
@@ -12,6 +14,9 @@ const object = (kind: string, name: string, spec: unknown, annotations?: unknown
 })
 const reading = (...objects: readonly string[]) =>
   readWorld([{ file: 'a.yaml', bytes: encode(objects.join('\n---\n')) }])
+const check = (of: Reading, output: 'table' | 'json' | 'yaml' = 'table', loadBalancerClass = '') =>
+  runCheck(of, { output, loadBalancerClass, namespace: undefined, paths: ['a.yaml'] })
+const formatCheck = (of: Reading, output: 'table' | 'json' | 'yaml') => check(of, output).stdout
 const open = object('L2Advertisement', 'all', {})
 
 const bad = reading(
@@ -119,6 +124,54 @@ const hints: readonly (readonly [it: string, of: Reading, want: string])[] = [
   ['pools', good, ''],
   ['a problem', reading('- a'), ''],
 ]
-for (const [it, of, want] of hints) test(`hintOf: ${it}`, () => assert.is(hintOf(of), want))
+for (const [it, of, want] of hints) {
+  test(`check: what is said beside ${it}`, () => assert.is(check(of).stderr, want))
+}
+
+const asking = 'apiVersion: v1\nkind: Service\n' +
+  'metadata: {name: a, annotations: {metallb.io/loadBalancerIPs: x}}\n' +
+  'spec: {type: LoadBalancer, loadBalancerClass: CLASS}\n'
+const ours = reading(asking.replace('CLASS', '""'))
+const others = reading(asking.replace('CLASS', 'example.com/x'))
+const codes: readonly (readonly [it: string, of: Reading, loadBalancerClass: string, want: 0 | 1])[] = [
+  ['a good input', good, '', 0],
+  ['an empty one', reading(''), '', 0],
+  ['a warning', warned, '', 0],
+  ['problems', bad, '', 1],
+  ['a Service that asks for what is no address', ours, '', 1],
+  ['another class\'s Service that does', others, '', 0],
+  ['the same for that class', others, 'example.com/x', 1],
+  ['a Service without class, for that class', ours, 'example.com/x', 0],
+]
+for (const [it, of, loadBalancerClass, want] of codes) {
+  test(`check: exit code ${want} for ${it}`, () => {
+    const { exitCode, stdout } = check(of, 'json', loadBalancerClass)
+    assert.equal([exitCode, JSON.parse(stdout).ok], [want, want === 0])
+  })
+}
+
+test('check: what a Service asks for in vain is a problem, with its place and the words of plan', () => {
+  assert.equal(check(ours).stdout.split('\n'), [
+    'a.yaml:1 Service/a metadata.annotations["metallb.io/loadBalancerIPs"]: badRequestedAddress: ' +
+      'invalid metallb.io/loadBalancerIPs: "x"',
+    '1 problem',
+  ])
+  assert.equal(Object.keys(checkReport(ours).problems[0] ?? {}), [
+    'file', 'document', 'object', 'path', 'reason', 'message',
+  ])
+})
+
+/** As published, one file a step. */
+const guide = join(import.meta.dirname, '../../e2e/kube/guide')
+const published = readdirSync(guide).filter((name) => name.endsWith('.yaml'))
+const together = ['complete', 'automatic', 'specific-address', 'specific-pool'].map((name) => `${name}.yaml`)
+for (const names of [...published.map((name) => [name]), together]) {
+  test(`check: the guide's ${names.join(', ')}: no problem, and no annotation of it is ignored`, () => {
+    const { problems, warnings } = checkReport(readWorld(names.map((name) =>
+      ({ file: name, bytes: readFileSync(join(guide, name)) }))))
+    const foreign = warnings.filter(({ reason }) => !['NotAdvertised', 'UnknownPool'].includes(reason))
+    assert.equal([problems, foreign], [[], []])
+  })
+}
 
 test.run()

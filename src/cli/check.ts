@@ -1,9 +1,12 @@
 /** What `arpeggio check` prints: problems, warnings, pools; JSON and YAML in a frozen format. */
 import type { Config, Pool, Problem, Reading } from '../config/model.ts'
+import type { CheckOptions } from '../config/options.ts'
 import type { Output } from '../config/option-values.ts'
+import { counted } from '../config/words.ts'
 import { dumpYaml } from '../config/yaml.ts'
 import { poolCapacity } from '../ipam/usage.ts'
 import { formatRange } from '../net/range.ts'
+import { type RefusedRequest, refusedRequests } from '../plan/request.ts'
 import { formatTable } from './table.ts'
 
 export interface PoolRow {
@@ -15,14 +18,30 @@ export interface PoolRow {
 
 export interface CheckReport {
   readonly ok: boolean
-  readonly problems: readonly Problem[]
+  /** Of the input itself, then what its Services ask for in vain, with the words of `plan`. */
+  readonly problems: readonly (Problem | RefusedRequest)[]
   readonly warnings: readonly Problem[]
   readonly pools: readonly PoolRow[]
 }
 
+export interface CheckResult {
+  readonly stdout: string
+  readonly stderr: string
+  readonly exitCode: 0 | 1
+}
+
+/** Validates what was read; 1 = any problem. */
+export function runCheck(reading: Reading, options: CheckOptions): CheckResult {
+  const report = checkReport(reading, options.loadBalancerClass)
+  return {
+    stdout: formatReport(report, options.output), stderr: hintOf(reading), exitCode: report.ok ? 0 : 1,
+  }
+}
+
 /** The frozen document behind `-o json`. */
-export function checkReport(reading: Reading): CheckReport {
-  const { problems, warnings } = reading
+export function checkReport(reading: Reading, loadBalancerClass = ''): CheckReport {
+  const { warnings } = reading
+  const problems = [...reading.problems, ...refusedRequests(reading, loadBalancerClass)]
   return { ok: problems.length === 0, problems, warnings, pools: poolRows(reading.config) }
 }
 
@@ -34,8 +53,7 @@ function poolRows(config: Config): readonly PoolRow[] {
 }
 
 /** The report in the form asked for, without a final line break. */
-export function formatCheck(reading: Reading, output: Output): string {
-  const report = checkReport(reading)
+export function formatReport(report: CheckReport, output: Output): string {
   if (output === 'json') return JSON.stringify(report, undefined, 2)
   if (output === 'yaml') return dumpYaml(report).trimEnd()
   const lines = report.problems.map(formatProblem)
@@ -44,12 +62,11 @@ export function formatCheck(reading: Reading, output: Output): string {
     const rows = report.pools.map((pool) => [pool.name, pool.addresses, pool.ranges.join(' ')])
     lines.push(formatTable(['POOL', 'ADDRESSES', 'RANGES'], rows))
   }
-  const { length } = report.problems
-  return [...lines, length === 0 ? 'ok' : `${length} problem${length === 1 ? '' : 's'}`].join('\n')
+  return [...lines, report.ok ? 'ok' : counted(report.problems.length, 'problem')].join('\n')
 }
 
 /** What to say beside a good report of nothing: a folder that was meant may be another. */
-export function hintOf({ world, problems, config }: Reading): string {
+function hintOf({ world, problems, config }: Reading): string {
   const isBare = config.pools.length + config.advertisements.length + (world?.services.length ?? 0) === 0
   return isBare && problems.length === 0 ? 'Nothing to check: found no pool, advertisement or Service' : ''
 }
@@ -60,7 +77,7 @@ export function formatWarning(warning: Problem): string {
 }
 
 /** `file:document object path: Reason: message`, parts that are empty left out. */
-export function formatProblem(problem: Problem): string {
+export function formatProblem(problem: Problem | RefusedRequest): string {
   const where = [`${problem.file}:${problem.document}`, problem.object, problem.path]
   return `${where.filter((part) => part !== '').join(' ')}: ${problem.reason}: ${problem.message}`
 }

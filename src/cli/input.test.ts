@@ -5,7 +5,7 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { test } from 'uvu'
 import * as assert from 'uvu/assert'
-import { readInput } from './input.ts'
+import { readFilled, readInput } from './input.ts'
 
 const folder = mkdtempSync(join(tmpdir(), 'arpeggio-input-'))
 test.after(() => rmSync(folder, { recursive: true }))
@@ -50,6 +50,43 @@ test('a path that is named may be a pipe or a device, and is read up to the limi
   assert.equal(await read('/dev/null'), ['/dev/null 0'])
   const [found] = await read('/dev/zero')
   assert.match(found ?? '', /^\/dev\/zero TooLarge: .*the limit is 16777216; split it$/)
+})
+
+const bare: { it: string; files: Readonly<Record<string, string>>; want: readonly string[] }[] = [
+  { it: 'nothing', files: {}, want: ['Empty: Folder has no file *.yaml, *.yml or *.json'] },
+  { it: 'other files', files: { 'a.txt': 'kind: x', '.b.yaml': 'kind: x' },
+    want: ['Empty: Folder has no file *.yaml, *.yml or *.json'] },
+  { it: 'empty files', files: { 'a.yaml': '', 'b.json': '\n \t\n' },
+    want: ['Empty: Folder has no YAML document'] },
+  { it: 'comments and marks',
+    files: { 'a.yaml': '\ufeff%YAML 1.2\r\n---\r\n# kind: x\n  # y\n--- # z\n...\n' },
+    want: ['Empty: Folder has no YAML document'] },
+  { it: 'an empty file beside another', files: { 'a.yaml': '', 'b.yaml': '# x\nkind: x' }, want: [] },
+  { it: 'a document after its mark', files: { 'a.yaml': '--- {kind: x}\n' }, want: [] },
+  { it: 'text that is no document of ours', files: { 'a.yaml': '-' }, want: [] },
+]
+for (const [i, { it, files, want }] of bare.entries()) {
+  test(`a folder that was named has ${it}: ${want.join() || 'fine'}`, async () => {
+    const place = join(folder, `bare-${i}`)
+    mkdirSync(place)
+    for (const [name, text] of Object.entries(files)) writeFileSync(join(place, name), text)
+    const { sources, problems } = await readFilled([place])
+    assert.equal(problems.map((one) => `${one.reason}: ${one.message}`), want)
+    assert.equal(problems.map(({ file }) => file), want.map(() => place))
+    assert.equal((await readInput([place])).problems, [], 'a folder that is watched may fill later')
+    assert.equal(sources.length, (await readInput([place])).sources.length)
+  })
+}
+
+test('each path that was named must hold something', async () => {
+  const hollow = join(folder, 'hollow.yaml')
+  writeFileSync(hollow, '\n'.repeat(1_000_000))
+  const { sources, problems } = await readFilled([join(folder, 'b.yaml'), hollow, join(folder, 'missing')])
+  assert.equal(sources.map(({ file }) => file), [join(folder, 'b.yaml'), hollow])
+  assert.equal(problems.map(({ file, reason, message }) => [file, reason, message]), [
+    [hollow, 'Empty', 'File has no YAML document'],
+    [join(folder, 'missing'), 'Unreadable', 'Cannot read file: no such file or directory'],
+  ])
 })
 
 test.run()

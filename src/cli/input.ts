@@ -23,16 +23,52 @@ interface Place {
  * `*.json`, sorted by name, hidden ones left out. `-` reads standard input once.
  */
 export async function readInput(paths: readonly string[]): Promise<Input> {
-  const sources: Source[] = []
-  const problems: Problem[] = []
+  return unite(await readEach(paths))
+}
+
+/** The same; a path without any document is a problem of its own: another one was meant. */
+export async function readFilled(paths: readonly string[]): Promise<Input> {
+  const parts = await readEach(paths)
+  return unite(parts.map((part, i) => {
+    const problems = [...part.problems, ...findEmpty(part, paths[i] ?? '')]
+    return { sources: part.sources, problems }
+  }))
+}
+
+function unite(parts: readonly Input[]): Input {
+  return {
+    sources: parts.flatMap(({ sources }) => sources),
+    problems: parts.flatMap(({ problems }) => problems),
+  }
+}
+
+/** What is behind each of `paths`, in their order. */
+async function readEach(paths: readonly string[]): Promise<readonly Input[]> {
+  const parts: Input[] = []
   for (const path of paths) {
+    const sources: Source[] = []
+    const problems: Problem[] = []
     for (const place of await listFiles(path)) {
       const read = path === '-' ? await readStream('-', process.stdin) : await readOne(place)
       if ('reason' in read) problems.push(read)
       else sources.push(read)
     }
+    parts.push({ sources, problems })
   }
-  return { sources, problems }
+  return parts
+}
+
+function findEmpty({ sources, problems }: Input, path: string): readonly Problem[] {
+  if (problems.length > 0 || sources.some(hasDocument)) return []
+  const [first] = sources
+  if (first === undefined) return [problem(path, 'Empty', 'Folder has no file *.yaml, *.yml or *.json')]
+  const what = path === '-' ? 'Standard input' : first.file === path ? 'File' : 'Folder'
+  return [problem(path, 'Empty', `${what} has no YAML document`)]
+}
+
+/** Any line besides comments, directives and the marks between documents. */
+function hasDocument({ bytes }: Source): boolean {
+  return /^(?![ \t\r]*(?:#|$)|%|(?:---|\.\.\.)[ \t\r]*(?:#|$))/m.test(new TextDecoder().decode(bytes))
 }
 
 async function listFiles(path: string): Promise<readonly Place[]> {

@@ -127,6 +127,28 @@ test('plan: without Node documents nothing is announced and nothing called silen
     one.announcements.length === 0 && one.silent.length === 0))
 })
 
+const bareText = text.replaceAll(/\{apiVersion: v1, kind: Node.*\}/g, '')
+const noNode = (command: string): string => 'No Node in the input, so it is left open who announces; of a ' +
+  `cluster, give them too: kubectl get nodes -o yaml | arpeggio plan ${command}`
+const hints: { it: string; given: string; args?: readonly string[]; want: string }[] = [
+  { it: 'with Nodes', given: text, want: '' },
+  { it: 'without', given: bareText, want: noNode('a.yaml -') },
+  { it: 'without, from standard input and a folder', given: bareText, args: ['-', 'conf'],
+    want: noNode('a.yaml conf -') },
+  { it: 'without, from a folder with a blank and a quote', given: bareText, args: ["my folder's"],
+    want: noNode("a.yaml 'my folder'\\''s' -") },
+  { it: 'without, where nothing is assigned', want: '',
+    given: 'apiVersion: v1\nkind: Service\nmetadata: {name: a}\nspec: {type: LoadBalancer}\n' },
+]
+for (const { it, given, args = [], want } of hints) {
+  test(`plan: the line about missing Nodes, ${it}`, () => {
+    const { stderr } = runPlan(read(given), options(...args))
+    assert.is(stderr, want)
+    const lines = runPlan(read(given), options('-o', 'json', ...args)).stderr.split('\n')
+    assert.is(lines.filter((line) => line.startsWith('No Node')).join('\n'), want)
+  })
+}
+
 test('plan: unusable input prints no service and every problem', () => {
   const { stdout, stderr, exitCode } = runPlan(read('kind: Service'), options('-o', 'json'))
   assert.is(stdout, JSON.stringify({ services: [] }, undefined, 2))

@@ -10,7 +10,10 @@ import { formatTable } from './table.ts'
 
 export interface PlanResult {
   readonly stdout: string
-  /** Problems and warnings, one a line; beside JSON and YAML the sentences that the table shows. */
+  /**
+   * Problems and warnings, one a line; beside JSON and YAML the sentences that the table shows; what the
+   * input lacks.
+   */
   readonly stderr: string
   /** 1 = unusable input, a refused Service, or an address that nobody announces. */
   readonly exitCode: 0 | 1
@@ -33,9 +36,25 @@ export function runPlan(reading: Reading, options: PlanOptions): PlanResult {
   })
   const rows = reportRows(decision, world.nodes.length > 0)
   const exitCode = rows.some(isBadNews) ? 1 : 0
+  const nodes = hintOfNodes(rows, world.nodes.length, options.paths)
   const sentences = options.output === 'table' ? [] : rows.flatMap(formatSentence)
-  const stderr = [...findings, ...sentences].join('\n')
+  const stderr = [...findings, ...sentences, ...nodes].join('\n')
   return { stdout: formatRows(rows, options.output), stderr, exitCode }
+}
+
+/** Without Nodes nobody announces, which is no bad news: the input lacks them. One line, or none. */
+function hintOfNodes(
+  rows: readonly ServiceRow[], nodes: number, paths: readonly string[],
+): readonly string[] {
+  if (nodes > 0 || !rows.some(({ addresses }) => addresses.length > 0)) return []
+  const files = paths.filter((path) => path !== '-').map(quoted)
+  return ['No Node in the input, so it is left open who announces; of a cluster, give them too: ' +
+    `kubectl get nodes -o yaml | arpeggio plan ${[...files, '-'].join(' ')}`]
+}
+
+/** As a shell takes it. */
+function quoted(path: string): string {
+  return /^[\w@%+=:,./-]+$/.test(path) ? path : `'${path.replaceAll("'", "'\\''")}'`
 }
 
 function formatSentence({ namespace, name, verdict, message }: ServiceRow): readonly string[] {

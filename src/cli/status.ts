@@ -1,22 +1,44 @@
 /** Asks a running program for its status over HTTP. */
 import type { Output } from '../config/option-values.ts'
-import { isFields } from '../config/fields.ts'
+import { type Fields, isFields } from '../config/fields.ts'
 import { dumpYaml } from '../config/yaml.ts'
 
 const timeoutMs = 5_000
 
+/** What the first line of the text says where the input as it is now is not in force. */
+export const refusedWords = 'CONFIGURATION REFUSED'
+
+export interface StatusAnswer {
+  readonly stdout: string
+  readonly stderr: ''
+  /** 1 = the configuration is refused. */
+  readonly exitCode: 0 | 1
+}
+
 /** The status as text, JSON or YAML. Throws when nobody answers at `url`, or somebody else does. */
-export async function askStatus(url: string, output: Output): Promise<string> {
+export async function askStatus(url: string, output: Output): Promise<StatusAnswer> {
   const format = output === 'table' ? 'text' : 'json'
   const { status, text } = await ask(url, `/status?format=${format}`)
   if (status !== 200) throw new Error(`Cannot read status from "${url}": HTTP ${status}`)
   if (output === 'table') {
     if (!text.startsWith('arpeggio ')) throw stranger(url)
-    return text.trimEnd()
+    const [first = ''] = text.split('\n', 1)
+    return answer(text.trimEnd(), first.includes(`, ${refusedWords}: `))
   }
   const document = parse(text)
   if (!isFields(document) || document['program'] !== 'arpeggio') throw stranger(url)
-  return output === 'yaml' ? dumpYaml(document).trimEnd() : JSON.stringify(document, undefined, 2)
+  const stdout = output === 'yaml' ? dumpYaml(document).trimEnd() : JSON.stringify(document, undefined, 2)
+  return answer(stdout, isRefused(document))
+}
+
+function answer(stdout: string, isBad: boolean): StatusAnswer {
+  return { stdout, stderr: '', exitCode: isBad ? 1 : 0 }
+}
+
+/** Not in force, and for a reason: one that was not read yet has none. */
+function isRefused({ config }: Fields): boolean {
+  return isFields(config) && config['ok'] === false &&
+    Array.isArray(config['problems']) && config['problems'].length > 0
 }
 
 async function ask(url: string, path: string): Promise<{ status: number; text: string }> {

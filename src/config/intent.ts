@@ -2,23 +2,14 @@
 import { formatAddress, parseAddress } from '../net/address.ts'
 import type { Address, Family } from '../net/model.ts'
 import { trimBlanks } from '../net/range.ts'
+import { annotation } from './annotation.ts'
 import {
   addProblem, type At, describeValue, field, type Fields, isFields, readFields, readList, readText,
 } from './fields.ts'
 import type { FamilyPolicy, Intent, IntentRefusal, Port } from './model.ts'
-import { prefixes, serviceAnnotations } from './names.ts'
+import { serviceAnnotations } from './names.ts'
 import { annotationsOf, labelsOf, metadataText, partOf, type RawObject } from './object.ts'
 import { suggest } from './suggest.ts'
-
-type Annotations = Readonly<Record<string, string>>
-
-function annotation(annotations: Annotations, name: string): string | undefined {
-  for (const prefix of prefixes) {
-    const key = prefix + name
-    if (Object.hasOwn(annotations, key)) return annotations[key]
-  }
-  return undefined
-}
 
 interface Refused {
   readonly reason: IntentRefusal

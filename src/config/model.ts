@@ -177,6 +177,7 @@ export interface Problem {
 /** Literal reasons of problems and warnings, as `check -o json` prints them. */
 export type ProblemReason =
   | 'Unreadable' // the file cannot be read, or is not UTF-8, or contains NUL
+  | 'Empty' // a file or folder that was named holds no document
   | 'Emptied' // input that had content has none any more: half-written, or not mounted
   | 'TooMany' // more findings than are kept
   | 'TooLarge' // over the input limits, or aliases that expand beyond them
@@ -199,6 +200,8 @@ export type ProblemReason =
   | 'UnknownPool' // warning: an advertisement names a pool that does not exist
   | 'IgnoredPool' // warning: a ConfigMap pool that overlaps pools from CRDs
   | 'NotAdvertised' // warning: a pool that no L2Advertisement selects
+  | 'UnknownAnnotation' // warning: a key of our groups that nobody reads
+  | 'IgnoredAnnotation' // warning: a deprecated key beside the stable one, which says something else
   | 'Renamed' // warning of `convert`: a pool whose name no object can have
 
 /** Result of reading a set of texts. `world` is undefined iff there are problems. */
@@ -206,8 +209,24 @@ export interface Reading {
   readonly world: World | undefined
   /** What could be read, also where there are problems: for display, never to act on. */
   readonly config: Config
+  /** Services in the order of the input, also where there are problems: for findings about them. */
+  readonly services: readonly PlacedService[]
   readonly problems: readonly Problem[]
   readonly warnings: readonly Problem[]
+}
+
+/** A Service and where it stands: `file`, `document` and `object` as in a Problem. */
+export interface PlacedService extends Pick<Problem, 'file' | 'document' | 'object'> {
+  readonly intent: Intent
+  /** Where it says what it asks for. */
+  readonly paths: RequestPaths
+}
+
+/** Paths as in a Problem, of what is there or, if nothing is, could be. */
+export interface RequestPaths {
+  readonly addresses: string
+  readonly pool: string
+  readonly sharing: string
 }
 
 /** One text of the input, as the shell read it. */

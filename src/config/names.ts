@@ -3,6 +3,9 @@
 /** The stable prefix wins even with an empty value. */
 export const prefixes = ['metallb.io/', 'metallb.universe.tf/'] as const
 
+/** Of names that are no one's but ours. */
+export const ownPrefix = 'arpeggio.io/'
+
 /** Of Services, after either prefix. */
 export const serviceAnnotations = {
   requested: 'loadBalancerIPs',

@@ -48,7 +48,7 @@ export const specs: Readonly<Record<string, OptionSpec>> = {
     about: 'who owns an address: kept and balanced, or MetalLB\'s election (default sticky)',
   },
   'lb-class': {
-    type: 'string', value: 'CLASS', commands: ['plan', ...servers],
+    type: 'string', value: 'CLASS', commands: ['check', 'plan', ...servers],
     about: 'serve only Services of this loadBalancerClass (default: only those without)',
   },
   'announce-everywhere': {
@@ -195,12 +195,15 @@ export const commands: Readonly<Record<string, { readonly takes?: string; readon
   standalone: {
     takes: 'PATH…', about: 'serve Services from YAML files on this host, without a cluster',
   },
-  check: { takes: 'PATH…', about: 'validate configuration; exit 1 and every problem if it is bad' },
+  check: {
+    takes: 'PATH…',
+    about: 'validate configuration, and what Services ask for; exit 1 and every problem if it is bad',
+  },
   plan: {
     takes: 'PATH…', about: 'which address each Service would get and which node would announce it',
   },
   convert: { takes: 'PATH…', about: 'legacy ConfigMap to IPAddressPool and L2Advertisement manifests' },
-  status: { about: 'ask a running program' },
+  status: { about: 'ask a running program; exit 1 if its configuration is refused' },
   version: { about: 'which version this is' },
   help: { takes: '[COMMAND]', about: 'this text, or the options of a command' },
 }
@@ -219,6 +222,8 @@ export function helpText(command?: string): string {
     const rows = names.map((name) => `  ${synopsis(name).padEnd(width)}  ${commands[name]?.about}`)
     return ['Arpeggio, a layer-2 load balancer', '', ...rows, '',
       'PATH is a file, a folder (its *.yaml, *.yml and *.json) or - for standard input.',
+      'Exit codes: 0 good; 1 bad news: input that is wrong, empty or not to be read, a Service refused or',
+      'silent in plan, a status with a refused configuration, nobody who answers; 2 wrong usage.',
       'Options of a command: arpeggio COMMAND --help'].join('\n')
   }
   const rows = Object.entries(specs)

@@ -168,10 +168,15 @@ test('parseCommand: the output form, as kubectl takes it', () => {
   }
 })
 
+test('parseCommand: check is told whose Services it is to look at', () => {
+  const command = parseCommand(['check', 'f', '--lb-class', 'example.com/x'], {})
+  assert.is(command.kind === 'check' ? command.options.loadBalancerClass : command.kind, 'example.com/x')
+})
+
 test('parseCommand: a dash is standard input, -o a short option', () => {
   const command = parseCommand(['check', '-o', 'json', '-'], {})
   assert.equal(command, {
-    kind: 'check', options: { output: 'json', namespace: undefined, paths: ['-'] },
+    kind: 'check', options: { output: 'json', namespace: undefined, paths: ['-'], loadBalancerClass: '' },
   })
 })
 

@@ -21,9 +21,13 @@ export interface ConvertOptions extends Omit<FileOptions, 'output'> {
   readonly output: 'yaml' | 'json'
 }
 
-export interface PlanOptions extends FileOptions {
-  readonly placement: 'sticky' | 'hash'
+export interface CheckOptions extends FileOptions {
+  /** '' = Services without a class. */
   readonly loadBalancerClass: string
+}
+
+export interface PlanOptions extends CheckOptions {
+  readonly placement: 'sticky' | 'hash'
   readonly announceEverywhere: boolean
   readonly ignoreExcludeLabel: boolean
 }
@@ -51,7 +55,7 @@ export interface StandaloneOptions {
 export type Command =
   | { readonly kind: 'help'; readonly text: string }
   | { readonly kind: 'version' }
-  | { readonly kind: 'check'; readonly options: FileOptions }
+  | { readonly kind: 'check'; readonly options: CheckOptions }
   | { readonly kind: 'plan'; readonly options: PlanOptions }
   | { readonly kind: 'convert'; readonly options: ConvertOptions }
   | { readonly kind: 'status'; readonly url: string; readonly output: Output }
@@ -154,12 +158,13 @@ function buildCommand(
     return isUsage(url) ? url : { kind: 'status', url, output }
   }
   const files = { ...rest, output }
-  if (name === 'check') return { kind: name, options: files }
+  const loadBalancerClass = text('lb-class') ?? ''
+  if (name === 'check') return { kind: name, options: { ...files, loadBalancerClass } }
   const placement = choose('placement', text('placement') ?? 'sticky', ['sticky', 'hash'] as const)
   if (isUsage(placement)) return placement
   const shared = {
     placement,
-    loadBalancerClass: text('lb-class') ?? '',
+    loadBalancerClass,
     announceEverywhere: values['announce-everywhere'] === true,
     ignoreExcludeLabel: values['ignore-exclude-lb'] === true,
   }

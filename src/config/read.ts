@@ -3,6 +3,7 @@ import {
   type PoolChoice, readAdvertisement, readPoolChoice, type RawAdvertisement, resolvePools,
   warnUnknownPools,
 } from './advertisement.ts'
+import { annotated, checkAnnotations, requestPaths } from './annotation.ts'
 import { readNode, readSlice } from './cluster.ts'
 import { isLegacyMap, keepDisjoint, readLegacies } from './configmap.ts'
 import {
@@ -12,7 +13,7 @@ import { readIntent } from './intent.ts'
 import { group, type Role, roleOf } from './kind.ts'
 import type { Legacy } from './legacy.ts'
 import type {
-  Advertisement, Config, Endpoint, Labels, Pool, Problem, Reading, Source, World,
+  Advertisement, Config, Endpoint, Labels, PlacedService, Pool, Problem, Reading, Source, World,
 } from './model.ts'
 import { labelKeys } from './names.ts'
 import { type BareLegacy, checkNamed, labelsOf, type RawObject, readObjects } from './object.ts'
@@ -40,14 +41,13 @@ export function readWorld(sources: readonly Source[], options: ReadOptions = {})
   const { objects, legacy } = readContents(sources, findings)
   const byRole = sortByRole(objects, options.namespace)
   const config = readConfig(byRole, legacy)
-  const services = of(byRole, 'service')
-    .map((object, order) => readIntent(object, order))
-    .filter((intent) => intent !== undefined)
+  for (const role of annotated) for (const object of of(byRole, role)) checkAnnotations(object, role)
+  const placed = of(byRole, 'service').map(placeService).filter((one) => one !== undefined)
   const nodes = of(byRole, 'node').map(readNode)
   const slices = of(byRole, 'slice')
   const world: World = {
     config,
-    services: services.toSorted((a, b) => compareText(a.key, b.key)),
+    services: placed.map(({ intent }) => intent).toSorted((a, b) => compareText(a.key, b.key)),
     nodes: nodes.toSorted((a, b) => compareText(a.name, b.name)),
     endpoints: slices.length === 0 ? undefined : mergeSlices(slices),
   }
@@ -57,7 +57,15 @@ export function readWorld(sources: readonly Source[], options: ReadOptions = {})
     list.toSorted((a, b) => place(a) - place(b))
   const problems = inOrder(findings.problems)
   const warnings = inOrder(findings.warnings)
-  return { world: problems.length === 0 ? world : undefined, config, problems, warnings }
+  return {
+    world: problems.length === 0 ? world : undefined, config, services: placed, problems, warnings,
+  }
+}
+
+function placeService(object: RawObject, order: number): PlacedService | undefined {
+  const intent = readIntent(object, order)
+  const { file, document, object: name } = object.at
+  return intent && { intent, file, document, object: name, paths: requestPaths(object) }
 }
 
 /** The objects and bare legacy texts of all sources, in their order; what cannot be read is found. */

@@ -2,17 +2,26 @@
 
 /** The known word closest to `word`: same letters in another spelling, or one or two edits away. */
 export function suggest(word: string, known: readonly string[]): string | undefined {
-  const plain = simplify(word)
-  const same = known.find((candidate) => simplify(candidate) === plain)
-  if (same !== undefined) return same
-  const limit = word.length <= 4 ? 1 : 2
-  let best: string | undefined
-  let bestEdits = limit + 1
-  for (const candidate of known) {
-    const edits = countEdits(plain, simplify(candidate))
-    if (edits < bestEdits) [best, bestEdits] = [candidate, edits]
+  return createSuggest(known)(word)
+}
+
+/** The same for many words. */
+export function createSuggest(known: readonly string[]): (word: string) => string | undefined {
+  const candidates = known.map((candidate) => ({ candidate, letters: simplify(candidate) }))
+  return (word) => {
+    const plain = simplify(word)
+    const same = candidates.find(({ letters }) => letters === plain)
+    if (same !== undefined) return same.candidate
+    let best: string | undefined
+    let bestEdits = (word.length <= 4 ? 1 : 2) + 1
+    for (const { candidate, letters } of candidates) {
+      // It takes as many edits as there are more letters.
+      if (Math.abs(plain.length - letters.length) >= bestEdits) continue
+      const edits = countEdits(plain, letters)
+      if (edits < bestEdits) [best, bestEdits] = [candidate, edits]
+    }
+    return best
   }
-  return best
 }
 
 function simplify(word: string): string {

@@ -1,6 +1,7 @@
 /** Decides what a group agrees on next: members, the union of their input, and who holds what. */
 import type { Problem } from '../config/model.ts'
 import { readWorld } from '../config/read.ts'
+import { counted } from '../config/words.ts'
 import { planAllocation } from '../ipam/plan.ts'
 import { formatAddress, parseAddress } from '../net/address.ts'
 import type { Address } from '../net/model.ts'
@@ -114,7 +115,7 @@ export function addressesOf(texts: readonly string[]): readonly Address[] {
 
 function bounded(problems: readonly Problem[]): readonly Problem[] {
   if (problems.length <= maxProblems) return problems
-  const message = `${problems.length - maxProblems} more problems`
+  const message = counted(problems.length - maxProblems, 'more problem')
   const rest: Problem = { file: '', document: 1, object: '', path: '', reason: 'TooMany', message }
   return [...problems.slice(0, maxProblems), rest]
 }

@@ -75,9 +75,17 @@ test('status as JSON is the document', async () => {
   assert.equal(JSON.parse((await ask('/status')).text), status)
 })
 
+test('the state for who debugs is the same document, whoever asks', async () => {
+  for (const { headers } of forms) {
+    const { code, type, text } = await ask('/debug/state', { headers })
+    assert.equal([code, type, JSON.parse(text)], [200, 'application/json', status])
+  }
+})
+
 test('status as text names problems, refusals and findings', async () => {
   const { text } = await ask('/status?format=text')
-  for (const words of ['CONFIGURATION REFUSED: 1 problems', 'a.yaml:2 IPAddressPool/x spec.addresses[0]',
+  for (const words of ['CONFIGURATION REFUSED: 1 problem; the last good one is in force',
+    'a.yaml:2 IPAddressPool/x spec.addresses[0]',
     'rulesNotLoaded: no nft', 'no available IPs', '192.0.2.1']) {
     assert.ok(text.includes(words), words)
   }

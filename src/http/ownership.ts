@@ -1,4 +1,5 @@
 /** Tables of who is there and who owns what, for the text form and the page alike. */
+import { counted } from '../config/words.ts'
 import type { Millis } from '../net/model.ts'
 import type { LegView, OwnershipView, UnitView } from '../ownership/view.ts'
 
@@ -59,7 +60,7 @@ export function summariseOwnership({ ownership, group }: OwnershipStatus): strin
   const { members, isStarting, isMixed, placement, monitors } = ownership
   // Before a ledger is in force ownership knows nobody; the group does.
   const alive = group?.heard ?? members.filter(({ isAlive }) => isAlive).length
-  const parts = [`${alive} of ${group?.size ?? members.length} members live`]
+  const parts = [`${alive} of ${counted(group?.size ?? members.length, 'member')} live`]
   if (group !== undefined) {
     parts.push(group.allocator === null ? 'nobody allocates' : `${group.allocator} allocates`)
     parts.push(group.version === null ? 'nothing agreed yet' : `ledger ${group.version}`)
@@ -129,7 +130,7 @@ function moveTable({ moves }: OwnershipView): Table {
   const older = moves.length - rows.length
   return {
     title: 'Moves', header: ['WHEN', 'ADDRESS', 'MOVE', 'CAUSE', 'DARK'], rows,
-    rest: older === 0 ? '' : `${older} older moves: ask for JSON`,
+    rest: older === 0 ? '' : `${counted(older, 'older move')}: ask for JSON`,
   }
 }
 

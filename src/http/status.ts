@@ -1,8 +1,10 @@
 /** What `/status` tells: the shape of the document, and its text form for a terminal. */
 import { formatProblem } from '../cli/check.ts'
 import { formatServiceTable } from '../cli/plan.ts'
+import { refusedWords } from '../cli/status.ts'
 import { formatTable } from '../cli/table.ts'
 import type { Problem } from '../config/model.ts'
+import { counted } from '../config/words.ts'
 import type { HostFinding } from '../finding.ts'
 import type { ServiceRow } from '../plan/report.ts'
 import { type OwnershipStatus, ownershipTables, summariseOwnership } from './ownership.ts'
@@ -91,7 +93,7 @@ function describeConfig(status: StatusDocument): string {
   const { loadedAt, problems } = status.config
   switch (configStateOf(status)) {
     case 'inForce': return `configuration in force since ${loadedAt ?? '-'}`
-    case 'refused': return `CONFIGURATION REFUSED: ${problems.length} problems; ${
+    case 'refused': return `${refusedWords}: ${counted(problems.length, 'problem')}; ${
       loadedAt === null ? 'none' : 'the last good one'} is in force`
     case 'notAgreed': return `NO CONFIGURATION IN FORCE: ${notAgreed}`
     case 'notRead': return 'configuration not read yet'

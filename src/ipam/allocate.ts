@@ -1,5 +1,6 @@
 /** Finds addresses for one Service: the ones it asks for, from the pool it names, or any. */
 import type { Intent, Pool } from '../config/model.ts'
+import { suggest } from '../config/suggest.ts'
 import { formatAddress } from '../net/address.ts'
 import type { Address, Family } from '../net/model.ts'
 import { findClash, type Ledger } from './ledger.ts'
@@ -50,8 +51,10 @@ function namedPool(allocator: Allocator, service: Intent): Pool | Refused | unde
   if (name === undefined) return undefined
   const pool = allocator.index.byName.get(name)
   if (pool === undefined) {
-    const known = allocator.pools.map((one) => one.name).join(', ')
-    return { reason: 'unknownPool', message: `unknown pool "${name}"; pools are: ${known}` }
+    const known = allocator.pools.map((one) => one.name)
+    const meant = suggest(name, known)
+    const hint = meant === undefined ? '' : `did you mean "${meant}"? `
+    return { reason: 'unknownPool', message: `unknown pool "${name}"; ${hint}pools are: ${known.join(', ')}` }
   }
   return admits(pool, service) ? pool : notForService(pool, service)
 }

@@ -1,6 +1,7 @@
 /** Sentences about refusals: what is free, who is in the way, what would help. */
 import type { Intent, Pool } from '../config/model.ts'
 import { prefixes, serviceAnnotations } from '../config/names.ts'
+import { counted } from '../config/words.ts'
 import { formatAddress } from '../net/address.ts'
 import type { Address, Family } from '../net/model.ts'
 import { type Clash, countUsed, type Ledger } from './ledger.ts'
@@ -45,7 +46,7 @@ export function describeExhausted(
   const counts = pools.slice(0, maxNamed).map((pool) =>
     service.families.map((family) => describeFamily(ledger, pool, family)).join(', ')
   )
-  const more = pools.length > maxNamed ? ` and ${pools.length - maxNamed} more pools` : ''
+  const more = pools.length > maxNamed ? ` and ${counted(pools.length - maxNamed, 'more pool')}` : ''
   const wanted = familyNames(service.families)
   return `no available IPs: no free ${wanted} address in ${counts.join('; ')}${more}; ` +
     'widen a pool or release a Service'

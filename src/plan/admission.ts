@@ -8,8 +8,6 @@ import { planAllocation } from '../ipam/plan.ts'
 import { formatAddress } from '../net/address.ts'
 import type { Address } from '../net/model.ts'
 
-/** With the value `true` an object of the configuration may take addresses away that are in use. */
-
 /** A change that somebody asks for: an object before and after it. */
 export interface Change {
   /** undefined = it is created. */

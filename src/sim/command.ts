@@ -1,6 +1,7 @@
 /** `hack/sim`: runs seeds over all cores, prints what they found, and replays one. */
 import { availableParallelism } from 'node:os'
 import { isMainThread, parentPort, Worker, workerData } from 'node:worker_threads'
+import { counted } from '../config/words.ts'
 import { conditions } from './conditions.ts'
 import { createProduction } from './production.ts'
 import { measureFaults, type Measured } from './measure.ts'
@@ -163,7 +164,8 @@ function replay(seed: number, limits: SwarmLimits, isVerbose: boolean): number {
   for (const line of isVerbose ? history : history.filter((text) => text.includes('***'))) {
     console.log(line)
   }
-  console.log(`seed ${seed}: ${findings.length === 0 ? 'nothing found' : `${findings.length} findings`}`)
+  const found = findings.length === 0 ? 'nothing found' : counted(findings.length, 'finding')
+  console.log(`seed ${seed}: ${found}`)
   return findings.length === 0 ? 0 : 1
 }
 

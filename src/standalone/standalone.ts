@@ -4,6 +4,7 @@ import { type Announcer, type AnnouncerOptions, openAnnouncer } from '../announc
 import { systemClock } from '../clock.ts'
 import { isUsage, parseNodeName } from '../config/option-values.ts'
 import type { StandaloneOptions } from '../config/options.ts'
+import { counted } from '../config/words.ts'
 import type { HostFinding } from '../finding.ts'
 import { createForwarding } from '../forward/forwarding.ts'
 import { announcementStatus, announcerFindings, linkStatus } from '../http/rows.ts'
@@ -121,7 +122,7 @@ function notReady(view: HostView): string | undefined {
   if (view.isLoaded) return 'configuration read, not applied yet'
   const [waiting] = view.findings
   if (view.problems.length === 0) return waiting?.message ?? 'configuration not read yet'
-  return `no configuration in force: ${view.problems.length} problems, see /status`
+  return `no configuration in force: ${counted(view.problems.length, 'problem')}, see /status`
 }
 
 function statusOf(base: Base, { announcer, together, host }: Working, startedAt: Date): StatusDocument {

@@ -1,0 +1,74 @@
+/** Finds what Services ask for and would be refused: what `check` tells beside problems of the input. */
+import type { Intent, PlacedService, Problem, Reading } from '../config/model.ts'
+import { allocate, type Allocator, type Refused } from '../ipam/allocate.ts'
+import { release, take } from '../ipam/ledger.ts'
+import type { Refusal, Verdict } from '../ipam/model.ts'
+import { isOurs, meetsRequest, planAfresh } from '../ipam/plan.ts'
+
+/** A refusal with its place; reason and message are the controller's. */
+export interface RefusedRequest extends Omit<Problem, 'reason'> {
+  readonly reason: Refusal
+}
+
+/** Pools that are missing, full, or kept for others who ask: nothing is wrong with the Service. */
+const isAboutPools: Readonly<Partial<Record<Refusal, true>>> = {
+  noPool: true, noAutoPool: true, poolExhausted: true,
+}
+
+/**
+ * One finding for each Service of this class ('' = without one) that asks for what it cannot have, in the
+ * order of the input. What takes pools to judge is left out where the input has none, or has problems: its
+ * pools may be incomplete then. A Service that keeps an address although it asks for another is found too.
+ */
+export function refusedRequests(reading: Reading, loadBalancerClass: string): readonly RefusedRequest[] {
+  const byPools = reading.world === undefined || reading.config.pools.length === 0
+    ? new Map<string, Refused>()
+    : judge(reading, loadBalancerClass)
+  return reading.services.flatMap((placed) => {
+    const { intent, file, document, object } = placed
+    if (!isOurs(intent, loadBalancerClass)) return []
+    const refused = intent.refusal ?? byPools.get(intent.key)
+    if (refused === undefined || isAboutPools[refused.reason] === true) return []
+    const { reason, message } = refused
+    return [{ file, document, object, path: pathOf(reason, placed), reason, message }]
+  })
+}
+
+/** Refusals by Service key. */
+function judge(
+  { config, services: placed }: Reading, loadBalancerClass: string,
+): ReadonlyMap<string, Refused> {
+  const services = new Map(placed.map(({ intent }) => [intent.key, intent]))
+  const { verdicts, allocator } = planAfresh({ config, services: [...services.values()], loadBalancerClass })
+  return new Map(verdicts.flatMap((verdict) => {
+    const service = services.get(verdict.service)
+    const refused = service && whyRefused(allocator, service, verdict)
+    return refused === undefined ? [] : [[verdict.service, refused] as const]
+  }))
+}
+
+function whyRefused(allocator: Allocator, service: Intent, verdict: Verdict): Refused | undefined {
+  if (verdict.kind === 'refused') return verdict
+  if (verdict.kind !== 'kept' && verdict.kind !== 'assigned') return undefined
+  const { addresses } = verdict
+  if (meetsRequest(allocator, { service, kept: addresses })) return undefined
+  // It keeps what it has: asked again as if it had nothing, it is told why.
+  for (const address of addresses) release(allocator.ledger, address, service)
+  const found = allocate(allocator, service)
+  for (const address of addresses) take(allocator.ledger, address, service)
+  return 'reason' in found ? found : undefined
+}
+
+function pathOf(reason: Refusal, { intent, paths }: PlacedService): string {
+  switch (reason) {
+    case 'noClusterIP': return 'spec.clusterIP'
+    case 'notEnoughClusterIPs': return 'spec.ipFamilyPolicy'
+    case 'conflictingRequest': return 'spec.loadBalancerIP'
+    case 'unknownPool':
+    case 'addressNotInRequestedPool': return paths.pool
+    case 'poolNotForService': return intent.requestedPool === undefined ? paths.addresses : paths.pool
+    case 'sharingKeyMismatch':
+    case 'portInUse': return intent.hasSharingKey ? paths.sharing : paths.addresses
+    default: return paths.addresses
+  }
+}
