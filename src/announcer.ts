@@ -59,7 +59,7 @@ export interface Announcer extends AsyncDisposable {
   setWorld(world: World): void
   /** Replaces the whole set of usable interfaces. */
   setLinks(links: readonly LinkState[]): void
-  /** What other members sent; answered to in the same turn. */
+  /** What other members sent; answered to as soon as everything that is there has been read. */
   hear(messages: readonly ReceivedMessage[]): void
   /** What this node answers for now. */
   rights(): readonly Right[]
@@ -82,6 +82,8 @@ interface State {
   timer: ReturnType<typeof setTimeout> | undefined
   /** The instant that it was set to, until it has come. */
   wakeAtMs: Millis | undefined
+  /** The turn that takes what was heard, if none comes before. */
+  hearing: NodeJS.Immediate | undefined
   isClosed: boolean
   isTurning: boolean
 }
@@ -98,7 +100,7 @@ export function openAnnouncer(options: AnnouncerOptions): Announcer {
   let told: readonly Right[] | undefined
   const state: State = {
     frames: [], messages: [], world: undefined, links: undefined, readAtMs: clock.now(),
-    timer: undefined, wakeAtMs: undefined, isClosed: false, isTurning: false,
+    timer: undefined, wakeAtMs: undefined, hearing: undefined, isClosed: false, isTurning: false,
   }
   const packets = options.openPackets(
     (ifindex, frame, ageMs) => void state.frames.push({
@@ -136,7 +138,11 @@ export function openAnnouncer(options: AnnouncerOptions): Announcer {
     },
     hear: (messages) => {
       state.messages.push(...messages)
-      turn()
+      // Datagrams come one by one: those that wait in the same sockets are taken in the same turn.
+      state.hearing ??= setImmediate(() => {
+        state.hearing = undefined
+        turn()
+      })
     },
     rights: () => node.rights(),
     sinceOf: (text) => since.get(text),

@@ -1,7 +1,7 @@
 /** Lists of other owners, compared with what this node knows: owners and terms are learned, or contested. */
 import type { Millis } from '../net/model.ts'
 import { endAttempt } from './claim.ts'
-import { type Entry, entryOf, isForeign, isHushed, isPart, pagesOf } from './codec.ts'
+import { type Entry, entryOf, isForeign, isHushed, isPart, type Message, pagesOf } from './codec.ts'
 import { beatMs } from './limits.ts'
 import { secondOf } from './lists.ts'
 import { tell } from './mail.ts'
@@ -10,6 +10,14 @@ import { unitOf } from './units.ts'
 
 /** Another node says, with a term, that it owns a unit of ours. */
 export type Rival = (unit: Unit, from: string, entry: { term: number; flags: number }) => void
+
+/** Another node says that what this one has claimed is older than what it knows. */
+export function onContested(o: Ownership, from: string, { entries }: Message, onRival: Rival): void {
+  for (const entry of entries) {
+    const unit = o.units.get(entry.unit)
+    if (unit !== undefined) onRival(unit, entry.node === '' ? from : entry.node, entry)
+  }
+}
 
 /** Besides what a beat has changed of it, a list is compared as a whole this long after anything changed. */
 const wholeMs: Millis = 1_000

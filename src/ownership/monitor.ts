@@ -12,8 +12,8 @@ import {
   beatMs, fenceMs, restateFast, restateMs, restateSlowMs, suspectMs, toldCount,
 } from './limits.ts'
 import { tell, tellOn } from './mail.ts'
-import type { Cause } from './model.ts'
-import { type BeatRecord, isAliveNode, type Ownership, setOwner, setTerm, type Unit } from './state.ts'
+import { type BeatRecord, isAliveNode, type Ownership, setOwner, type Unit } from './state.ts'
+import { causes } from './suspicion.ts'
 import { ranksOf } from './units.ts'
 
 /** Takes in a beat that was received at `atMs`. */
@@ -208,9 +208,6 @@ function suspect(
   return true
 }
 
-/** By their number in a suspicion. */
-const causes = ['ownerSilent', 'ownerDeaf', 'ownerLeft'] as const
-
 export interface Suspicion {
   readonly suspect: string
   /** Own leg on its segment; 0 = unknown. */
@@ -276,31 +273,6 @@ function isVoicedOn(o: Ownership, unit: Unit, owner: string, ifindex: number): b
   return [...nominee.interfaces.values()].some((names) => names === 'all' || names.includes(leg.name))
 }
 
-/** Somebody else no longer gets beats from an owner. */
-export function onSuspicion(
-  o: Ownership, message: Message, at: { readonly atMs: Millis; readonly now: Millis },
-): void {
-  const { name, mac, base, digest, entries } = message
-  if (name === o.self) return
-  const segments = mac === noMac ? undefined : ownLegsAt(o, name, mac)
-  if (segments?.length === 0) return
-  const lastBeatMs = at.atMs - base
-  const units = entries.flatMap(({ unit: key, term }) => {
-    const unit = o.units.get(key)
-    if (unit?.wish === undefined || unit.own !== undefined) return []
-    const isStale = unit.owner !== undefined && unit.owner !== name && term <= unit.term
-    if (isStale) return []
-    setTerm(o, unit, term)
-    return [unit]
-  })
-  const cause: Cause = causes[digest] ?? 'ownerSilent'
-  const heardMs = latestOf(o.beats.get(name), segments)
-  // This node holds a later L, so recent that there is nothing to suspect.
-  if (heardMs !== undefined && at.now - heardMs < suspectMs) return
-  orphan(o, units, { suspect: name, cause, lastBeatMs: Math.max(lastBeatMs, heardMs ?? 0), segments },
-    at.now)
-}
-
 /**
  * A monitor hears the owner again on the segment of its leg `mac`, or by any way: claims that its
  * suspicion opened are over there, and go on where the owner is silent.
@@ -320,15 +292,4 @@ export function onWithdrawal(o: Ownership, { name, mac }: Message): void {
     unit.round = undefined
     unit.darkMs = undefined
   }
-}
-
-function latestOf(
-  record: BeatRecord | undefined, segments: readonly number[] | undefined,
-): Millis | undefined {
-  let latest: Millis | undefined
-  for (const [ifindex, atMs] of record?.heard ?? []) {
-    if (segments !== undefined && ifindex !== 0 && !segments.includes(ifindex)) continue
-    latest = Math.max(latest ?? 0, atMs)
-  }
-  return latest
 }

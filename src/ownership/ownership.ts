@@ -7,7 +7,7 @@ import { isFenced, sendBeats, sendList } from './beats.ts'
 import { isBeating, orphanDead, postponeUnheard, stepAttempt } from './claim.ts'
 import { claimsMessage, gossipNews, onClaims, onQuery, onReply } from './claims.ts'
 import { decodeMessage, isPart, type Message } from './codec.ts'
-import type { Rival } from './compare.ts'
+import { onContested, type Rival } from './compare.ts'
 import { onProbe, onRival, onVoice, recogniseMember } from './conflict.ts'
 import { isMixed, isSameButWishes, readFleet } from './fleet.ts'
 import { onOffer, onRefusal, reviewOwned, stepOffer } from './handover.ts'
@@ -17,7 +17,7 @@ import { heirOf } from './lists.ts'
 import { serveLine, takeTurn } from './line.ts'
 import { sendMail } from './mail.ts'
 import type { Effect, Event, ReadFrame, ReceivedFrame, ReceivedMessage, Right, World } from './model.ts'
-import { onBeat, onList, onSuspicion, onWithdrawal, watchBeats } from './monitor.ts'
+import { onBeat, onList, onWithdrawal, watchBeats } from './monitor.ts'
 import { announce, hush, release, resume, rightsOf, sendLater, stepShout, take } from './own.ts'
 import {
   acceptPick, endStart, findIdle, hasStarted, onPick, placeUnits, stepPick,
@@ -27,6 +27,7 @@ import { countExpiry, countLate, jittered, noteQueue, strainOf } from './strain.
 import { lookAt, note, type Ownership, takeLook, type Unit } from './state.ts'
 import { orphanWithdrawn, recogniseStranger } from './stranger.ts'
 import { mayOwn, readWishes } from './units.ts'
+import { endSuspicion, onSuspicion } from './suspicion.ts'
 import { endTrial } from './trial.ts'
 import { endWiden, widen } from './widen.ts'
 import { readPacket, type Sighting } from './wire.ts'
@@ -50,6 +51,7 @@ export function step(o: Ownership, event: Event, now: Millis): readonly Effect[]
       break
     case 'messages':
       for (const message of event.messages) takeMessage(o, message, now)
+      endSuspicion(o, now)
       break
     case 'wake':
       if (now > o.wakeMs + stallMs) {
@@ -200,6 +202,7 @@ function takeMessage(o: Ownership, received: ReceivedMessage, now: Millis): void
   o.counts.received++
   if (!received.isGossip && o.peers.has(received.from)) o.spoken.set(received.from, received.receivedAtMs)
   const message = decodeMessage(received.bytes)
+  if (message?.kind !== 'suspicion') endSuspicion(o, now)
   if (message === undefined) o.counts.malformed++
   else dispatch(o, received, message, now)
 }
@@ -216,11 +219,7 @@ function dispatch(o: Ownership, received: ReceivedMessage, message: Message, now
     case 'ask':
       return sendList(o, from)
     case 'contested':
-      for (const entry of message.entries) {
-        const unit = o.units.get(entry.unit)
-        if (unit !== undefined) rival(unit, entry.node === '' ? from : entry.node, entry)
-      }
-      return
+      return onContested(o, from, message, rival)
     case 'suspicion':
       return onSuspicion(o, message, { atMs, now })
     case 'withdrawal':

@@ -157,6 +157,18 @@ export interface Move {
   readonly darkMs: Millis | undefined
 }
 
+/** Pages of one suspicion that have been read, one after the other. */
+export interface Suspected {
+  readonly name: string
+  readonly mac: Mac
+  /** Own legs on the segment that it is about; undefined = everywhere. */
+  readonly segments: readonly number[] | undefined
+  readonly cause: Cause
+  readonly units: Unit[]
+  /** L: the latest that a page says. */
+  lastBeatMs: Millis
+}
+
 export interface Ownership {
   readonly self: string
   readonly rules: Rules
@@ -200,6 +212,8 @@ export interface Ownership {
   /** On how many owned units each leg is. */
   readonly legCounts: Map<number, number>
   readonly early: Map<string, EarlyPick>
+  /** Pages of a suspicion that are still being read. */
+  suspected: Suspected | undefined
   readonly hearing: Map<number, Hearing>
   /** The leg with the higher index of two on one segment, and the lower. */
   readonly twins: Map<number, number>
@@ -273,7 +287,8 @@ export function createOwnership(self: string, rules: Rules = allRules): Ownershi
     peerAddresses: new Map(), units: new Map(), byAddress: new Map(), wishes: undefined,
     places: '', unsteady: new Set(), sweptMs: Number.NEGATIVE_INFINITY, owned: new Set(),
     legCounts: new Map(),
-    early: new Map(), hearing: new Map(), twins: new Map(), beats: new Map(), witnessing: new Map(),
+    early: new Map(), suspected: undefined,
+    hearing: new Map(), twins: new Map(), beats: new Map(), witnessing: new Map(),
     isWitness: new Map(), due: createSchedule(), later: createSchedule(),
     starts: { nextMs: 0, credit: startCredit, atMs: 0 },
     line: { dark: new Map(), rest: new Map() },
