@@ -61,6 +61,8 @@ const bare: { it: string; files: Readonly<Record<string, string>>; want: readonl
   { it: 'comments and marks',
     files: { 'a.yaml': '\ufeff%YAML 1.2\r\n---\r\n# kind: x\n  # y\n--- # z\n...\n' },
     want: ['Empty: Folder has no YAML document'] },
+  { it: 'a million line ends', files: { 'a.yaml': '\r'.repeat(1_000_000) },
+    want: ['Empty: Folder has no YAML document'] },
   { it: 'an empty file beside another', files: { 'a.yaml': '', 'b.yaml': '# x\nkind: x' }, want: [] },
   { it: 'a document after its mark', files: { 'a.yaml': '--- {kind: x}\n' }, want: [] },
   { it: 'text that is no document of ours', files: { 'a.yaml': '-' }, want: [] },

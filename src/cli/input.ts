@@ -66,9 +66,12 @@ function findEmpty({ sources, problems }: Input, path: string): readonly Problem
   return [problem(path, 'Empty', `${what} has no YAML document`)]
 }
 
-/** Any line besides comments, directives and the marks between documents. */
+/**
+ * Any line besides comments, directives and the marks between documents. `$` is before a carriage return as
+ * well, so none is skipped: each begins a line, and would be looked at from all before it.
+ */
 function hasDocument({ bytes }: Source): boolean {
-  return /^(?![ \t\r]*(?:#|$)|%|(?:---|\.\.\.)[ \t\r]*(?:#|$))/m.test(new TextDecoder().decode(bytes))
+  return /^(?![ \t]*(?:#|$)|%|(?:---|\.\.\.)[ \t]*(?:#|$))/m.test(new TextDecoder().decode(bytes))
 }
 
 async function listFiles(path: string): Promise<readonly Place[]> {

@@ -115,6 +115,14 @@ function readClusterFamilies(spec: Fields, at: At): readonly Family[] | 'none' |
   return families.length === 0 ? undefined : [...new Set(families)]
 }
 
+/** Of whatever family: an object of a file has none as a rule. */
+export function showsClusterIPs({ value: { spec } }: RawObject): boolean {
+  if (!isFields(spec)) return false
+  const { clusterIP, clusterIPs } = spec
+  return (typeof clusterIP === 'string' && clusterIP !== '') ||
+    (Array.isArray(clusterIPs) && clusterIPs.length > 0)
+}
+
 /** Without cluster addresses: `ipFamilies`, else those asked for, else IPv4; both if dual. */
 function familiesOf(given: {
   cluster: readonly Family[] | 'none' | undefined

@@ -220,6 +220,15 @@ export interface PlacedService extends Pick<Problem, 'file' | 'document' | 'obje
   readonly intent: Intent
   /** Where it says what it asks for. */
   readonly paths: RequestPaths
+  readonly unseen: Unseen
+}
+
+/** What a cluster knows of a Service and the input does not show, though it counts. */
+export interface Unseen {
+  /** Of which families its cluster addresses are. */
+  readonly clusterIPs: boolean
+  /** Labels of its namespace, by which a pool chooses. */
+  readonly namespace: boolean
 }
 
 /** Paths as in a Problem, of what is there or, if nothing is, could be. */

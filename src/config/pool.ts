@@ -3,7 +3,7 @@ import { parseAddress } from '../net/address.ts'
 import type { Range } from '../net/model.ts'
 import { rangesOverlap, trimBlanks } from '../net/range.ts'
 import { entryShape, type Placed, readRange } from './entry.ts'
-import { addProblem, type At, field, keyed, readList } from './fields.ts'
+import { addProblem, type At, field, isFields, keyed, readList } from './fields.ts'
 import type { Allocation, Labels, Pool, Selector } from './model.ts'
 import { annotationKeys } from './names.ts'
 import { annotationsOf, labelsOf, partOf, type RawObject } from './object.ts'
@@ -113,6 +113,14 @@ function readExcluded(text: string | undefined, object: RawObject): readonly Ran
  * Named namespaces and those that match. Selectors that match none restrict to none; MetalLB
  * lifts the restriction then, which nobody can want.
  */
+/** Whether labels of namespaces count; what is wrong with them is told by `readPool`. */
+export function choosesNamespaces({ value }: RawObject): boolean {
+  const { spec } = value
+  const allocation = isFields(spec) ? spec['serviceAllocation'] : undefined
+  const chosen = isFields(allocation) ? allocation['namespaceSelectors'] : undefined
+  return Array.isArray(chosen) && chosen.length > 0
+}
+
 function resolveAllocation(
   found: ValueOf<typeof allocationShape>, namespaces: Namespaces,
 ): Allocation {

@@ -9,7 +9,7 @@ import { isLegacyMap, keepDisjoint, readLegacies } from './configmap.ts'
 import {
   addProblem, addWarning, type At, checkKnown, field, type Findings, isSameValue,
 } from './fields.ts'
-import { readIntent } from './intent.ts'
+import { readIntent, showsClusterIPs } from './intent.ts'
 import { group, type Role, roleOf } from './kind.ts'
 import type { Legacy } from './legacy.ts'
 import type {
@@ -17,7 +17,7 @@ import type {
 } from './model.ts'
 import { labelKeys } from './names.ts'
 import { type BareLegacy, checkNamed, labelsOf, type RawObject, readObjects } from './object.ts'
-import { type RawPool, readPool, reportOverlaps } from './pool.ts'
+import { choosesNamespaces, type RawPool, readPool, reportOverlaps } from './pool.ts'
 import { parseDocuments } from './yaml.ts'
 
 export interface ReadOptions {
@@ -42,7 +42,7 @@ export function readWorld(sources: readonly Source[], options: ReadOptions = {})
   const byRole = sortByRole(objects, options.namespace)
   const config = readConfig(byRole, legacy)
   for (const role of annotated) for (const object of of(byRole, role)) checkAnnotations(object, role)
-  const placed = of(byRole, 'service').map(placeService).filter((one) => one !== undefined)
+  const placed = placeServices(byRole)
   const nodes = of(byRole, 'node').map(readNode)
   const slices = of(byRole, 'slice')
   const world: World = {
@@ -62,10 +62,17 @@ export function readWorld(sources: readonly Source[], options: ReadOptions = {})
   }
 }
 
-function placeService(object: RawObject, order: number): PlacedService | undefined {
-  const intent = readIntent(object, order)
-  const { file, document, object: name } = object.at
-  return intent && { intent, file, document, object: name, paths: requestPaths(object) }
+function placeServices(byRole: ByRole): readonly PlacedService[] {
+  const areLabelsAsked = of(byRole, 'pool').some(choosesNamespaces)
+  const shown = new Set(of(byRole, 'namespace').map(({ name }) => name))
+  return of(byRole, 'service').flatMap((object, order) => {
+    const intent = readIntent(object, order)
+    if (intent === undefined) return []
+    const { file, document, object: name } = object.at
+    const namespace = areLabelsAsked && !shown.has(intent.namespace)
+    const unseen = { clusterIPs: !showsClusterIPs(object), namespace }
+    return [{ intent, file, document, object: name, paths: requestPaths(object), unseen }]
+  })
 }
 
 /** The objects and bare legacy texts of all sources, in their order; what cannot be read is found. */

@@ -21,7 +21,8 @@ export function countLate(o: Ownership, now: Millis): void {
 
 /**
  * Notes when what is read may have lain in a socket for longer than others wait: the loop is late, or frames
- * have waited. Messages and worlds do not tell: what brings them stamps them when it reads them, if at all.
+ * have waited. Messages and worlds do not tell: worlds have no stamp, and messages that of their reading
+ * where the runtime does not give away its socket (Deno).
  */
 export function noteQueue(o: Ownership, event: Event, now: Millis): void {
   const agedMs = now - patienceMs

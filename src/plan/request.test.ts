@@ -36,6 +36,14 @@ const named = (value: string, prefix = stable): Values => ({ [`${prefix}address-
 const shared = (key: string): Values => ({ ...ips('192.0.2.1'), [`${stable}allow-shared-ip`]: key })
 const both = { clusterIPs: ['10.96.0.1', '2001:db8::1'] }
 
+const byLabels = pool('lan', ['192.0.2.0/28'], {
+  serviceAllocation: { namespaceSelectors: [{ matchLabels: { team: 'a' } }] },
+})
+const namespace = (labels: Values): Values => ({
+  apiVersion: 'v1', kind: 'Namespace', metadata: { name: 'default', labels },
+})
+const preferred = { ipFamilyPolicy: 'PreferDualStack' }
+
 /** The Service that stands last is refused. */
 interface Row {
   readonly reason: Refusal
@@ -59,6 +67,10 @@ const refused: readonly Row[] = [
     given: [service('a', ips('192.0.2.1,192.0.2.2'))] },
   { reason: 'requestedFamilyMismatch', path: 'spec.loadBalancerIP',
     given: [service('a', {}, { loadBalancerIP: '2001:db8::5', clusterIP: '10.96.0.1' })] },
+  { reason: 'requestedFamilyMismatch', it: 'where the cluster has both', path: at(`${stable}loadBalancerIPs`),
+    given: [service('a', ips('192.0.2.5'), { ...both, ...preferred })] },
+  { reason: 'requestedFamilyMismatch', it: 'by the other family', path: at(`${stable}loadBalancerIPs`),
+    given: [service('a', ips('192.0.2.5'), { ...preferred, ipFamilies: ['IPv6'] })] },
   { reason: 'notEnoughClusterIPs', path: 'spec.ipFamilyPolicy',
     given: [service('a', {}, { clusterIP: '10.96.0.1', ipFamilyPolicy: 'RequireDualStack' })] },
   { reason: 'noClusterIP', path: 'spec.clusterIP', given: [service('a', {}, { clusterIP: 'None' })] },
@@ -70,6 +82,8 @@ const refused: readonly Row[] = [
   { reason: 'poolNotForService', path: at(`${stable}address-pool`), given: [service('a', named('wan'))] },
   { reason: 'poolNotForService', it: 'by address', path: 'spec.loadBalancerIP',
     given: [service('a', {}, { loadBalancerIP: '198.51.100.1' })] },
+  { reason: 'poolNotForService', it: 'by labels of its namespace', path: at(`${stable}address-pool`),
+    pools: [byLabels, namespace({ team: 'b' })], given: [service('a', named('lan'))] },
   { reason: 'addressNotInPool', path: at(`${stable}loadBalancerIPs`),
     given: [service('a', ips('203.0.113.1'))] },
   { reason: 'addressesInTwoPools', path: at(`${stable}loadBalancerIPs`),
@@ -125,6 +139,16 @@ const fine: { it: string; given: readonly Values[] }[] = [
   { it: 'the type is another', given: [lan, service('a', ips('x'), { type: 'ClusterIP' })] },
   { it: 'the class is another\'s',
     given: [lan, service('a', ips('x'), { loadBalancerClass: 'example.com/x' })] },
+  { it: 'the cluster may have one family only',
+    given: [lan, service('a', ips('192.0.2.5'), preferred)] },
+  { it: 'the cluster may have one family only, by its name', given: [
+    lan, service('a', ips('192.0.2.5'), { ...preferred, ipFamilies: ['IPv4'] }),
+  ] },
+  { it: 'a namespace that is not there may have the labels', given: [
+    byLabels, service('a', named('lan')), service('b', ips('192.0.2.5')),
+  ] },
+  { it: 'a namespace has the labels',
+    given: [byLabels, namespace({ team: 'a' }), service('a', named('lan'))] },
   { it: 'a broken pool may be the one', given: [lan, pool('wan', ['x']), service('a', named('wan'))] },
 ]
 for (const { it, given } of fine) {

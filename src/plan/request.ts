@@ -18,7 +18,8 @@ const isAboutPools: Readonly<Partial<Record<Refusal, true>>> = {
 /**
  * One finding for each Service of this class ('' = without one) that asks for what it cannot have, in the
  * order of the input. What takes pools to judge is left out where the input has none, or has problems: its
- * pools may be incomplete then. A Service that keeps an address although it asks for another is found too.
+ * pools may be incomplete then; and so is what the cluster decides. A Service that keeps an address although
+ * it asks for another is found too.
  */
 export function refusedRequests(reading: Reading, loadBalancerClass: string): readonly RefusedRequest[] {
   const byPools = reading.world === undefined || reading.config.pools.length === 0
@@ -30,8 +31,17 @@ export function refusedRequests(reading: Reading, loadBalancerClass: string): re
     const refused = intent.refusal ?? byPools.get(intent.key)
     if (refused === undefined || isAboutPools[refused.reason] === true) return []
     const { reason, message } = refused
+    if (isOpen(reason, placed)) return []
     return [{ file, document, object, path: pathOf(reason, placed), reason, message }]
   })
+}
+
+/** The cluster may grant it: it has one family only, or gives the namespace the labels that a pool wants. */
+function isOpen(reason: Refusal, { intent, unseen }: PlacedService): boolean {
+  if (reason === 'poolNotForService') return unseen.namespace
+  const { policy, requested, families } = intent
+  return reason === 'requestedFamilyMismatch' && unseen.clusterIPs && policy === 'PreferDualStack' &&
+    requested.length === 1 && requested[0]?.family === families[0]
 }
 
 /** Refusals by Service key. */

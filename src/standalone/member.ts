@@ -247,7 +247,7 @@ function tellOptions({ node, options, ring, log }: MemberParts, memory: Memory):
   for (const { reason, message } of differences.filter((each) => !known.has(each.message))) {
     log.warn('options of hosts differ', { event: 'optionsDiffer', reason, error: message })
   }
-  if (known.size > 0 && differences.length === 0) log.info('options of hosts are the same again')
+  if (known.size > 0 && differences.length === 0) log.info('hosts that are heard have the same options again')
   memory.differences = differences
 }
 
