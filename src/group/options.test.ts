@@ -102,8 +102,8 @@ for (const { it, hosts, want } of differences) {
     assert.equal(found.map((text) => text.slice(0, text.indexOf(',', text.indexOf('In force')) + 1)), want)
     const isNew = (text: string): boolean => text.includes(' is new on the hosts')
     assert.ok(found.every((text) => isNew(text) || text.includes('; start every host with the same options')))
-    assert.ok(found.every((text) => !isNew(text) || text.endsWith('until more than half of them have agreed ' +
-      'on the new one')))
+    assert.ok(found.every((text) => !isNew(text) || text.endsWith('until more than half of them ' +
+      'have agreed on the new one')))
   })
 }
 

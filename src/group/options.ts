@@ -96,9 +96,9 @@ export function describeDifference({ option, values, inForce }: Difference): str
   const agreed = `In force for all of them is ${say(inForce)}`
   // Not yet in the ledger, or too few hosts to put it there.
   if (values.length === 1) {
-    return `--${option} is new on the hosts of this group: ${list}. ${agreed}, until more than half of them ` +
-      'have agreed on the new one'
+    return `--${option} is new on the hosts of this group: ${list}. ${agreed}, until more than half of ` +
+      'them have agreed on the new one'
   }
-  return `--${option} differs between the hosts of this group: ${list}. ${agreed}, until all have the same; ` +
-    'start every host with the same options (one that is gone for good: --forget)'
+  return `--${option} differs between the hosts of this group: ${list}. ${agreed}, until all have the ` +
+    'same; start every host with the same options (one that is gone for good: --forget)'
 }
