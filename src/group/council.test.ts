@@ -289,6 +289,24 @@ test('standstill: a minority, nobody elected yet, and a host of another group', 
   assert.is(stationOf(net, 'a').council.stored?.group, stationOf(net, 'c').disk?.group)
 })
 
+test('cut off before membership has noticed: nobody allocates, whoever did', () => {
+  const net = createNet(three, {})
+  run(net, 10_000)
+  const [allocator = ''] = allocators(net)
+  const cut = three.find((name) => name !== allocator) ?? ''
+  assert.is(view(net, cut).allocator, allocator)
+  net.passes = (from, to) => from !== cut && to !== cut
+  run(net, 2_000)
+  for (let i = 0; i < 100; i++) {
+    assert.is(view(net, cut).allocator, undefined, `${net.nowMs}`)
+    assert.is(view(net, cut).standstill, 'noAllocator', `${net.nowMs}`)
+    run(net, 100)
+  }
+  net.passes = () => true
+  run(net, 5_000)
+  assert.is(view(net, cut).allocator, allocator)
+})
+
 test('who is missing, and how many are needed', () => {
   const net = createNet(three, {})
   const seen = (name: string): unknown => {

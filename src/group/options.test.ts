@@ -83,9 +83,10 @@ const differences: readonly {
       'In force for all of them is not given,',
     '--placement differs between the hosts of this group: "hash" on b; "sticky" on a. ' +
       'In force for all of them is "sticky",'] },
-  { it: 'nobody who is heard has what is in force', hosts: { a: { ...inForce, placement: 'hash' } },
-    want: ['--placement differs between the hosts of this group: "hash" on a. In force for all of them ' +
-      'is "sticky",'] },
+  { it: 'all have another one than is in force, as after the last of them was restarted',
+    hosts: { a: { ...inForce, placement: 'hash' }, b: { ...inForce, placement: 'hash' } },
+    want: ['--placement is new on the hosts of this group: "hash" on a, b. In force for all of them is ' +
+      '"sticky",'] },
   { it: 'one that is not heard is no difference, whatever it had',
     hosts: { a: inForce, gone: { ...inForce, placement: 'hash' } }, want: [] },
   { it: 'one that is not heard stands in the way of the others',
@@ -99,7 +100,10 @@ for (const { it, hosts, want } of differences) {
       ({ name, isHeard: name !== 'gone', ...(options === undefined ? {} : { options }) }))
     const found = compareOptions(list, inForce).map(describeDifference)
     assert.equal(found.map((text) => text.slice(0, text.indexOf(',', text.indexOf('In force')) + 1)), want)
-    assert.ok(found.every((text) => text.includes('; start every host with the same options')))
+    const isNew = (text: string): boolean => text.includes(' is new on the hosts')
+    assert.ok(found.every((text) => isNew(text) || text.includes('; start every host with the same options')))
+    assert.ok(found.every((text) => !isNew(text) || text.endsWith('until more than half of them ' +
+      'have agreed on the new one')))
   })
 }
 

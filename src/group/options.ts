@@ -93,7 +93,12 @@ export function compareOptions(
 export function describeDifference({ option, values, inForce }: Difference): string {
   const say = (text: string): string => text === '' ? 'not given' : text === 'true' ? 'given' : `"${text}"`
   const list = values.map(({ text, hosts }) => `${say(text)} on ${hosts.join(', ')}`).join('; ')
-  return `--${option} differs between the hosts of this group: ${list}. In force for all of them is ` +
-    `${say(inForce)}, until all have the same; start every host with the same options (one that is gone ` +
-    'for good: --forget)'
+  const agreed = `In force for all of them is ${say(inForce)}`
+  // Not yet in the ledger, or too few hosts to put it there.
+  if (values.length === 1) {
+    return `--${option} is new on the hosts of this group: ${list}. ${agreed}, until more than half of ` +
+      'them have agreed on the new one'
+  }
+  return `--${option} differs between the hosts of this group: ${list}. ${agreed}, until all have the ` +
+    'same; start every host with the same options (one that is gone for good: --forget)'
 }

@@ -124,12 +124,18 @@ export interface CouncilView {
   readonly foreign: readonly string[]
 }
 
+/** Whether the one that is voted for says it allocates; what it said before it fell silent is nothing. */
+function isFollowed(c: Council, now: Millis): boolean {
+  const other = c.others.get(c.vote)
+  return other?.word?.isElected === true && now - other.heardMs < silentMs
+}
+
 /** For status. */
 export function viewCouncil(c: Council, now: Millis): CouncilView {
   const { self } = c.options
   const foreign = [...c.others].flatMap(([name, { word, heardMs }]) =>
     word !== undefined && now - heardMs < freshMs && !isOurs(c, word) ? [name] : [])
-  const followed = c.vote === self ? isElected(c, now) : c.others.get(c.vote)?.word?.isElected === true
+  const followed = c.vote === self ? isElected(c, now) : isFollowed(c, now)
   const here = [self, ...c.alive].filter((name) => isVoter(c, name) && !foreign.includes(name))
   const missing = countedMembers(c, now).filter((name) => !here.includes(name)).toSorted()
   const members = c.stored === undefined ? c.options.expected : here.length + missing.length

@@ -122,7 +122,7 @@ const together: StatusDocument = {
     moves: Array.from({ length: 25 }, (_, i) => ({
       agoMs: 60_000 - i, unit: '192.0.2.1', kind: i % 2 === 0 ? 'claimed' : 'released',
       cause: i % 2 === 0 ? 'ownerSilent' : 'handOver', from: 'other', to: 'new',
-      darkMs: i === 24 ? 307 : undefined,
+      darkMs: i === 24 ? 307 : i === 23 ? 9_000 : undefined,
     })),
     counts: { sent: 1, received: 2, malformed: 0 },
   },
@@ -151,7 +151,17 @@ test('a host that has others tells of members, owners, hearing and moves', async
   has(/^eth1 +5 s ago +1 min 5 s ago +same segment as eth0, which answers$/m)
   has(/^59 s ago +192\.0\.2\.1 +came from other +ownerSilent +307 ms$/m)
   has(/^59 s ago +192\.0\.2\.1 +went to new +handOver +-$/m)
+  assert.not.match(text, /went to new +handOver +\d/)
   has(/^5 older moves: ask for JSON$/m)
+})
+
+test('a node whose interfaces are not known here stands alone on the page', async () => {
+  const services = status.services.map((row) => ({
+    ...row, announcements: row.announcements.map((each) => ({ ...each, interfaces: [] })),
+  }))
+  const { text } = await ask('/status?format=html', {}, undefined, { ...status, services })
+  assert.match(text, /<td class="mono">n&lt;1&gt;<\/td>/)
+  assert.not.match(text, /\(\)/)
 })
 
 const states: readonly { it: string; shown: StatusDocument; text: RegExp; page: RegExp }[] = [

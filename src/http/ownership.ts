@@ -124,7 +124,8 @@ function moveTable({ moves }: OwnershipView): Table {
     const other = kind === 'claimed' ? from : to
     const what = kind === 'claimed' ? 'came' : 'went'
     const where = other === undefined ? '' : kind === 'claimed' ? ` from ${other}` : ` to ${other}`
-    const dark = darkMs === undefined ? '' : formatAge(darkMs)
+    // Whoever went knows how long it was silent itself, and not when its successor began.
+    const dark = darkMs === undefined || kind === 'released' ? '' : formatAge(darkMs)
     return [`${formatAge(agoMs)} ago`, unit, `${what}${where}`, cause, dark]
   })
   const older = moves.length - rows.length

@@ -38,7 +38,8 @@ ${table(['Service', 'Addresses', 'Pool', 'Announced by', 'Why'], status.services
     `${row.namespace}/${row.name}`,
     row.addresses.join(' '),
     row.pool ?? '',
-    row.announcements.map((a) => `${a.node} (${a.interfaces.join(', ')})`).join(' '),
+    row.announcements.map(({ node, interfaces }) =>
+      interfaces.length === 0 ? node : `${node} (${interfaces.join(', ')})`).join(' '),
     row.message || row.reason ||
     row.silent.map((s) => `${s.node ?? 'every node'}: ${s.reason}`).join(', '),
   ]))}

@@ -31,7 +31,7 @@ import { writeOwners } from './group-state.ts'
 import { addressesOf, type Host, type HostParts, withSelf } from './host.ts'
 import { findEmptied, sameSources } from './intake.ts'
 import { writeLastGood, writeLedger } from './state.ts'
-import { groupFindings, optionFindings } from './view.ts'
+import { groupFindings, optionFindings, rowsAsOwned } from './view.ts'
 
 export interface MemberParts extends HostParts {
   /** Opened with the last good input as this host's share. */
@@ -156,17 +156,18 @@ async function turn(parts: MemberParts, memory: Memory): Promise<void> {
   tellLegs(parts, memory)
   if (agreed === undefined || ledger === undefined) return
   const nodes = nodesOf(agreed.world, ledger)
+  const owners = ownersByAddress(parts.announcer.ownership)
   const decision = decide({
     world: { ...agreed.world, nodes }, ledger: agreed.ledger,
     members: speakersOf({
       self: parts.node, links: memory.links, deaf: deafOf(parts), members: membersOf(parts, ledger),
     }),
-    owners: ownersByAddress(parts.announcer.ownership),
+    owners,
     ...optionsOf(parts.options, ledger.options),
   })
   const holdings = holdingsOf(agreed.world, decision.verdicts)
   await announce(parts, memory, { world: agreed.world, ledger, nodes, holdings })
-  await publish(parts, memory, { world: agreed.world, decision, holdings })
+  await publish(parts, memory, { world: agreed.world, decision, holdings, owners })
 }
 
 /** Own input: a problem in it leaves what this host has brought before. */
@@ -321,12 +322,14 @@ interface Turned {
   readonly world: World
   readonly decision: Decision
   readonly holdings: readonly Holding[]
+  /** Those that the decision went by: whoever became one since makes another turn. */
+  readonly owners: ReadonlyMap<string, string>
 }
 
 /** Log, metrics and status: after the wire, never before. */
 async function publish(parts: MemberParts, memory: Memory, turned: Turned): Promise<void> {
   const { announcer, log, metrics, node } = parts
-  const { world, decision, holdings } = turned
+  const { world, decision, holdings, owners } = turned
   const rows = reportRows(decision, true)
   const announcements = voicesOf(announcer.rights(), unitsFrom(holdings), memory.links).list
   metrics.setPools(poolGauges(world.config, decision.verdicts))
@@ -338,15 +341,16 @@ async function publish(parts: MemberParts, memory: Memory, turned: Turned): Prom
   memory.isSettled = true
   memory.outside = decision.announcements.placed.filter((placed) => placed.node === node && !placed.prefixed)
     .map(({ text }) => text)
-  await keepOwners(parts, memory, holdings)
+  await keepOwners(parts, memory, { holdings, owners })
 }
 
 /** The last known owner of each held address, for a start of all hosts at once. */
-async function keepOwners(parts: MemberParts, memory: Memory, holdings: readonly Holding[]): Promise<void> {
+async function keepOwners(
+  parts: MemberParts, memory: Memory, { holdings, owners }: Pick<Turned, 'holdings' | 'owners'>,
+): Promise<void> {
   if (memory.isDraining) return
-  const now = ownersByAddress(parts.announcer.ownership)
   const next = new Map(holdings.flatMap(({ text }) => {
-    const owner = now.get(text) ?? memory.owners.get(text)
+    const owner = owners.get(text) ?? memory.owners.get(text)
     return owner === undefined ? [] : [[text, owner] as const]
   }))
   const isSame = next.size === memory.owners.size && [...next].every(([text, owner]) =>
@@ -358,13 +362,14 @@ async function keepOwners(parts: MemberParts, memory: Memory, holdings: readonly
   )
 }
 
-function viewOf({ group }: MemberParts, memory: Memory): ReturnType<Host['view']> {
+function viewOf({ announcer, group }: MemberParts, memory: Memory): ReturnType<Host['view']> {
   const { reading, ledger, agreed } = memory
   const problems = [...reading.problems, ...ledger?.problems ?? []]
   const failure = group.failure()
   return {
     isLoaded: agreed !== undefined, isSettled: memory.isSettled, isStale: problems.length > 0,
-    loadedAt: memory.loadedAt, problems, warnings: memory.warnings, rows: memory.rows,
+    loadedAt: memory.loadedAt, problems, warnings: memory.warnings,
+    rows: rowsAsOwned(memory.rows, ownersByAddress(announcer.ownership)),
     announcements: memory.announcements, links: memory.links,
     findings: [
       ...(failure === undefined ? [] : [{ reason: 'stateNotStored', message: failure }]),

@@ -20,6 +20,24 @@ export interface HostView {
   readonly findings: readonly HostFinding[]
 }
 
+/**
+ * Rows as the wire has them: each address has the owner that this host knows of now, by formatted address,
+ * whomever the plan would have. Of another one than the planned the interfaces are not known; where nobody
+ * is known to own an address, nobody is named.
+ */
+export function rowsAsOwned(
+  rows: readonly ServiceRow[], owners: ReadonlyMap<string, string>,
+): readonly ServiceRow[] {
+  return rows.map((row) => {
+    const announcements = row.announcements.flatMap((each) => {
+      const node = owners.get(each.address)
+      if (node === undefined) return []
+      return [node === each.node ? each : { ...each, node, interfaces: [] }]
+    })
+    return { ...row, announcements }
+  })
+}
+
 /** Objects or hosts named in one sentence. */
 const maxNamed = 5
 
