@@ -10,6 +10,7 @@ import {
   type Membership, type MembershipEvent, openMembership,
 } from './membership/net/membership.ts'
 import { fromAddressBytes } from './membership/net/endpoint.ts'
+import type { Drop } from './membership/model.ts'
 import type { Settings } from './membership/settings.ts'
 import type { Address } from './net/model.ts'
 
@@ -40,6 +41,8 @@ export interface RingOptions {
   /** Members came, went or have other interfaces. */
   readonly onChange: () => void
   readonly onMember: (change: string, name: string) => void
+  /** Somebody sends what cannot be read with this member's secret, or without one: told once a minute. */
+  readonly onUnreadable: () => void
 }
 
 export interface Ring extends MemberPort, AsyncDisposable {
@@ -54,16 +57,19 @@ export interface Ring extends MemberPort, AsyncDisposable {
   setClaims(read: () => Uint8Array): void
   /** To a member, whole or not at all: over TCP, at most 4 MiB. */
   deliver(to: string, bytes: Uint8Array): void
+  /** In the last minute somebody sent what cannot be read with this member's secret. */
+  isUnreadable(): boolean
   /** For metrics. */
   readonly membership: Membership
 }
+
+const unreadableMs = 60_000
 
 /** Binds the membership's port; rejects where that cannot be. */
 export async function openRing(options: RingOptions): Promise<Ring> {
   const { name, clock, onMessages, onChange, onMember } = options
   let legs: readonly Leg[] = []
-  let gossiped = 0
-  let isLeaving = false
+  let [gossiped, isLeaving] = [0, false]
   const legsByMeta = createMetaMemory()
   let byName: ReadonlyMap<string, RingMember> | undefined
   const onEvent = (event: MembershipEvent): void => {
@@ -86,10 +92,12 @@ export async function openRing(options: RingOptions): Promise<Ring> {
       }
     }
   }
+  const unreadable = watchUnreadable(options)
   const membership = await openMembership({
     name, address: options.address, port: options.port, settings: options.settings, key: options.key,
     meta: bytesOf(encodeMeta([])), incarnation: Math.floor(clock.wall().getTime() / 1_000),
     seed: Math.floor(Math.random() * 2 ** 31), now: clock.now, onEvent,
+    onDrop: unreadable.take,
     ...(options.ageOf === undefined ? {} : { ageOf: options.ageOf }),
   })
   const members = (): ReadonlyMap<string, RingMember> => byName ??= new Map(
@@ -123,8 +131,28 @@ export async function openRing(options: RingOptions): Promise<Ring> {
       }
     },
     gossip: (bytes) => membership.broadcast(`arpeggio ${gossiped++}`, seal(name, bytes, true)),
+    isUnreadable: unreadable.isRecent,
     membership,
     [Symbol.asyncDispose]: () => membership[Symbol.asyncDispose](),
+  }
+}
+
+interface Unreadable {
+  take(reason: Drop): void
+  isRecent(): boolean
+}
+
+function watchUnreadable({ clock, onUnreadable }: RingOptions): Unreadable {
+  let [lastMs, toldMs] = [Number.NEGATIVE_INFINITY, Number.NEGATIVE_INFINITY]
+  return {
+    take: (reason) => {
+      if (reason !== 'undecryptable' && reason !== 'unencrypted') return
+      lastMs = clock.now()
+      if (lastMs - toldMs < unreadableMs) return
+      toldMs = lastMs
+      onUnreadable()
+    },
+    isRecent: () => clock.now() - lastMs < unreadableMs,
   }
 }
 

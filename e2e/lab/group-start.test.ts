@@ -143,6 +143,19 @@ test('one of three, before anything was agreed: who is missing, how many are nee
   assert.match(page, /1 of 3 members live, nobody allocates/)
 })
 
+test('a host with another secret: both say why they do not meet', async () => {
+  const secret = join(lab.folder, 'secret')
+  await mkdir(secret)
+  await writeFile(join(secret, 'secretkey'), 'another secret')
+  await start('b', '--ml-secret-key-path', secret)
+  for (const name of ['b', 'c'] as const) {
+    await when(name, 'what it hears cannot be read', ({ findings }) =>
+      findings.some(({ reason }) => reason === 'otherSecret'))
+    assert.match(told(name, 'memberlist messages cannot be read').join(), /"level":"warn".*"otherSecret"/)
+  }
+  await kill('b')
+})
+
 test('a second host makes a majority: the log says so, and addresses are given', async () => {
   assert.is(told('c', 'group stands still').length, 1)
   await start('a')

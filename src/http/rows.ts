@@ -44,6 +44,14 @@ export function announcerFindings(
   ]
 }
 
+export const otherSecret = 'otherSecret'
+export const secretWords = 'what another member sends cannot be read: give all the same --ml-secret-key-path'
+
+/** Members with another secret, or one of several that has none, are never met. */
+export function secretFindings(isUnreadable: boolean): StatusDocument['findings'] {
+  return isUnreadable ? [{ reason: otherSecret, message: secretWords }] : []
+}
+
 /** An interface as the kernel shows it. */
 export function linkStatus(link: LinkState): LinkStatus {
   return {

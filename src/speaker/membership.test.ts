@@ -33,7 +33,7 @@ async function open(name: string, heard: Heard[]): Promise<Ring> {
     onMessages: (messages) => {
       for (const message of messages) heard.push({ message, readAtMs: clock.now() })
     },
-    onChange: () => undefined, onMember: () => undefined,
+    onChange: () => undefined, onMember: () => undefined, onUnreadable: () => undefined,
   })
   ring.setPeers(['a', 'b'].map(addressOf))
   return ring

@@ -2,6 +2,7 @@
 import { join } from 'node:path'
 import { describeError } from '../cli/input.ts'
 import type { Clock } from '../clock.ts'
+import { otherSecret, secretWords } from '../http/rows.ts'
 import type { MembershipChoice } from '../config/role-options.ts'
 import { lastAge } from '../l2/linux/age.ts'
 import type { Log } from '../log.ts'
@@ -42,6 +43,8 @@ export async function openSpeakerRing(options: SpeakerRingOptions): Promise<Ring
   const ring = await openRing({
     name: node, address, port, settings, key, clock, onMessages, onChange, onMember,
     ageOf: lastAge,
+    onUnreadable: () =>
+      log.warn('memberlist messages cannot be read', { reason: otherSecret, error: secretWords }),
   })
   log.info('memberlist started', { event: 'memberlist', node, encrypted: key !== undefined })
   return ring

@@ -8,7 +8,7 @@ import { openSite } from '../cluster/site.ts'
 import { readPod } from '../cluster/state.ts'
 import type { SpeakerOptions } from '../config/role-options.ts'
 import {
-  announcementStatus, announcerFindings, linkStatus, memberStatus, outsideFinding,
+  announcementStatus, announcerFindings, linkStatus, memberStatus, outsideFinding, secretFindings,
 } from '../http/rows.ts'
 import type { StatusDocument } from '../http/status.ts'
 import { logOwned } from '../journal.ts'
@@ -229,6 +229,7 @@ function statusOf(
       ...(writer.trouble === undefined ? [] : [{ reason: 'writeFailed', message: writer.trouble }]),
       ...announcerFindings([...announcer.failures().values()], metrics),
       ...outsideFinding(view.outside),
+      ...secretFindings(parts.ring?.isUnreadable() === true),
     ],
   }
 }

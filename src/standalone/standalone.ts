@@ -149,12 +149,13 @@ function statusOf(base: Base, { announcer, together, host }: Working, startedAt:
     responder: 'socket',
     ...together?.status(),
     forwarding: { state: forwarding.state(), findings: forwarding.findings() },
-    findings: findingsOf(base, { announcer, host }),
+    findings: findingsOf(base, { announcer, host, together }),
   }
 }
 
 function findingsOf(
-  { metrics }: Base, { announcer, host }: Pick<Working, 'announcer' | 'host'>,
+  { metrics }: Base, { announcer, host, together }: Pick<Working, 'announcer' | 'host' | 'together'>,
 ): readonly HostFinding[] {
-  return [...host.view().findings, ...announcerFindings([...announcer.failures().values()], metrics)]
+  const ofWire = announcerFindings([...announcer.failures().values()], metrics)
+  return [...host.view().findings, ...ofWire, ...together?.findings() ?? []]
 }

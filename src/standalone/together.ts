@@ -5,7 +5,8 @@ import type { GroupOptions } from '../config/group-options.ts'
 import type { KnownShare } from '../group/model.ts'
 import { sharedOf } from '../group/documents.ts'
 import { textsOf } from '../group/options.ts'
-import { memberStatus } from '../http/rows.ts'
+import { memberStatus, secretFindings } from '../http/rows.ts'
+import type { HostFinding } from '../finding.ts'
 import type { StatusDocument } from '../http/status.ts'
 import { isUsable } from '../l2/eligible.ts'
 import type { Links } from '../l2/linux/links.ts'
@@ -38,6 +39,7 @@ export interface Together {
   readonly host: Host
   readonly announcer: Announcer
   status(): Pick<StatusDocument, 'ownership' | 'members' | 'group'>
+  findings(): readonly HostFinding[]
   /** Hands everything over, forwards what is under way, and leaves. */
   leave(): Promise<void>
 }
@@ -101,6 +103,7 @@ export async function openTogether(
   const met: Met = { announcer, group, ring: opened }
   return {
     host: work, announcer,
+    findings: () => secretFindings(opened.isUnreadable()),
     status: () => statusOf(met, wire.clock.now()),
     leave: () => leave(met, work),
   }

@@ -32,6 +32,8 @@ export interface MembershipOptions {
   /** How long what was read last from a descriptor has waited in the kernel; undefined = nobody knows. */
   readonly ageOf?: (fd: number) => Millis
   readonly onEvent: (event: MembershipEvent) => void
+  /** Something that came was thrown away. */
+  readonly onDrop?: (reason: Drop) => void
 }
 
 export type MembershipEvent =
@@ -105,7 +107,10 @@ function createParts(options: MembershipOptions): Parts {
       sealBytes: envelope.isSealed ? sealBytes : 0, random: { seed },
     }),
     counts: { packetsSent: 0, packetsReceived: 0, streamsOpened: 0, streamsAccepted: 0 },
-    countDrop: (reason) => void drops.set(reason, (drops.get(reason) ?? 0) + 1),
+    countDrop: (reason) => {
+      drops.set(reason, (drops.get(reason) ?? 0) + 1)
+      options.onDrop?.(reason)
+    },
   }
 }
 
