@@ -70,7 +70,10 @@ const admin = 'admin'
 /** Ready takes some 4 s on an idle machine; a loaded one may take its time. */
 const readyCapMs = 90_000
 const kubectlCapMs = 60_000
-/** A port that was free when it was asked for may be taken when it is bound. */
+/**
+ * A port that was free when it was asked for may be taken when it is bound. And seen twice, beside other
+ * suites: a server that was not ready in 90 s, where 4 are usual.
+ */
 const attempts = 3
 
 /**
@@ -86,8 +89,9 @@ export async function openServer(options: ServerOptions): Promise<KubeServer> {
       return await open(options, folder, remove)
     } catch (error) {
       remove()
-      const isTaken = error instanceof Error && error.message.includes('address already in use')
-      if (!isTaken || attempt === attempts) throw error
+      const message = error instanceof Error ? error.message : ''
+      if (attempt === attempts || !/address already in use|^Not within/.test(message)) throw error
+      console.error(`The API server is started again: ${message}`)
     }
   }
 }
@@ -168,11 +172,15 @@ function bindKubectl(words: readonly string[]): Pick<KubeServer, 'kubectl' | 'ku
 async function untilAlive(
   children: readonly Child[], what: string, find: () => boolean | Promise<boolean>,
 ): Promise<void> {
+  const lastOf = (child: Child): string => child.lines.slice(-10).join('\n')
   await until(`kube-apiserver gives ${what}`, () => {
     const ended = children.find((child) => !child.isRunning())
     if (ended === undefined) return find()
-    throw new Error(`A program of the API server ended early: ${ended.lines.slice(-10).join('\n')}`)
-  }, readyCapMs)
+    throw new Error(`A program of the API server ended early: ${lastOf(ended)}`)
+  }, readyCapMs).catch((cause: unknown) => {
+    const message = cause instanceof Error ? cause.message : String(cause)
+    throw new Error(`${message}; last lines: ${children.map(lastOf).join('\n')}`, { cause })
+  })
 }
 
 function readAudit(path: string): readonly unknown[] {
