@@ -97,6 +97,7 @@ const together: StatusDocument = {
     { name: 'n<1>', address: '192.0.2.10', state: 'alive', capable: true },
     { name: 'other', address: '192.0.2.11', state: 'dead', capable: true },
     { name: 'old', address: '192.0.2.12', state: 'alive', capable: false },
+    { name: 'idle', address: '192.0.2.13', state: 'alive', capable: true },
   ],
   group: {
     id: 'g', version: '2.7', members: ['n<1>', 'other'], options: null,
@@ -108,6 +109,7 @@ const together: StatusDocument = {
     members: [
       { name: 'n<1>', isAlive: true, isCapable: true, owned: 2, beatAgoMs: undefined },
       { name: 'other', isAlive: false, isCapable: true, owned: 0, beatAgoMs: 3_700_000 },
+      { name: 'idle', isAlive: true, isCapable: true, owned: 0, beatAgoMs: 10_000 },
     ],
     units: [
       unit('192.0.2.1', { owner: 'n<1>', why: 'ownerSilent', isOurs: true, interfaces: ['eth0'] }),
@@ -143,6 +145,7 @@ test('a host that has others tells of members, owners, hearing and moves', async
   has(/^n<1> +192\.0\.2\.10 +alive +beats +2 +this host$/m)
   has(/^other +192\.0\.2\.11 +dead +beats +0 +1 h 1 min ago$/m)
   has(/^old +192\.0\.2\.12 +alive +gossip only +0 +-$/m)
+  has(/^idle +192\.0\.2\.13 +alive +beats +0 +owns nothing$/m)
   has(/^192\.0\.2\.1 +n<1> +12 s +ownerSilent +eth0 +answers$/m)
   has(/^192\.0\.2\.2 +n<1> .* silent: contested$/m)
   has(/^192\.0\.2\.3 +nobody .* inConflict: 02:00:5e:00:53:09 answers for 192\.0\.2\.3$/m)

@@ -82,9 +82,11 @@ function memberTable({ members = [], node }: OwnershipStatus, { members: known }
   const byName = new Map(known.map((member) => [member.name, member]))
   const rows = members.map(({ name, address, state, capable }) => {
     const member = byName.get(name)
-    const beat = member?.beatAgoMs
-    const heard = name === node ? 'this host' : beat === undefined ? '' : `${formatAge(beat)} ago`
-    return [name, address, state, capable ? 'beats' : 'gossip only', String(member?.owned ?? 0), heard]
+    const { owned = 0, beatAgoMs: beat } = member ?? {}
+    // Who owns nothing has nothing to beat for; what came before is no sign of death.
+    const heard = name === node ? 'this host' : beat === undefined ? ''
+      : owned === 0 && state === 'alive' ? 'owns nothing' : `${formatAge(beat)} ago`
+    return [name, address, state, capable ? 'beats' : 'gossip only', String(owned), heard]
   })
   const header = ['MEMBER', 'ADDRESS', 'STATE', 'SPEAKS', 'OWNS', 'LAST BEAT HERE']
   return { title: 'Members', header, rows, rest: '' }
