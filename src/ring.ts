@@ -36,7 +36,7 @@ export interface RingOptions {
   readonly key: Uint8Array | undefined
   readonly clock: Clock
   /** How long what was read last from a descriptor has waited in the kernel. */
-  readonly ageOf?: (fd: number) => number
+  readonly ageOf: (fd: number) => number
   readonly onMessages: (messages: readonly ReceivedMessage[]) => void
   /** Members came, went or have other interfaces. */
   readonly onChange: () => void
@@ -69,7 +69,8 @@ const unreadableMs = 60_000
 export async function openRing(options: RingOptions): Promise<Ring> {
   const { name, clock, onMessages, onChange, onMember } = options
   let legs: readonly Leg[] = []
-  let [gossiped, isLeaving] = [0, false]
+  let gossiped = 0
+  let isLeaving = false
   const legsByMeta = createMetaMemory()
   let byName: ReadonlyMap<string, RingMember> | undefined
   const onEvent = (event: MembershipEvent): void => {
@@ -96,9 +97,8 @@ export async function openRing(options: RingOptions): Promise<Ring> {
   const membership = await openMembership({
     name, address: options.address, port: options.port, settings: options.settings, key: options.key,
     meta: bytesOf(encodeMeta([])), incarnation: Math.floor(clock.wall().getTime() / 1_000),
-    seed: Math.floor(Math.random() * 2 ** 31), now: clock.now, onEvent,
+    seed: Math.floor(Math.random() * 2 ** 31), now: clock.now, ageOf: options.ageOf, onEvent,
     onDrop: unreadable.take,
-    ...(options.ageOf === undefined ? {} : { ageOf: options.ageOf }),
   })
   const members = (): ReadonlyMap<string, RingMember> => byName ??= new Map(
     membership.members().map((member) =>

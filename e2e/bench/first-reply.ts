@@ -1,6 +1,7 @@
 /** Asks for addresses one after the other until each is answered: when that was, and when first announced. */
 import { type Asker, anyArp, askFor } from './frames.ts'
 import { openSocket, type Socket } from './socket.ts'
+import { wallMs } from './wall.ts'
 
 /** The one argument, as JSON; prints `ready`, then a line for each address. */
 export interface FirstReplyTask {
@@ -44,8 +45,4 @@ if (first !== undefined) {
     const reply: FirstReply = { address: addresses[i] ?? '', atMs, announcedAtMs: announcedAtMs ?? atMs }
     console.log(JSON.stringify(reply))
   })
-}
-
-function wallMs(): number {
-  return performance.timeOrigin + performance.now()
 }

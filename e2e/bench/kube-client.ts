@@ -1,6 +1,7 @@
 /** The load on the API server: one task a process, plain HTTPS, a bounded number of connections. */
 import { readFileSync } from 'node:fs'
 import { Agent, request } from 'node:https'
+import { wallMs } from './wall.ts'
 
 export interface Access {
   readonly url: string
@@ -59,10 +60,6 @@ const ca = readFileSync(access.ca)
 const agent = new Agent({ keepAlive: true, maxSockets: connections })
 const services = '/api/v1/namespaces/default/services'
 const slices = '/apis/discovery.k8s.io/v1/namespaces/default/endpointslices'
-
-function wallMs(): number {
-  return performance.timeOrigin + performance.now()
-}
 
 function call(method: string, path: string, body?: unknown): Promise<string> {
   return new Promise((resolve, reject) => {

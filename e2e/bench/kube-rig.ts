@@ -141,7 +141,3 @@ export async function resultOf<T>(child: Child): Promise<T> {
   return JSON.parse(last)
 }
 
-export function wallMs(): number {
-  return performance.timeOrigin + performance.now()
-}
-

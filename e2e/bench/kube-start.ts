@@ -1,10 +1,11 @@
 /** Measures how long waiting Services wait when the controller starts, and who works meanwhile. */
 import { readdirSync, readFileSync } from 'node:fs'
 import { type Child, until } from '../lab/command.ts'
-import { load, resultOf, type Rig, spawnLoad, startController, wallMs } from './kube-rig.ts'
+import { load, resultOf, type Rig, spawnLoad, startController } from './kube-rig.ts'
 import { wait } from './kube-use.ts'
 import { readCpuSeconds } from './memory.ts'
 import { formatNumber, formatRatio, median, printTable } from './table.ts'
+import { wallMs } from './wall.ts'
 
 const readyCapMs = 30_000
 /** Speakers are at rest when together they use less than this part of a core, for so long. */

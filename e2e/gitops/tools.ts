@@ -1,8 +1,6 @@
 /** Finds the engines that apply manifests, which hack/gitops-tools builds where it must. */
-import { join } from 'node:path'
-import { findAssets } from '../kube/assets.ts'
+import { askScript, findAssets } from '../kube/assets.ts'
 import { serverPrograms } from '../kube/server.ts'
-import { run } from '../lab/command.ts'
 
 /** Building may be what is waited for; hack/gitops has built before, where it could. */
 const buildCapMs = 400_000
@@ -13,17 +11,13 @@ export type Tool =
 /** The folder that holds all of `tools`, or why there is none. */
 export async function findTools(
   tools: readonly Tool[],
-): Promise<{ readonly folder: string } | { readonly lack: string }> {
-  const hack = join(import.meta.dirname, '../../hack/gitops-tools')
-  const { code, stdout, stderr } = await run([hack, ...tools], { capMs: buildCapMs })
-  return code === 0 ? { folder: stdout.trim() } : { lack: stderr.trim().split('\n').at(-1) ?? '' }
+): ReturnType<typeof askScript> {
+  return await askScript('gitops-tools', tools, buildCapMs)
 }
 
 /** The folder of promtool, which judges alerts, or why there is none. */
-export async function findPromtool(): Promise<{ readonly folder: string } | { readonly lack: string }> {
-  const program = join(import.meta.dirname, '../../hack/promtool')
-  const { code, stdout, stderr } = await run([program], { capMs: buildCapMs })
-  return code === 0 ? { folder: stdout.trim() } : { lack: stderr.trim().split('\n').at(-1) ?? '' }
+export async function findPromtool(): ReturnType<typeof askScript> {
+  return await askScript('promtool', [], buildCapMs)
 }
 
 export interface Engines {

@@ -11,12 +11,18 @@ export type Assets = { readonly folder: string } | { readonly lack: string }
 
 /** A folder that holds all of `programs`. */
 export async function findAssets(programs: readonly string[]): Promise<Assets> {
-  const hack = join(import.meta.dirname, '../../hack/kube-assets')
-  const { code, stdout, stderr } = await run([hack], { capMs: buildCapMs })
-  if (code !== 0) return { lack: stderr.trim().split('\n').at(-1) ?? '' }
-  const folder = stdout.trim()
+  const found = await askScript('kube-assets', [], buildCapMs)
+  if ('lack' in found) return found
+  const { folder } = found
   const missing = programs.map((name) => join(folder, name)).find((path) => !existsSync(path))
   return missing === undefined ? { folder } : { lack: `${missing} is not there` }
+}
+
+/** The folder that a script of hack/ prints, which builds what is not there, or why there is none. */
+export async function askScript(name: string, args: readonly string[], capMs: number): Promise<Assets> {
+  const program = join(import.meta.dirname, '../../hack', name)
+  const { code, stdout, stderr } = await run([program, ...args], { capMs })
+  return code === 0 ? { folder: stdout.trim() } : { lack: stderr.trim().split('\n').at(-1) ?? '' }
 }
 
 /** uvu's `test`, as far as it is used here. */

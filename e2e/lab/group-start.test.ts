@@ -5,7 +5,7 @@ import { test } from 'uvu'
 import * as assert from 'uvu/assert'
 import { startCapMs, until } from './command.ts'
 import { lan, openLab } from './lab.ts'
-import { type Arpeggio, arpeggio, spawnArpeggio, type Status } from './program.ts'
+import { type Arpeggio, arpeggio, lanPool, spawnArpeggio, type Status } from './program.ts'
 
 const lab = await openLab({
   hosts: { a: { lan: lan(11) }, b: { lan: lan(12) }, c: { lan: lan(13) }, client: { lan: lan(20) } },
@@ -18,17 +18,6 @@ await mkdir(input)
 await mkdir(keys)
 await writeFile(join(keys, 'secretkey'), '')
 const none = join(lab.folder, 'none')
-
-const pool = `
-apiVersion: metallb.io/v1beta1
-kind: IPAddressPool
-metadata: { name: lan, namespace: metallb-system }
-spec: { addresses: [192.168.1.240-192.168.1.249] }
----
-apiVersion: metallb.io/v1beta1
-kind: L2Advertisement
-metadata: { name: lan, namespace: metallb-system }
-`
 
 const service = (name: string, more = ''): string => `
 apiVersion: v1
@@ -123,7 +112,7 @@ function told(name: Name, message: string): readonly string[] {
 
 test('one of three, before anything was agreed: who is missing, how many are needed', async () => {
   const other = service('other', ', loadBalancerClass: x/y')
-  await writeFile(join(input, 'all.yaml'), `${pool}---${service('web')}---${other}`)
+  await writeFile(join(input, 'all.yaml'), `${lanPool}---${service('web')}---${other}`)
   await start('c')
   const words = /hears 1 of 3 hosts .* needs 2; missing: 192.168.1.11, 192.168.1.12: nothing was agreed/
   const line = await program('c').child.line(/"msg":"group stands still"/, slowCapMs)

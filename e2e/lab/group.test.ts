@@ -5,7 +5,7 @@ import { test } from 'uvu'
 import * as assert from 'uvu/assert'
 import { until } from './command.ts'
 import { lan, openLab } from './lab.ts'
-import { type Arpeggio, openArpeggio, type Status } from './program.ts'
+import { type Arpeggio, lanPool, openArpeggio, type Status } from './program.ts'
 
 const names = ['a', 'b', 'c'] as const
 type Name = (typeof names)[number]
@@ -19,17 +19,6 @@ const lab = await openLab({
 test.after(async () => void await lab[Symbol.asyncDispose]())
 const client = lab.host('client')
 const running = new Map<Name, Arpeggio>()
-
-const pool = `
-apiVersion: metallb.io/v1beta1
-kind: IPAddressPool
-metadata: { name: lan, namespace: metallb-system }
-spec: { addresses: [192.168.1.240-192.168.1.249] }
----
-apiVersion: metallb.io/v1beta1
-kind: L2Advertisement
-metadata: { name: lan, namespace: metallb-system }
-`
 
 const service = (name: string, port = 80): string => `
 apiVersion: v1
@@ -105,7 +94,7 @@ function movesOf(status: Status): readonly string[] {
 }
 
 test('one input in three directories: one voice for each address', async () => {
-  await write('a', 'pool.yaml', pool)
+  await write('a', 'pool.yaml', lanPool)
   await write('a', 'web.yaml', service('web'))
   await write('b', 'mail.yaml', service('mail', 25))
   await write('b', 'web.yaml', service('web'))

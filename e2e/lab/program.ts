@@ -3,6 +3,18 @@ import { join } from 'node:path'
 import { type Child, startCapMs, until } from './command.ts'
 import type { Host } from './lab.ts'
 
+/** A pool of the LAN's addresses from 240 to 249, and who announces it. */
+export const lanPool = `
+apiVersion: metallb.io/v1beta1
+kind: IPAddressPool
+metadata: { name: lan, namespace: metallb-system }
+spec: { addresses: [192.168.1.240-192.168.1.249] }
+---
+apiVersion: metallb.io/v1beta1
+kind: L2Advertisement
+metadata: { name: lan, namespace: metallb-system }
+`
+
 /** What tests read of `/status`: our own statement of the format, apart from the program's. */
 export interface Status {
   readonly node: string

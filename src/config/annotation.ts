@@ -32,7 +32,11 @@ const suggestGroup = createSuggest(groups)
 
 /** The key that is in force of the two that `name` can have; undefined = neither is there. */
 function keyOf(annotations: Fields, name: string): string | undefined {
-  return prefixes.map((prefix) => prefix + name).find((key) => Object.hasOwn(annotations, key))
+  for (const prefix of prefixes) {
+    const key = prefix + name
+    if (Object.hasOwn(annotations, key)) return key
+  }
+  return undefined
 }
 
 export function annotation(annotations: Annotations, name: string): string | undefined {

@@ -1,4 +1,5 @@
 /** Single values of command lines: right, or a sentence about what is wrong. */
+import { isDnsSubdomain } from './selector.ts'
 
 /** Forms in which commands print. */
 export type Output = 'table' | 'json' | 'yaml'
@@ -27,18 +28,13 @@ export function parsePort(name: string, text: string, least: 0 | 1 = 0): number 
   return usage(`Bad value "${text}" of --${name}: want a port number from ${least} to 65535`)
 }
 
-/** The most characters of a Node's name. */
-const maxNameLength = 253
-
 /**
  * The name of a host or Node; '' = not given.
  * @see RFC 1123 §2.1, as Kubernetes has it for names of objects: a DNS subdomain
  */
 export function parseNodeName(text: string): string | Usage {
-  const part = '[a-z0-9]([a-z0-9-]*[a-z0-9])?'
-  const isGood = text.length <= maxNameLength && new RegExp(`^${part}(\\.${part})*$`).test(text)
-  if (text === '' || isGood) return text
-  return usage(`Bad value "${text}" of --node-name: want the name of a Node, at most ${maxNameLength} ` +
+  if (text === '' || isDnsSubdomain(text)) return text
+  return usage(`Bad value "${text}" of --node-name: want the name of a Node, at most 253 ` +
     'characters: lower-case letters, digits, "-" and ".", each part between letters or digits (RFC 1123)')
 }
 

@@ -109,10 +109,6 @@ function readExcluded(text: string | undefined, object: RawObject): readonly Ran
   })
 }
 
-/**
- * Named namespaces and those that match. Selectors that match none restrict to none; MetalLB
- * lifts the restriction then, which nobody can want.
- */
 /** Whether labels of namespaces count; what is wrong with them is told by `readPool`. */
 export function choosesNamespaces({ value }: RawObject): boolean {
   const { spec } = value
@@ -121,6 +117,10 @@ export function choosesNamespaces({ value }: RawObject): boolean {
   return Array.isArray(chosen) && chosen.length > 0
 }
 
+/**
+ * Named namespaces and those that match. Selectors that match none restrict to none; MetalLB
+ * lifts the restriction then, which nobody can want.
+ */
 function resolveAllocation(
   found: ValueOf<typeof allocationShape>, namespaces: Namespaces,
 ): Allocation {
