@@ -81,6 +81,17 @@ function forgetLegs(o: Ownership): void {
   for (const { ifindex } of gone.slice(0, Math.max(0, gone.length - hostCount))) o.hearing.delete(ifindex)
 }
 
+/**
+ * All that are expected live, and have told their interfaces: a member has none for a moment after it has
+ * joined, and would be passed over for what it had before everything was restarted.
+ */
+export function isComplete(o: Ownership): boolean {
+  return o.world?.expected.every((name) => {
+    const peer = o.peers.get(name)
+    return name === o.self || (peer?.isAlive === true && (!peer.isCapable || peer.legs.length > 0))
+  }) === true
+}
+
 /** A member without our capability lives, or did until lately: MetalLB's election holds for all. */
 export function isMixed(o: Ownership, now: Millis): boolean {
   return now < o.mixedUntilMs

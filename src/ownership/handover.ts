@@ -1,7 +1,7 @@
 /** Hand-over: make before break, of exactly one set of addresses, to a node that accepts it. */
 import type { Millis } from '../net/model.ts'
 import { entryOf, isBroken, isOptional, type Message } from './codec.ts'
-import { isHash } from './fleet.ts'
+import { isComplete, isHash } from './fleet.ts'
 import { isCutOff, isMet } from './hearing.ts'
 import {
   ineligibleMs, meetMs, offerGapMs, offerMs, offerTickMs, offerTries, preferredMs, provisionalMs,
@@ -117,9 +117,9 @@ function provisional(o: Ownership, unit: Unit, now: Millis): Wanted | undefined 
   const hint = unit.wish?.hint
   if (hint === o.self) return undefined
   if (hint !== undefined && isLasting(o, unit, hint, now)) return { to: hint, cause: 'restored' }
-  // One move each: it waits for those that are still to join, half the time at most.
-  const isComplete = o.world?.expected.every((name) => isAliveNode(o, name)) === true
-  if (!isComplete && now < own.provisionalUntilMs - provisionalMs / 2) return undefined
+  // One move each: it waits for its hint, and for those that are still to join, half the time at most.
+  const isAwaited = !isComplete(o) || (hint !== undefined && o.world?.expected.includes(hint) === true)
+  if (isAwaited && now < own.provisionalUntilMs - provisionalMs / 2) return undefined
   const load = loadOf(o, now)
   const next = loadRank(o, unit, load, o.self).find((node) => isLasting(o, unit, node, now))
   const gap = next === undefined ? 0 : (load.get(o.self) ?? 0) - (load.get(next) ?? 0)

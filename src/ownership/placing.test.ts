@@ -273,6 +273,46 @@ test('total restart: hints decide, others are balanced, each moves at most once'
   assert.ok(notesOf(rig, 'claimed').every((text) => text.endsWith('restored')))
 })
 
+test('total restart: nothing is placed before all have told their interfaces, for 3 s', () => {
+  const rig = lanOf(3)
+  const late = nodeOf(rig, 'n2')
+  const { legs } = late
+  late.legs = []
+  const wishes = [wishOf(vip, [...rig.nodes.keys()], { hint: 'n2' })]
+  give(rig, wishes)
+  runUntil(rig, rig.nowMs + 1_000)
+  assert.equal(notesOf(rig, 'claimed'), [])
+  late.legs = legs
+  give(rig, wishes)
+  runUntil(rig, rig.nowMs + 1_000)
+  assert.equal(notesOf(rig, 'claimed'), ['n2 restored'])
+})
+
+test('total restart: what waits for its host is not balanced first: it would have no move left', () => {
+  const rig = lanOf(3)
+  const [n1, n2] = [nodeOf(rig, 'n1'), nodeOf(rig, 'n2')]
+  const { legs } = n2
+  const wishes = vips(6).map((text) => wishOf(text, [...rig.nodes.keys()], { hint: 'n2' }))
+  n1.isUp = false
+  n2.isUp = false
+  give(rig, wishes)
+  runUntil(rig, rig.nowMs + 3_000)
+  give(rig, wishes)
+  runUntil(rig, rig.nowMs + 2_000)
+  assert.equal(notesOf(rig, 'claimed'), wishes.map(() => 'n0 placed'))
+  n1.isUp = true
+  n2.isUp = true
+  n2.legs = []
+  give(rig, wishes)
+  runUntil(rig, rig.nowMs + 3_000)
+  assert.is(notesOf(rig, 'claimed').length, wishes.length)
+  n2.legs = legs
+  give(rig, wishes)
+  runUntil(rig, rig.nowMs + 5_000)
+  for (const { key } of wishes) assert.equal(ownersOf(rig, key), ['n2'], key)
+  assert.is(notesOf(rig, 'claimed').length, 2 * wishes.length)
+})
+
 test('a restarted node of a running cluster takes nothing that others own', () => {
   const rig = lanOf(3)
   const wishes = [wishOf(vip, [...rig.nodes.keys()], { hint: 'n2' })]

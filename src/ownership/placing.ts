@@ -2,14 +2,14 @@
 import type { Millis } from '../net/model.ts'
 import { orphan, attempt } from './claim.ts'
 import { type Entry, entryOf, isFresh, type Message, pagesOf } from './codec.ts'
-import { isHash } from './fleet.ts'
+import { isComplete, isHash } from './fleet.ts'
 import { patienceMs, pickMs, provisionalMs, startMs } from './limits.ts'
 import { mail, tell } from './mail.ts'
 import type { Cause } from './model.ts'
 import { take } from './own.ts'
 import { startRound } from './round.ts'
 import type { EarlyPick } from './ongoing.ts'
-import { isAliveNode, lookAt, type Ownership, setOwner, setTerm, type Unit } from './state.ts'
+import { lookAt, type Ownership, setOwner, setTerm, type Unit } from './state.ts'
 import { isLate } from './strain.ts'
 import { hashRank, isEnding, isOthers, loadOf, loadRank, mayOwn, weightOf } from './units.ts'
 
@@ -23,9 +23,8 @@ export function hasStarted(o: Ownership, now: Millis): boolean {
   if (!o.isStarting) return true
   const { world } = o
   if (world === undefined) return false
-  const isComplete = world.expected.every((name) => isAliveNode(o, name))
   const isKnown = [...o.units.values()].some(({ owner }) => owner !== undefined && owner !== o.self)
-  return isComplete || isKnown || now >= o.startedMs + startMs
+  return isComplete(o) || isKnown || now >= o.startedMs + startMs
 }
 
 /** Whether what is new to this node may be another's by now: it stood still, or others place units too. */
