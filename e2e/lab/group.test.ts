@@ -94,8 +94,9 @@ function movesOf(status: Status): readonly string[] {
 }
 
 /**
- * Addresses that a host lost since it was not given processor time, by its own account: its deadline had passed
- * when another took over. On a machine that is busy with other things that is right, and says nothing of a restart.
+ * Addresses that a host lost since it was not given processor time, by its own account: its deadline had
+ * passed when another took over. On a machine that is busy with other things that is right, and says nothing
+ * of a restart.
  */
 async function lostByLateness(): Promise<ReadonlySet<string>> {
   const all = await Promise.all([...running.values()].map((each) => each.status()))
@@ -139,7 +140,8 @@ test('the host returns: nothing moves, and it knows who owns what', async () => 
       unit === '192.168.1.240' && name !== undefined && name !== dead) === true)
   const lost = await lostByLateness()
   if (!lost.has('192.168.1.240')) assert.is.not(await owner('192.168.1.240'), dead)
-  assert.equal(movesOf(await program(dead).status()).filter((move) => !lost.has(move.split(' ')[1] ?? '')), [])
+  const moves = movesOf(await program(dead).status())
+  assert.equal(moves.filter((move) => !lost.has(move.split(' ')[1] ?? '')), [])
 })
 
 test('a Service that appears on any host is everybody\'s', async () => {
