@@ -23,6 +23,8 @@ export const isPart = 4
 export const isFresh = 4 // pick: nobody can have owned it: announce at once
 export const isHeld = 8 // reply: the sender owns it
 export const isHushed = 16 // reply, beat, list: the sender owns it, and is silent
+// offer: the receiver lost it since everything was restarted, while it stood still
+export const isReturn = 16
 export const isOptional = 8 // offer: the sender could stay: not for one that is cut off on a segment
 // offer: the sender cannot answer any more; beat, removed: it has let go for good
 export const isBroken = 32

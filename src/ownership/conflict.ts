@@ -229,8 +229,8 @@ function offerTo(o: Ownership, unit: Unit, to: string, now: Millis): boolean {
   const { own } = unit
   if (own === undefined || now < own.joinMs) return false
   own.offer ??= {
-    to, cause: 'handOver', sinceMs: now, againMs: returnedMs, isOptional: false, isJoining: true, asks: 0,
-    tries: 0, nextMs: now,
+    to, cause: 'handOver', sinceMs: now, againMs: returnedMs, isOptional: false, isReturn: false,
+    isJoining: true, asks: 0, tries: 0, nextMs: now,
   }
   lookAt(o, unit, now)
   return true

@@ -1,10 +1,10 @@
 /** Hand-over: make before break, of exactly one set of addresses, to a node that accepts it. */
 import type { Millis } from '../net/model.ts'
-import { entryOf, isBroken, isOptional, type Message } from './codec.ts'
+import { entryOf, isBroken, isOptional, isReturn, type Message } from './codec.ts'
 import { isComplete, isHash } from './fleet.ts'
 import { isCutOff, isMet } from './hearing.ts'
 import {
-  ineligibleMs, meetMs, offerGapMs, offerMs, offerTickMs, offerTries, preferredMs, provisionalMs,
+  expiryMs, ineligibleMs, meetMs, offerGapMs, offerMs, offerTickMs, offerTries, preferredMs, provisionalMs,
   refusedMs,
 } from './limits.ts'
 import { mail, tellNear } from './mail.ts'
@@ -36,6 +36,7 @@ interface Wanted {
   readonly to: string
   readonly cause: Cause
   readonly isOptional?: boolean
+  readonly isReturn?: boolean
 }
 
 function wantedElsewhere(
@@ -113,17 +114,30 @@ function preferred(o: Ownership, unit: Unit, now: Millis): Wanted | undefined {
 /** After a total restart each unit may move once within a minute: to its hint, or to balance. */
 function provisional(o: Ownership, unit: Unit, now: Millis): Wanted | undefined {
   const { own } = unit
-  if (own === undefined || now >= own.provisionalUntilMs) return undefined
+  if (own === undefined) return undefined
+  const isOpen = now < own.provisionalUntilMs
   const hint = unit.wish?.hint
-  if (hint === o.self) return undefined
-  if (hint !== undefined && isLasting(o, unit, hint, now)) return { to: hint, cause: 'restored' }
-  // One move each: it waits for its hint, and for those that are still to join, half the time at most.
-  const isAwaited = !isComplete(o) || (hint !== undefined && o.world?.expected.includes(hint) === true)
-  if (isAwaited && now < own.provisionalUntilMs - provisionalMs / 2) return undefined
+  if (hint === o.self || (!isOpen && !isClaimedSince(o, unit, now))) return undefined
+  if (hint !== undefined && isLasting(o, unit, hint, now)) {
+    return { to: hint, cause: 'restored', isReturn: !isOpen }
+  }
+  if (!isOpen) return undefined
+  // One move each: it waits for those that are still to join, and for its hint, half the time at most.
+  const isAwaited = hint !== undefined && o.world?.expected.includes(hint) === true && !isEnding(unit, hint)
+  if ((isAwaited || !isComplete(o)) && now < own.provisionalUntilMs - provisionalMs / 2) return undefined
   const load = loadOf(o, now)
   const next = loadRank(o, unit, load, o.self).find((node) => isLasting(o, unit, node, now))
   const gap = next === undefined ? 0 : (load.get(o.self) ?? 0) - (load.get(next) ?? 0)
   return next === undefined || gap <= weightOf(unit) ? undefined : { to: next, cause: 'handOver' }
+}
+
+/**
+ * Everything was restarted, and this node has claimed it since from one that stood still, as programs do
+ * that start. It goes back where it was, as long after that as nothing moves by choice.
+ */
+function isClaimedSince({ restartUntilMs }: Ownership, { own }: Unit, now: Millis): boolean {
+  return own !== undefined && own.handedBy === undefined && now < restartUntilMs &&
+    now - own.sinceMs >= expiryMs
 }
 
 function isSuccessor(o: Ownership, unit: Unit, node: string, now: Millis): boolean {
@@ -155,14 +169,14 @@ function successorsOf(o: Ownership, unit: Unit, now: Millis): readonly string[] 
 export function startOffer(o: Ownership, unit: Unit, wanted: Wanted, now: Millis): void {
   const { own } = unit
   if (own === undefined) return
-  const { to, cause, isOptional: canStay = false } = wanted
+  const { to, cause, isOptional: canStay = false, isReturn: isBack = false } = wanted
   // Hundreds of units are taken over in turns that are short.
   const slotMs = Math.max(now, o.offerMs)
   o.offerMs = slotMs + offerGapMs
   const nextMs = Math.max(now, Math.floor(slotMs / offerTickMs) * offerTickMs)
   own.offer = {
-    to, cause, sinceMs: now, againMs: refusedMs, isOptional: canStay, isJoining: false, asks: 0, tries: 0,
-    nextMs,
+    to, cause, sinceMs: now, againMs: refusedMs, isOptional: canStay, isReturn: isBack, isJoining: false,
+    asks: 0, tries: 0, nextMs,
   }
   // Counted at once, so that the next unit goes elsewhere.
   const load = loadOf(o, now)
@@ -189,7 +203,8 @@ export function stepOffer(o: Ownership, unit: Unit, now: Millis): void {
   offer.nextMs = now + offerMs
   // Where this node cannot answer any more, nobody is to wait for a seen announcement.
   const flags = unit.legs.size === 0 ? isBroken : offer.isOptional ? isOptional : 0
-  const entry = entryOf(unit.key, { term: own.term, value: unit.digest, flags })
+  const back = offer.isReturn ? isReturn : 0
+  const entry = entryOf(unit.key, { term: own.term, value: unit.digest, flags: flags | back })
   if (offer.isJoining) tellNear(o, offer.to, 'offer', entry)
   else mail(o, offer.to, 'offer', entry)
   lookAt(o, unit, offer.nextMs)
@@ -240,7 +255,8 @@ export function onOffer(
     // Offered before, and taken by another meanwhile: its claim was faster than this offer.
     const isTaken = unit !== undefined && o.rules.hasTerms && unit.term > term &&
       unit.owner !== undefined && unit.owner !== from
-    const isSame = !isTaken && unit?.wish !== undefined && unit.digest === value
+    const isDue = (flags & isReturn) === 0 || unit?.own !== undefined || wasLost(unit, now)
+    const isSame = !isTaken && isDue && unit?.wish !== undefined && unit.digest === value
     const hears = isSame && ((flags & isOptional) === 0
       ? [...unit.legs].some((ifindex) => o.hearing.get(ifindex)?.isDeaf !== true)
       : [...unit.legs].every((ifindex) => !isCutOff(o, ifindex, now)))
@@ -257,6 +273,11 @@ export function onOffer(
     }
     lookAt(o, unit, now)
   }
+}
+
+/** This process had it lately: one that has started again since has no claim to it. */
+function wasLost(unit: Unit | undefined, now: Millis): boolean {
+  return unit?.lostMs !== undefined && now - unit.lostMs < provisionalMs
 }
 
 export function onRefusal(o: Ownership, from: string, message: Message, now: Millis): void {

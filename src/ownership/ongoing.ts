@@ -15,6 +15,8 @@ export interface Offer {
   readonly againMs: Millis
   /** Nothing is wrong with this owner: a successor that is cut off on a segment refuses. */
   readonly isOptional: boolean
+  /** It was the successor's since everything was restarted: not for one that has started again since. */
+  readonly isReturn: boolean
   /** The successor owns the other segments: the wire has said that it lives, whatever membership says. */
   readonly isJoining: boolean
   /** How often it was asked for on the wire before. */

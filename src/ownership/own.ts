@@ -28,7 +28,8 @@ export function take(o: Ownership, unit: Unit, taking: Taking, now: Millis): voi
   unit.attempt = undefined
   unit.round = undefined
   unit.pick = undefined
-  const isRestart = cause === 'placed' && taking.isNew !== true && now < o.restartUntilMs
+  const isRestart = now < o.restartUntilMs && taking.isNew !== true &&
+    (cause === 'placed' || isStopgap(unit, taking))
   const isMovable = taking.isProvisional === true || isRestart
   setTerm(o, unit, unit.term + 1)
   unit.own = {
@@ -54,6 +55,12 @@ export function take(o: Ownership, unit: Unit, taking: Taking, now: Millis): voi
   voiced(o, unit)
   o.news.add(unit)
   remember(o, { atMs: now, unit: unit.key, kind: 'claimed', cause, from, to: o.self, darkMs })
+}
+
+/** From whoever was first or second to have it since everything was restarted, in place of its hint. */
+function isStopgap({ term, wish }: Unit, { from, isHanded }: Taking): boolean {
+  const { hint } = wish ?? {}
+  return term <= 2 && isHanded !== true && from !== undefined && hint !== undefined && from !== hint
 }
 
 /** What is heard of it on one segment says nothing of the others on which a unit of its was claimed. */
@@ -174,6 +181,7 @@ export function release(
   const darkMs = own.hush === undefined ? undefined : now - own.hushedMs
   unit.own = undefined
   unit.round = undefined
+  if (why.cause === 'expired' || why.cause === 'contested') unit.lostMs = now
   setOwned(o, unit, false)
   setOwner(o, unit, why.to, now)
   o.isRightsDirty = true

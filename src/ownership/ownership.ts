@@ -20,7 +20,7 @@ import type { Effect, Event, ReadFrame, ReceivedFrame, ReceivedMessage, Right, W
 import { onBeat, onList, onWithdrawal, watchBeats } from './monitor.ts'
 import { announce, hush, release, resume, rightsOf, sendLater, stepShout, take } from './own.ts'
 import {
-  acceptPick, endStart, findIdle, hasStarted, onPick, placeUnits, stepPick,
+  acceptPick, endStart, findIdle, hasStarted, onPick, placeUnits, startDueMs, stepPick,
 } from './placing.ts'
 import { startRound, stepRound } from './round.ts'
 import { countExpiry, countLate, jittered, noteQueue, strainOf } from './strain.ts'
@@ -69,7 +69,7 @@ export function step(o: Ownership, event: Event, now: Millis): readonly Effect[]
 function settle(o: Ownership, now: Millis): readonly Effect[] {
   const dueMs = Math.min(nextDueMs(o.due) ?? o.wakeMs, nextDueMs(o.later) ?? o.wakeMs)
   const hasWork = o.isListDirty || (o.isStarting && hasStarted(o, now))
-  o.wakeMs = hasWork ? now : Math.max(now, Math.min(o.wakeMs, dueMs))
+  o.wakeMs = hasWork ? now : Math.max(now, Math.min(o.wakeMs, dueMs, startDueMs(o)))
   return [...flush(o), { kind: 'wake', atMs: o.wakeMs }]
 }
 

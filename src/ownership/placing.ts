@@ -27,6 +27,11 @@ export function hasStarted(o: Ownership, now: Millis): boolean {
   return isComplete(o) || isKnown || now >= o.startedMs + startMs
 }
 
+/** When the start is over at the latest, whether anything is heard until then or not. */
+export function startDueMs({ isStarting, world, startedMs }: Ownership): Millis {
+  return isStarting && world !== undefined ? startedMs + startMs : Number.POSITIVE_INFINITY
+}
+
 /** Whether what is new to this node may be another's by now: it stood still, or others place units too. */
 function isInDoubt(o: Ownership, now: Millis): boolean {
   return isLate(o, now) || isParted(o)

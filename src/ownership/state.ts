@@ -46,6 +46,8 @@ export interface Unit {
   /** Whose claim has silenced this owner last, and whom a probe round then did not find. */
   contestedBy: string | undefined
   silentRival: string | undefined
+  /** When this node lost it to another, since it stood still or was contested. */
+  lostMs: Millis | undefined
   /** It said that it does not own this. */
   denied: { readonly node: string; readonly untilMs: Millis; isTold: boolean } | undefined
   /** Told to a node that has not shown yet. */
@@ -314,7 +316,7 @@ export function createUnit(key: string, now: Millis): Unit {
     sinceMs: now, darkMs: undefined, contestedUntilMs: 0, own: undefined, attempt: undefined,
     round: undefined, picked: undefined, contestedBy: undefined, silentRival: undefined,
     pick: undefined, denied: undefined, checkMs: undefined, checkedMs: Number.NEGATIVE_INFINITY,
-    shoutMs: undefined, shoutedMs: Number.NEGATIVE_INFINITY,
+    shoutMs: undefined, shoutedMs: Number.NEGATIVE_INFINITY, lostMs: undefined,
   }
 }
 

@@ -4,6 +4,7 @@ import { isMainThread, parentPort, Worker, workerData } from 'node:worker_thread
 import { counted } from '../config/words.ts'
 import { conditions } from './conditions.ts'
 import { createProduction } from './production.ts'
+import { restarts } from './restarts.ts'
 import { measureFaults, type Measured } from './measure.ts'
 import { memberships } from './memberships.ts'
 import { catchMutation, mutations, mutationSeeds } from './mutation.ts'
@@ -171,7 +172,7 @@ function replay(seed: number, limits: SwarmLimits, isVerbose: boolean): number {
 
 /** Plays the scenarios whose name has the words; with their own seeds, or with one. */
 function playNamed(words: string, seed: number | undefined, isVerbose: boolean): number {
-  const all = [...schedules, ...conditions, ...survivors, ...memberships]
+  const all = [...schedules, ...conditions, ...survivors, ...memberships, ...restarts]
   const chosen = all.filter(({ it }) => it.includes(words))
   if (chosen.length === 0) console.log(`No scenario's name has "${words}"`)
   let failed = chosen.length === 0 ? 1 : 0

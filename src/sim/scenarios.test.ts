@@ -4,12 +4,13 @@ import * as assert from 'uvu/assert'
 import { conditions } from './conditions.ts'
 import { memberships } from './memberships.ts'
 import { createProduction } from './production.ts'
+import { restarts } from './restarts.ts'
 import { judge, type Scenario } from './scenario.ts'
 import { schedules } from './schedules.ts'
 import { createStranger } from './stranger.ts'
 import { survivors } from './survivors.ts'
 
-for (const scenario of [...schedules, ...conditions, ...survivors, ...memberships]) {
+for (const scenario of [...schedules, ...conditions, ...survivors, ...memberships, ...restarts]) {
   test(scenario.it, () => {
     const complaint = judge(scenario, createProduction())
     if (complaint !== undefined) console.log(complaint.history.join('\n'))
