@@ -228,6 +228,12 @@ export function greet(o: Ownership, now: Millis): void {
   }
 }
 
+/** A start that goes on since nobody is heard: each leg asks again and again. */
+export function seek(o: Ownership, now: Millis): void {
+  if (o.isAlone) return
+  for (const ifindex of o.legs.keys()) sendControls(o, ifindex, now, undefined)
+}
+
 function controlTargets(
   o: Ownership, hearing: Hearing, suspect: string | undefined,
 ): readonly Address[] {

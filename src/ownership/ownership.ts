@@ -11,7 +11,7 @@ import { onContested, type Rival } from './compare.ts'
 import { onProbe, onRival, onVoice, recogniseMember } from './conflict.ts'
 import { isMixed, isSameButWishes, readFleet } from './fleet.ts'
 import { onOffer, onRefusal, reviewOwned, stepOffer } from './handover.ts'
-import { askMissing, greet, hear, isAllDeaf, watchHearing } from './hearing.ts'
+import { askMissing, greet, hear, isAllDeaf, seek, watchHearing } from './hearing.ts'
 import { pausedMs, postponeMs, slowMs, stallMs, unheardRetryMs, unicastCount } from './limits.ts'
 import { heirOf } from './lists.ts'
 import { serveLine, takeTurn } from './line.ts'
@@ -69,7 +69,7 @@ export function step(o: Ownership, event: Event, now: Millis): readonly Effect[]
 function settle(o: Ownership, now: Millis): readonly Effect[] {
   const dueMs = Math.min(nextDueMs(o.due) ?? o.wakeMs, nextDueMs(o.later) ?? o.wakeMs)
   const hasWork = o.isListDirty || (o.isStarting && hasStarted(o, now))
-  o.wakeMs = hasWork ? now : Math.max(now, Math.min(o.wakeMs, dueMs, startDueMs(o)))
+  o.wakeMs = hasWork ? now : Math.max(now, Math.min(o.wakeMs, dueMs, startDueMs(o, now)))
   return [...flush(o), { kind: 'wake', atMs: o.wakeMs }]
 }
 
@@ -271,7 +271,7 @@ function beatFirst(o: Ownership, now: Millis): Millis {
 function lookSlowly(o: Ownership, now: Millis): void {
   o.slowMs = now + slowMs
   if (o.world !== undefined && o.wasMixed !== isMixed(o, now)) takeWishes(o, o.world, { now, isSame: false })
-  if (o.isStarting) return
+  if (o.isStarting) return seek(o, now)
   greet(o, now)
   reviewOwned(o, now)
   findIdle(o, now)

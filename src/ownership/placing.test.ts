@@ -1,17 +1,34 @@
 /** Where units go: first placement, hand-over, preferences, hash, total restart, many at once. */
 import { test } from 'uvu'
 import * as assert from 'uvu/assert'
+import { answerArp, arpRequest, decodeArp } from '../l2/arp.ts'
 import { entryOf, messageOf } from './codec.ts'
 import { onOffer } from './handover.ts'
+import type { World } from './model.ts'
 import { hashRank } from './units.ts'
-import { runUntil, type Rig, setWorld } from './rig.ts'
+import { view } from './view.ts'
+import { readFrame } from './wire.ts'
+import { broadcast, runUntil, type Rig, setWorld } from './rig.ts'
 import {
-  answers, give, lanOf, nodeOf, notesOf, ownersOf, settled, watch, wishOf,
+  addressOf, answers, give, lanOf, nodeOf, notesOf, ownersOf, settled, watch, wishOf,
 } from './stage.ts'
 
 const vip = '192.168.1.100'
 const vips = (count: number): string[] =>
   Array.from({ length: count }, (_, i) => `203.0.${113 + (i >> 8)}.${i & 255}`)
+
+const gateway = addressOf('192.168.1.1')
+const hasGateway = (world: World): World => ({ ...world, gateways: new Map([[2, [gateway]]]) })
+
+/** From now on the gateway answers whoever asks for it. */
+function answerAsGateway(rig: Rig): void {
+  rig.listeners.push(({ frame, segment, from }) => {
+    const packet = decodeArp(frame)
+    if (from === 'gateway' || typeof packet === 'string' || packet.operation !== arpRequest) return
+    if (packet.target.bits !== gateway.bits) return
+    broadcast(rig, { segment, from: 'gateway', frame: answerArp(packet, '02:00:5e:00:53:01') })
+  })
+}
 
 const loads = (rig: Rig): number[] =>
   [...rig.nodes.values()].map((node) => [...node.rights.values()].length).toSorted((a, b) => a - b)
@@ -288,6 +305,21 @@ test('total restart: nothing is placed before all have told their interfaces, fo
   assert.equal(notesOf(rig, 'claimed'), ['n2 restored'])
 })
 
+test('total restart: one of several that hears nobody places nothing, and asks until it does', () => {
+  const rig = lanOf(3)
+  for (const name of ['n1', 'n2']) nodeOf(rig, name).isUp = false
+  give(rig, [wishOf(vip, [...rig.nodes.keys()])], hasGateway)
+  runUntil(rig, rig.nowMs + 60_000)
+  assert.equal(notesOf(rig, 'claimed'), [])
+  const asked = rig.captured.filter(({ frame }) => readFrame(frame)?.asks !== undefined)
+  const [unit] = view(nodeOf(rig, 'n0').ownership, rig.nowMs).units
+  assert.equal([unit?.owner, unit?.claim], [undefined, 'segmentUnheard'])
+  assert.ok(asked.length >= 50 && asked.length <= 70, `asked ${asked.length} times in a minute`)
+  answerAsGateway(rig)
+  runUntil(rig, rig.nowMs + 3_000)
+  assert.equal(ownersOf(rig, vip), ['n0'])
+})
+
 test('total restart: what waits for its host is not balanced first: it would have no move left', () => {
   const rig = lanOf(3)
   const [n1, n2] = [nodeOf(rig, 'n1'), nodeOf(rig, 'n2')]
@@ -295,10 +327,9 @@ test('total restart: what waits for its host is not balanced first: it would hav
   const wishes = vips(6).map((text) => wishOf(text, [...rig.nodes.keys()], { hint: 'n2' }))
   n1.isUp = false
   n2.isUp = false
-  give(rig, wishes)
-  runUntil(rig, rig.nowMs + 3_000)
-  give(rig, wishes)
-  runUntil(rig, rig.nowMs + 2_000)
+  answerAsGateway(rig)
+  give(rig, wishes, hasGateway)
+  runUntil(rig, rig.nowMs + 6_000)
   assert.equal(notesOf(rig, 'claimed'), wishes.map(() => 'n0 placed'))
   n1.isUp = true
   n2.isUp = true

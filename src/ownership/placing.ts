@@ -3,7 +3,7 @@ import type { Millis } from '../net/model.ts'
 import { orphan, attempt } from './claim.ts'
 import { type Entry, entryOf, isFresh, type Message, pagesOf } from './codec.ts'
 import { isComplete, isHash } from './fleet.ts'
-import { patienceMs, pickMs, provisionalMs, startMs } from './limits.ts'
+import { patienceMs, pickMs, provisionalMs, slowMs, startMs } from './limits.ts'
 import { mail, tell } from './mail.ts'
 import type { Cause } from './model.ts'
 import { take } from './own.ts'
@@ -18,18 +18,29 @@ const isProvisional = 16
 /** Flag of a pick: the node owned it before everything was restarted. */
 const isRestored = 32
 
-/** Whether the first placement may be made: everybody has joined, or 3 s have passed. */
+/** Whether the first placement may be made: all have joined, or 3 s have passed and somebody is heard. */
 export function hasStarted(o: Ownership, now: Millis): boolean {
   if (!o.isStarting) return true
   const { world } = o
   if (world === undefined) return false
   const isKnown = [...o.units.values()].some(({ owner }) => owner !== undefined && owner !== o.self)
-  return isComplete(o) || isKnown || now >= o.startedMs + startMs
+  if (isComplete(o) || isKnown) return true
+  return now >= o.startedMs + startMs && !isUnheard(o, now)
 }
 
-/** When the start is over at the latest, whether anything is heard until then or not. */
-export function startDueMs({ isStarting, world, startedMs }: Ownership): Millis {
-  return isStarting && world !== undefined ? startedMs + startMs : Number.POSITIVE_INFINITY
+/**
+ * Its start goes on since nobody at all was heard. One of several that hears nobody may be deaf; and where
+ * nobody is, there is nobody to serve.
+ */
+export function isUnheard({ isStarting, world, startedMs, hearing }: Ownership, now: Millis): boolean {
+  return isStarting && world !== undefined && now >= startedMs + startMs &&
+    [...hearing.values()].every(({ heardMs }) => heardMs === undefined)
+}
+
+/** When to look whether the start is over, whether anything is heard until then or not. */
+export function startDueMs({ isStarting, world, startedMs }: Ownership, now: Millis): Millis {
+  if (!isStarting || world === undefined) return Number.POSITIVE_INFINITY
+  return now < startedMs + startMs ? startedMs + startMs : now + slowMs
 }
 
 /** Whether what is new to this node may be another's by now: it stood still, or others place units too. */

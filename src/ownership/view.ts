@@ -3,6 +3,7 @@ import type { Millis } from '../net/model.ts'
 import { isHash, isMixed } from './fleet.ts'
 import type { Cause } from './model.ts'
 import { spokenLegs } from './own.ts'
+import { isUnheard } from './placing.ts'
 import type { Hush } from './ongoing.ts'
 import type { Move, Ownership } from './state.ts'
 
@@ -95,10 +96,11 @@ function unitViews(o: Ownership, now: Millis): readonly UnitView[] {
   const why = new Map<string, Cause>()
   for (const { unit, kind, cause } of o.history) if (kind === 'claimed') why.set(unit, cause)
   const wished = [...o.units.values()].filter(({ wish }) => wish !== undefined)
+  const waiting = isUnheard(o, now) ? 'segmentUnheard' : undefined
   return wished.map((unit): UnitView => {
     const { key, owner, own, attempt, round, wish } = unit
     const claim = attempt === undefined
-      ? undefined
+      ? waiting
       : attempt.told ?? (round === undefined ? 'waiting' : 'probing')
     return {
       unit: key,
