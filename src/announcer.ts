@@ -97,7 +97,7 @@ export function openAnnouncer(options: AnnouncerOptions): Announcer {
   const since = new Map<string, Date>()
   const attached = new Map<number, Attached>()
   let given: readonly LinkState[] = []
-  let told: readonly Right[] | undefined
+  const changes: Answering[] = []
   const state: State = {
     frames: [], messages: [], world: undefined, links: undefined, readAtMs: clock.now(),
     timer: undefined, wakeAtMs: undefined, hearing: undefined, isClosed: false, isTurning: false,
@@ -108,8 +108,10 @@ export function openAnnouncer(options: AnnouncerOptions): Announcer {
     }),
     () => turn(),
   )
-  const perform = createPerformer({ ...options, log }, packets, (atMs) =>
-    wakeAt(state, atMs, clock, () => turn()))
+  const perform = createPerformer({ ...options, log }, packets, {
+    wakeAt: (atMs) => wakeAt(state, atMs, clock, () => turn()),
+    changed: (change) => void changes.push(change),
+  })
   const turn = (): void => {
     if (state.isClosed || state.isTurning) return
     state.isTurning = true
@@ -119,9 +121,9 @@ export function openAnnouncer(options: AnnouncerOptions): Announcer {
     } finally {
       state.isTurning = false
     }
-    if (node.rights() === told) return
-    told = node.rights()
-    if (syncSince(since, told, clock)) options.onRights?.()
+    if (changes.length === 0) return
+    for (const change of changes.splice(0)) followSince(since, change, clock)
+    options.onRights?.()
   }
   return {
     setWorld: (world) => {
@@ -198,9 +200,14 @@ function tellAnswer(log: Log, ip: string, ifindex: number): void {
   log.debug(`got ${asked} request for service IP, sending response`, { ip, ifindex })
 }
 
+type Answering = Extract<NodeEffect, { kind: 'answering' }>
+
 /** Performs effects in their order, and counts them. */
 function createPerformer(
-  options: AnnouncerOptions, packets: PacketPort, wakeAt: (atMs: Millis) => void,
+  options: AnnouncerOptions, packets: PacketPort,
+  { wakeAt, changed }: {
+    readonly wakeAt: (atMs: Millis) => void; readonly changed: (change: Answering) => void
+  },
 ): (effect: NodeEffect) => void {
   const { clock, log, metrics, members, onNote } = options
   const count = (failure: string | undefined, good: () => void): void => {
@@ -241,19 +248,18 @@ function createPerformer(
         return members?.gossip(effect.bytes)
       case 'note':
         return onNote?.(effect.note)
+      case 'answering':
+        return changed(effect)
       case 'wake':
         return wakeAt(effect.atMs)
     }
   }
 }
 
-/** Keeps since when each address is answered; whether the set of addresses has changed. */
-function syncSince(since: Map<string, Date>, rights: readonly Right[], clock: Clock): boolean {
-  if (rights.length === since.size && rights.every(({ text }) => since.has(text))) return false
-  const texts = new Set(rights.map(({ text }) => text))
-  for (const text of since.keys()) if (!texts.has(text)) since.delete(text)
-  for (const text of texts) if (!since.has(text)) since.set(text, clock.wall())
-  return true
+/** Keeps since when each address is answered. */
+function followSince(since: Map<string, Date>, { come, gone }: Answering, clock: Clock): void {
+  for (const text of gone) since.delete(text)
+  for (const text of come) since.set(text, clock.wall())
 }
 
 interface Attached {

@@ -10,6 +10,7 @@ import {
 } from './engine.ts'
 import type { Announcement, LinkState } from './model.ts'
 import type { AnswerTable } from './responder.ts'
+import { changesOf } from './span.ts'
 
 const announcement = (text: string, interfaces: Announcement['interfaces'] = 'all') => ({
   address: address(text), text, interfaces, services: ['default/web'],
@@ -207,6 +208,8 @@ test('one change after another: groups, answers and voices are those of the last
   const roll = createDice(7)
   const links = [link(2, 'eth0'), link(3, 'eth1')]
   const engine = createEngine()
+  /** Is told of changes only. */
+  const told = createEngine()
   step(engine, { kind: 'links', links }, 0)
   const joined = new Set<string>()
   const follow = (effects: readonly Effect[], at: string): void => {
@@ -222,6 +225,7 @@ test('one change after another: groups, answers and voices are those of the last
   for (let round = 1; round <= 200; round++) {
     // Two prefixes: addresses with the same end share a group.
     const text = roll(3) === 0 ? `192.0.2.${roll(4)}` : `2001:db8:${roll(2)}::${roll(3)}`
+    const before = list
     const rest = list.filter((one) => one.text !== text)
     const one = announcement(text, roll(3) === 0 ? 'all' : [`eth${roll(2)}`])
     list = roll(3) === 0 ? rest : rest.toSpliced(roll(rest.length + 1), 0, one)
@@ -240,6 +244,10 @@ test('one change after another: groups, answers and voices are those of the last
       [...table?.answers.values() ?? []].map((row) => [row.text, [...row.ifindexes]]).toSorted()
     assert.equal(rows(tableOf(effects)), rows(tableOf(scratch)), at)
     assert.equal([...engine.voices.keys()].toSorted(), [...fresh.voices.keys()].toSorted(), at)
+    step(told, { kind: 'links', links: given }, round)
+    const change = step(told, { kind: 'changed', changes: changesOf(before, list) }, round)
+    assert.equal(rows(tableOf(change)), rows(tableOf(scratch)), at)
+    assert.equal([...told.voices.keys()].toSorted(), [...fresh.voices.keys()].toSorted(), at)
   }
 })
 

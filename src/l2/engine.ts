@@ -47,6 +47,8 @@ const againCreditMs: Millis = 100
 export type Event =
   /** The whole set of addresses to announce, replacing the last one. */
   | { readonly kind: 'desired'; readonly announcements: readonly Announcement[] }
+  /** Of these, some that are announced no more, by identity, and some that are from now on. */
+  | { readonly kind: 'changed'; readonly changes: Changes<Announcement> }
   /** The whole set of interfaces that may be announced on, replacing the last one. */
   | { readonly kind: 'links'; readonly links: readonly LinkState[] }
   /** Begins the bursts of these addresses on this interface again, where they have not just begun. */
@@ -90,7 +92,7 @@ interface Group {
 
 /** Mutable, owned by one loop; only `step` writes it. */
 export interface Engine {
-  announcements: readonly Announcement[]
+  readonly announcements: Set<Announcement>
   links: ReadonlyMap<number, AnswerLink>
   namesByIndex: ReadonlyMap<number, string>
   readonly voices: Map<string, Voice>
@@ -107,7 +109,7 @@ export interface Engine {
 
 export function createEngine(): Engine {
   return {
-    announcements: [],
+    announcements: new Set(),
     links: new Map(),
     namesByIndex: new Map(),
     voices: new Map(),
@@ -125,8 +127,10 @@ export function step(engine: Engine, event: Event, now: Millis): readonly Effect
   const effects: Effect[] = []
   switch (event.kind) {
     case 'desired':
-      reconcile(engine, changesOf(engine.announcements, event.announcements), effects, now)
-      engine.announcements = event.announcements
+      reconcile(engine, changesOf([...engine.announcements], event.announcements), effects, now)
+      break
+    case 'changed':
+      reconcile(engine, event.changes, effects, now)
       break
     case 'links':
       takeLinks(engine, event.links, effects, now)
@@ -151,7 +155,7 @@ function toAnswerLink({ index, mac, generation }: LinkState): AnswerLink {
 function takeLinks(
   engine: Engine, links: readonly LinkState[], effects: Effect[], now: Millis,
 ): void {
-  const { announcements } = engine
+  const announcements = [...engine.announcements]
   const gone = announcements.flatMap((announcement) => wantedOf(engine, announcement))
   engine.links = new Map(links.map((link) => [link.index, toAnswerLink(link)]))
   engine.namesByIndex = new Map(links.map((link) => [link.index, link.name]))
@@ -166,8 +170,14 @@ function reconcile(
 ): void {
   const toWanted = (one: Announcement): readonly Wanted[] => wantedOf(engine, one)
   replace(engine, { gone: gone.flatMap(toWanted), come: come.flatMap(toWanted) }, effects, now)
-  for (const { address } of gone) engine.answers.delete(answerKey(address))
-  for (const announcement of come) setAnswer(engine, announcement)
+  for (const announcement of gone) {
+    engine.announcements.delete(announcement)
+    engine.answers.delete(answerKey(announcement.address))
+  }
+  for (const announcement of come) {
+    engine.announcements.add(announcement)
+    setAnswer(engine, announcement)
+  }
   // The table goes before the frames: whoever hears the announcement may ask at once.
   effects.push({ kind: 'answer', table: { links: engine.links, answers: engine.answers } })
 }

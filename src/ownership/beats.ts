@@ -7,9 +7,9 @@ import {
 } from './codec.ts'
 import { legOf, monitorsOf } from './fleet.ts'
 import { ownedLegs } from './hearing.ts'
+import { isSpoken } from './legs.ts'
 import { beatMs, fenceMs, pausedMs } from './limits.ts'
 import { tell } from './mail.ts'
-import { isSpoken } from './own.ts'
 import type { Ownership, Unit } from './state.ts'
 import { isFailing } from './strain.ts'
 
@@ -28,6 +28,7 @@ export function sendBeats(o: Ownership, now: Millis): Millis {
   if (o.isAlone) return stayAlone(o, now)
   if (now >= o.pausedUntilMs) {
     o.pausedUntilMs = Number.POSITIVE_INFINITY
+    o.isListStale = true
     o.isListDirty = true
   }
   if (!o.isListDirty && o.listed.size === 0) return Number.POSITIVE_INFINITY
@@ -85,37 +86,46 @@ function isPausing(o: Ownership, { own, legs }: Unit, now: Millis): boolean {
   return [...legs].some((ifindex) => o.hearing.get(ifindex)?.isDeaf !== true)
 }
 
-/** Brings the list up to date; returns what changed. */
-function renewList(o: Ownership, now: Millis): readonly Entry[] {
-  const { listed } = o
-  const changes: Entry[] = []
+/** Brings the list up to date, of units that may be listed otherwise or of any; returns what changed. */
+export function renewList(o: Ownership, now: Millis): readonly Entry[] {
+  const { listed, unlisted, isListStale } = o
+  const [changes, removals]: [Entry[], Entry[]] = [[], []]
   let { digest } = o
-  const before = listed.size
-  let kept = 0
-  for (const unit of o.owned) {
+  o.isListStale = false
+  for (const unit of isListStale ? everyOne(o) : inOrder(unlisted)) {
     const { own, key } = unit
-    const flags = flagsOf(o, unit, now)
-    if (own === undefined || flags === undefined) continue
     const was = listed.get(key)
-    if (was !== undefined) kept++
+    const flags = o.owned.has(unit) ? flagsOf(o, unit, now) : undefined
+    // It is listed for a while only.
+    if (flags === undefined || (flags & isHushed) === 0) unlisted.delete(unit)
+    else unlisted.add(unit)
+    if (own === undefined || flags === undefined) {
+      if (was === undefined || (o.units.get(key) ?? unit) !== unit) continue
+      listed.delete(key)
+      digest ^= was.digest
+      removals.push(removalOf(o, key, was.term))
+      continue
+    }
     if (was?.term === own.term && was.flags === flags) continue
     const item = { term: own.term, flags, digest: itemDigest(key, own.term, flags) }
     listed.set(key, item)
     digest ^= (was?.digest ?? 0) ^ item.digest
     changes.push(entryOf(key, { term: own.term, flags }))
   }
-  // The whole is gone through for what has left only where something has.
-  for (const [key, { term, digest: old }] of kept < before ? listed : []) {
-    const unit = o.units.get(key)
-    if (unit !== undefined && o.owned.has(unit) && flagsOf(o, unit, now) !== undefined) continue
-    listed.delete(key)
-    digest ^= old
-    changes.push(removalOf(o, key, term))
-  }
-  if (changes.length === 0) return changes
+  if (changes.length + removals.length === 0) return []
   o.digest = digest >>> 0
   o.revision++
-  return changes
+  return [...changes, ...removals]
+}
+
+/** All that is owned, or may be listed though it is not. */
+function everyOne({ owned, unlisted }: Ownership): readonly Unit[] {
+  return inOrder(new Set([...owned, ...unlisted]))
+}
+
+/** What is sent hangs on what has changed, not on who was looked at first. */
+function inOrder(units: ReadonlySet<Unit>): readonly Unit[] {
+  return [...units].toSorted((a, b) => (a.key < b.key ? -1 : 1))
 }
 
 /** How an owned unit is listed; undefined = not at all. */

@@ -196,10 +196,10 @@ test('a beat with a higher term: silent at once, the wire decides; a lower one s
     kind: 'messages' as const,
     messages: [{ from, isGossip: false, bytes: contested(term), receivedAtMs: rig.nowMs }],
   })
-  assert.not.ok(step(owner.ownership, message(0), rig.nowMs).some(({ kind }) => kind === 'rights'))
+  assert.not.ok(step(owner.ownership, message(0), rig.nowMs).some(({ kind }) => kind.startsWith('rights')))
   const effects = step(owner.ownership, message(7), rig.nowMs)
-  const rights = effects.find((effect) => effect.kind === 'rights')
-  assert.equal(rights?.rights, [])
+  const change = effects.find((effect) => effect.kind === 'rightsChanged')
+  assert.equal([change?.gone, change?.come], [[vip], []])
   assert.ok(effects.some((effect) => effect.kind === 'note' && effect.note.kind === 'silenced'))
   owner.wakeMs = rig.nowMs
   runUntil(rig, rig.nowMs + 200)

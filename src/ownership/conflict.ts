@@ -12,8 +12,10 @@ import {
 import { isMixed } from './fleet.ts'
 import { mail } from './mail.ts'
 import { isCutOff } from './hearing.ts'
-import { hush, isSpoken, release, shout } from './own.ts'
+import { isSpoken } from './legs.ts'
+import { hush, release, shout } from './own.ts'
 import { startRound } from './round.ts'
+import { outdate } from './stale.ts'
 import {
   hearingOf, isAliveNode, lookAt, note, type Ownership, setOwner, setTerm, type Unit,
 } from './state.ts'
@@ -148,6 +150,7 @@ function memberVoice(
   if (left.length > 0) {
     // Its part; if it has all, it will be heard on the others too.
     own.scope = new Set(left)
+    outdate(o, unit)
     unit.round = { ...round, legs: own.scope }
     return
   }

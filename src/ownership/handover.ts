@@ -10,6 +10,7 @@ import {
 import { mail, tellNear } from './mail.ts'
 import type { Cause } from './model.ts'
 import { announce, release } from './own.ts'
+import { restate } from './stale.ts'
 import { isAliveNode, lookAt, type Ownership, setTerm, type Unit } from './state.ts'
 import { isStrained } from './strain.ts'
 import {
@@ -245,8 +246,7 @@ export function onOffer(
       unit.own.term = unit.term
       unit.own.graceUntilMs = now + offerMs
       unit.own.handedBy = from
-      o.isRightsDirty = true
-      o.isListDirty = true
+      restate(o, unit)
       announce(o, unit)
       o.news.add(unit)
       mail(o, from, 'claims', entryOf(key, { term: unit.term + 1, node: o.self }))

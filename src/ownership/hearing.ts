@@ -9,7 +9,9 @@ import {
   missingSlowMs, probeGapMs, quietMs, returnedMaxMs, returnedMs, rivalCount,
 } from './limits.ts'
 import type { Peer } from './model.ts'
-import { hush, spokenLegs } from './own.ts'
+import { spokenLegs } from './legs.ts'
+import { hush } from './own.ts'
+import { restateAll } from './stale.ts'
 import { type Hearing, hearingOf, isAliveNode, lookAt, type Ownership, type Unit } from './state.ts'
 import { loadOf } from './units.ts'
 import { controlFrame, isLinkLocal, type Sighting } from './wire.ts'
@@ -110,8 +112,7 @@ function dropOldest<T>(map: Map<Mac, T>): void {
 /** Heard again: one probe round, then the units are resumed. */
 function recover(o: Ownership, hearing: Hearing, now: Millis): void {
   hearing.isDeaf = false
-  o.isRightsDirty = true
-  o.isListDirty = true
+  restateAll(o)
   o.lastTargets = ''
   for (const unit of o.owned) {
     if (!unit.legs.has(hearing.ifindex) || unit.own === undefined) continue
@@ -325,8 +326,7 @@ export function ownedLegs(o: Ownership): ReadonlySet<number> {
 
 function deafen(o: Ownership, hearing: Hearing, now: Millis): void {
   hearing.isDeaf = true
-  o.isRightsDirty = true
-  o.isListDirty = true
+  restateAll(o)
   o.lastTargets = ''
   for (const unit of o.owned) {
     if (!unit.legs.has(hearing.ifindex) || unit.own?.hush !== undefined) continue

@@ -137,6 +137,8 @@ export interface Right {
 export type Effect =
   /** The responder answers exactly these from now on; announcements of others stop at once. */
   | { readonly kind: 'rights'; readonly rights: readonly Right[] }
+  /** The same of what has changed: texts that are answered for no more, and rights new or with other legs. */
+  | { readonly kind: 'rightsChanged'; readonly gone: readonly string[]; readonly come: readonly Right[] }
   /** A beat is about to leave: this is the new `notAfterMs` of all present rights. */
   | { readonly kind: 'extend'; readonly notAfterMs: Millis }
   /**

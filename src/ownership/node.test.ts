@@ -1,6 +1,7 @@
 /** How ownership, engine and responder are joined: order, the stall rule, and deadlines. */
 import { test } from 'uvu'
 import * as assert from 'uvu/assert'
+import { createDice } from '../config/dice.ts'
 import { arpReply, arpRequest, decodeArp, encodeArp } from '../l2/arp.ts'
 import { broadcastMac } from '../l2/frame.ts'
 import type { LinkState } from '../l2/model.ts'
@@ -119,6 +120,48 @@ test('a beat extends all rights, and nothing else is touched', () => {
     effect.why === 'answer')
   const packet = reply?.kind === 'sendFrame' ? decodeArp(reply.frame) : undefined
   assert.is(typeof packet === 'object' ? packet.operation : packet, arpReply)
+})
+
+test('rights one change after another: those of the last list, and told of by what has changed', () => {
+  const roll = createDice(3)
+  let script: readonly Effect[] = []
+  const [whole, changed] = [0, 1].map(() => createNode(({ kind }) => kind === 'messages' ? script : []))
+  if (whole === undefined || changed === undefined) throw new RangeError('no nodes')
+  const links = [link, { ...link, index: 3, name: 'eth1', mac: '02:00:5e:00:53:03' }]
+  for (const node of [whole, changed]) node.turn({ ...quiet, links }, 0)
+  let list: readonly Right[] = []
+  const answered = new Set<string>()
+  for (let now = 1; now <= 300; now++) {
+    const before = list
+    for (let n = roll(4); n > 0; n--) {
+      const text = `192.0.2.${roll(12)}`
+      const rest = list.filter((one) => one.text !== text)
+      const ifindexes = new Set([[2], [3], [2, 3]][roll(3)])
+      const fresh = { unit: text, address: address(text), text, ifindexes, notAfterMs: 1e6 }
+      list = roll(3) === 0 ? rest : [...rest, fresh]
+    }
+    const turn = (node: Node, effect: Effect): readonly NodeEffect[] => {
+      script = [effect]
+      return node.turn(told(now), now)
+    }
+    const texts = new Set(list.map(({ text }) => text))
+    const effects = turn(changed, {
+      kind: 'rightsChanged', come: list.filter((one) => !before.includes(one)),
+      gone: before.map(({ text }) => text).filter((text) => !texts.has(text)),
+    })
+    const rows = (node: Node): readonly string[] =>
+      node.rights().map(({ text, ifindexes }) => `${text} ${[...ifindexes]}`).toSorted()
+    const frames = (from: readonly NodeEffect[]): readonly string[] => from.flatMap((effect) =>
+      effect.kind === 'sendFrame' ? [`${effect.ifindex} ${effect.text}`] : []).toSorted()
+    assert.equal(frames(effects), frames(turn(whole, { kind: 'rights', rights: list })), `at ${now}`)
+    assert.equal(rows(changed), rows(whole), `at ${now}`)
+    for (const effect of effects) {
+      if (effect.kind !== 'answering') continue
+      for (const text of effect.gone) assert.ok(answered.delete(text), `at ${now}`)
+      for (const text of effect.come) assert.ok(!answered.has(text) && answered.add(text), `at ${now}`)
+    }
+    assert.equal([...answered].toSorted(), [...texts].toSorted(), `at ${now}`)
+  }
 })
 
 test.run()

@@ -36,6 +36,8 @@ export type NodeEffect =
       readonly bytes: Uint8Array }
   | { readonly kind: 'gossip'; readonly bytes: Uint8Array }
   | { readonly kind: 'note'; readonly note: Note }
+  /** What is answered for since the last turn, and what no more, besides deadlines and interfaces: texts. */
+  | { readonly kind: 'answering'; readonly come: readonly string[]; readonly gone: readonly string[] }
   /** Take the next turn at this instant at the latest, in place of any earlier request. */
   | { readonly kind: 'wake'; readonly atMs: Millis }
 
@@ -56,7 +58,10 @@ interface Parts {
   readonly engine: ReturnType<typeof createEngine>
   links: readonly LinkState[]
   answerLinks: ReadonlyMap<number, AnswerLink>
-  rights: readonly KeptRight[]
+  /** As a list; undefined = to be made from `byText`. */
+  rights: readonly Right[] | undefined
+  /** Texts whose rights came, went or changed legs in this turn, and whether there was one before. */
+  readonly touched: Map<string, boolean>
   readonly byText: Map<string, KeptRight>
   /** As the engine announces each, while links are the same. */
   readonly announcements: Map<KeptRight, Announcement>
@@ -69,11 +74,14 @@ interface Parts {
 /** A node that answers for nothing until ownership gives it rights. */
 export function createNode(decide: Decide): Node {
   const parts: Parts = {
-    decide, engine: createEngine(), links: [], answerLinks: new Map(), rights: [],
+    decide, engine: createEngine(), links: [], answerLinks: new Map(), rights: [], touched: new Map(),
     byText: new Map(), announcements: new Map(), answers: new Map(), table: emptyTable,
     decideAtMs: undefined, engineAtMs: undefined,
   }
-  return { turn: (turn, now) => takeTurn(parts, turn, now), rights: () => parts.rights }
+  return {
+    turn: (turn, now) => takeTurn(parts, turn, now),
+    rights: () => parts.rights ??= [...parts.byText.values()],
+  }
 }
 
 /**
@@ -84,7 +92,6 @@ function takeTurn(parts: Parts, turn: Turn, now: Millis): readonly NodeEffect[] 
   const out: NodeEffect[] = []
   const { messages, links, world } = turn
   const frames = readBatch(turn.frames)
-  const before = parts.rights
   if (links !== undefined) setLinks(parts, links, out, now)
   if (frames.length > 0) decide(parts, { kind: 'frames', frames }, out, now)
   if (messages.length > 0) decide(parts, { kind: 'messages', messages }, out, now)
@@ -101,7 +108,19 @@ function takeTurn(parts: Parts, turn: Turn, now: Millis): readonly NodeEffect[] 
   if (isDue(parts.engineAtMs, now)) runEngine(parts, { kind: 'wake' }, out, now)
   const atMs = Math.min(parts.decideAtMs ?? Infinity, parts.engineAtMs ?? Infinity)
   if (atMs !== Infinity) out.push({ kind: 'wake', atMs })
-  return parts.rights === before ? out : out.filter((effect) => !isLost(parts, effect))
+  return settle(parts, out)
+}
+
+/** Says what has changed, and leaves out what was to be said of what is gone. */
+function settle(parts: Parts, out: NodeEffect[]): readonly NodeEffect[] {
+  const { touched, byText } = parts
+  if (touched.size === 0) return out
+  const come = [...touched].flatMap(([text, was]) => !was && byText.has(text) ? [text] : [])
+  const gone = [...touched].flatMap(([text, was]) => was && !byText.has(text) ? [text] : [])
+  const isAnyLost = [...touched.keys()].some((text) => !byText.has(text))
+  touched.clear()
+  if (come.length + gone.length > 0) out.push({ kind: 'answering', come, gone })
+  return isAnyLost ? out.filter((effect) => !isLost(parts, effect)) : out
 }
 
 /** A voice for what was given up later in the same turn: nobody has heard it yet, and nobody is to. */
@@ -132,10 +151,13 @@ function decide(parts: Parts, event: Event, out: NodeEffect[], now: Millis): voi
       case 'rights':
         setRights(parts, effect.rights, out, now)
         break
+      case 'rightsChanged':
+        changeRights(parts, effect, out, now)
+        break
       case 'extend':
-        // Ten times a second, however much is owned: in place, under a new list.
-        for (const right of parts.rights) right.notAfterMs = effect.notAfterMs
-        parts.rights = parts.rights.slice()
+        // Ten times a second, however much is owned: in place.
+        for (const right of parts.byText.values()) right.notAfterMs = effect.notAfterMs
+        parts.rights = undefined
         break
       case 'announce': {
         const { texts, ifindex, isBrief = false } = effect
@@ -156,45 +178,56 @@ function decide(parts: Parts, event: Event, out: NodeEffect[], now: Millis): voi
   }
 }
 
-/** Replaces all rights; the engine is troubled only when it is about more than deadlines. */
+/** Replaces all rights: what stays is the same value with another deadline. */
 function setRights(
   parts: Parts, rights: readonly Right[], out: NodeEffect[], now: Millis,
 ): void {
-  // The table goes before the frames: whoever hears the announcement may ask at once.
-  if (!keepRights(parts, rights)) return
-  const announcements = parts.rights.map((right) => announcementOf(parts, right))
-  runEngine(parts, { kind: 'desired', announcements }, out, now)
+  const gone = new Set(parts.byText.keys())
+  for (const { text } of rights) gone.delete(text)
+  changeRights(parts, { gone: [...gone], come: rights }, out, now)
 }
 
-/** What stays is the same value with another deadline; whether anything but deadlines has changed. */
-function keepRights(parts: Parts, rights: readonly Right[]): boolean {
-  const { byText, answers, announcements } = parts
-  const before = parts.rights
-  let keptCount = 0
-  parts.rights = rights.map((right) => {
+/** The engine is troubled only where it is about more than deadlines. */
+function changeRights(
+  parts: Parts, { gone, come }: { readonly gone: readonly string[]; readonly come: readonly Right[] },
+  out: NodeEffect[], now: Millis,
+): void {
+  const { byText, answers } = parts
+  const lost = gone.flatMap((text) => byText.get(text) ?? [])
+  const fresh: KeptRight[] = []
+  for (const { text, address } of lost) {
+    byText.delete(text)
+    answers.delete(answerKey(address))
+    touch(parts, text, true)
+  }
+  for (const right of come) {
     const known = byText.get(right.text)
     if (known !== undefined && isSameSet(known.ifindexes, right.ifindexes)) {
       known.notAfterMs = right.notAfterMs
-      keptCount++
-      return known
+      continue
     }
-    const fresh = { ...right }
-    byText.set(right.text, fresh)
-    answers.set(answerKey(right.address), fresh)
-    return fresh
-  })
-  if (keptCount === rights.length && keptCount === before.length) return false
-  parts.table = { links: parts.answerLinks, answers }
-  if (keptCount === before.length) return true
-  const kept = new Set(parts.rights)
-  for (const right of before) {
-    if (kept.has(right)) continue
-    announcements.delete(right)
-    if (byText.get(right.text) !== right) continue
-    byText.delete(right.text)
-    answers.delete(answerKey(right.address))
+    touch(parts, right.text, known !== undefined)
+    if (known !== undefined) lost.push(known)
+    const kept = { ...right }
+    byText.set(right.text, kept)
+    answers.set(answerKey(right.address), kept)
+    fresh.push(kept)
   }
-  return true
+  parts.rights = undefined
+  if (lost.length + fresh.length === 0) return
+  // The table goes before the frames: whoever hears the announcement may ask at once.
+  parts.table = { links: parts.answerLinks, answers }
+  const changes = {
+    gone: lost.map((right) => announcementOf(parts, right)),
+    come: fresh.map((right) => announcementOf(parts, right)),
+  }
+  for (const right of lost) parts.announcements.delete(right)
+  runEngine(parts, { kind: 'changed', changes }, out, now)
+}
+
+/** Whether there was a right for it when the turn began: told once, at the end. */
+function touch({ touched }: Parts, text: string, was: boolean): void {
+  if (!touched.has(text)) touched.set(text, was)
 }
 
 /** The same value as long as nothing about it has changed. */

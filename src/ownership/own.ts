@@ -6,9 +6,11 @@ import {
   controlMs, deafMs, handedMs, historyLength, pleaCount, provisionalMs, quietMs, shoutGapMs, shoutMs,
   unheardRetryMs, wholeBurstMs,
 } from './limits.ts'
-import { setOwned } from './legs.ts'
-import type { Cause, Right, UnitAddress, Wish } from './model.ts'
+import { isSpoken, setOwned, spokenLegs } from './legs.ts'
+import type { Cause } from './model.ts'
 import type { Hush, Own } from './ongoing.ts'
+import { rightsOf } from './rights.ts'
+import { restate } from './stale.ts'
 import { lookAt, type Move, note, type Ownership, setOwner, setTerm, type Unit } from './state.ts'
 
 export interface Taking {
@@ -89,8 +91,7 @@ export function hush(o: Ownership, unit: Unit, why: Hush, now: Millis): void {
     // Its successor has it: the note of that follows.
     if (why !== 'handOver') note(o, { kind: 'silenced', unit: unit.key, cause: why })
   }
-  o.isRightsDirty = true
-  o.isListDirty = true
+  restate(o, unit)
   lookAt(o, unit, now)
 }
 
@@ -128,8 +129,7 @@ function isUndisputed({ term, shoutMs, shoutedMs }: Unit, own: Own, now: Millis)
 
 function voiced(o: Ownership, unit: Unit, isBrief = false): void {
   unit.unproven.clear()
-  o.isRightsDirty = true
-  o.isListDirty = true
+  restate(o, unit)
   announce(o, unit, isBrief)
 }
 
@@ -184,8 +184,7 @@ export function release(
   if (why.cause === 'expired' || why.cause === 'contested') unit.lostMs = now
   setOwned(o, unit, false)
   setOwner(o, unit, why.to, now)
-  o.isRightsDirty = true
-  o.isListDirty = true
+  restate(o, unit)
   remember(o, {
     atMs: now, unit: unit.key, kind: 'released', cause: why.cause, from: o.self, to: why.to, darkMs,
   })
@@ -196,59 +195,6 @@ function remember(o: Ownership, move: Move): void {
   if (o.history.length > historyLength) o.history.shift()
   const { kind, unit, cause, from, to, darkMs } = move
   note(o, { kind, unit, cause, from, to, darkMs })
-}
-
-/** Where a unit would be answered for, if this node hears all of its legs: known until it is placed anew. */
-const wholes = new WeakMap<Unit['mine'], { readonly wish: Wish; readonly rights: readonly Right[] }>()
-
-/** What this node may answer of the unit now. */
-export function rightsOf(o: Ownership, unit: Unit): readonly Right[] {
-  const { own, wish } = unit
-  if (own === undefined || own.hush !== undefined || wish === undefined) return []
-  const { notAfterMs } = o
-  if (!isWhole(o, unit)) return rightsOn(o, unit, wish)
-  const known = wholes.get(unit.mine)
-  const isKnown = known?.wish === wish
-  if (isKnown && known.rights[0]?.notAfterMs === notAfterMs) return known.rights
-  const rights = isKnown
-    ? known.rights.map((right) => ({ ...right, notAfterMs }))
-    : rightsOn(o, unit, wish)
-  wholes.set(unit.mine, { wish, rights })
-  return rights
-}
-
-/** All its addresses are answered for, on all its legs: none is in doubt, deaf, or spoken for by a twin. */
-function isWhole(o: Ownership, { own, unproven, legs }: Unit): boolean {
-  if (unproven.size > 0 || own?.scope !== undefined || o.twins.size > 0) return false
-  for (const ifindex of legs) if (o.hearing.get(ifindex)?.isDeaf === true) return false
-  return true
-}
-
-function rightsOn(o: Ownership, unit: Unit, wish: Wish): readonly Right[] {
-  return wish.addresses.flatMap(({ address, text }: UnitAddress) => {
-    if (unit.unproven.has(text)) return []
-    const ifindexes = new Set<number>()
-    for (const ifindex of unit.mine.get(text) ?? []) {
-      if (isSpoken(o, unit, ifindex)) ifindexes.add(ifindex)
-    }
-    if (ifindexes.size === 0) return []
-    return [{ unit: unit.key, address, text, ifindexes, notAfterMs: o.notAfterMs }]
-  })
-}
-
-/** Whether the unit is answered for on this leg: heard there, and not through its twin. */
-export function isSpoken(o: Ownership, unit: Unit, ifindex: number): boolean {
-  const { own } = unit
-  if (own?.scope !== undefined && !own.scope.has(ifindex)) return false
-  if (o.hearing.get(ifindex)?.isDeaf === true) return false
-  const twin = o.twins.get(ifindex)
-  return twin === undefined || !unit.legs.has(twin)
-}
-
-/** Legs on which the unit is answered for now. */
-export function spokenLegs(o: Ownership, unit: Unit): readonly number[] {
-  if (unit.own === undefined || unit.own.hush !== undefined) return []
-  return [...unit.legs].filter((ifindex) => isSpoken(o, unit, ifindex))
 }
 
 /** Second and third answers to probes, and asks that were put off, that are due now. */

@@ -16,14 +16,16 @@ import { pausedMs, postponeMs, slowMs, stallMs, unheardRetryMs, unicastCount } f
 import { heirOf } from './lists.ts'
 import { serveLine, takeTurn } from './line.ts'
 import { sendMail } from './mail.ts'
-import type { Effect, Event, ReadFrame, ReceivedFrame, ReceivedMessage, Right, World } from './model.ts'
+import type { Effect, Event, ReadFrame, ReceivedFrame, ReceivedMessage, World } from './model.ts'
 import { onBeat, onList, onWithdrawal, watchBeats } from './monitor.ts'
-import { announce, hush, release, resume, rightsOf, sendLater, stepShout, take } from './own.ts'
+import { announce, hush, release, resume, sendLater, stepShout, take } from './own.ts'
 import {
   acceptPick, endStart, findIdle, hasStarted, onPick, placeUnits, startDueMs, stepPick,
 } from './placing.ts'
+import { renewRights } from './rights.ts'
 import { startRound, stepRound } from './round.ts'
 import { countExpiry, countLate, jittered, noteQueue, strainOf } from './strain.ts'
+import { outdate, restateAll } from './stale.ts'
 import { lookAt, note, type Ownership, takeLook, type Unit } from './state.ts'
 import { orphanWithdrawn, recogniseStranger } from './stranger.ts'
 import { mayOwn, readWishes } from './units.ts'
@@ -85,6 +87,8 @@ function expire(o: Ownership, now: Millis): void {
   countExpiry(o, now)
   const waitMs = strainOf(o, now)
   o.pausedUntilMs = now + pausedMs
+  // Whoever fails again and again waits no more with what it was silent for before.
+  o.isListStale = true
   for (const unit of o.owned) {
     const { own } = unit
     if (own === undefined || own.hush !== undefined) continue
@@ -121,9 +125,8 @@ function takeWishes(
   o.load = undefined
   const isReviewed = isSame && o.wasMixed === isMixed(o, now)
   o.wasMixed = isMixed(o, now)
-  const { fresh, unwanted, changed, read } = readWishes(o, world, now)
+  const { fresh, unwanted, read } = readWishes(o, world, now)
   for (const unit of unwanted) release(o, unit, { cause: 'unwanted', to: undefined }, now)
-  if (changed.length > 0) o.isRightsDirty = true
   for (const unit of o.owned) recogniseMember(o, unit, now)
   for (const unit of fresh) {
     const early = o.early.get(unit.key)
@@ -171,8 +174,7 @@ function findTwin(o: Ownership, ifindex: number, { from }: Sighting): void {
     const [low, high] = [Math.min(ifindex, leg.ifindex), Math.max(ifindex, leg.ifindex)]
     if (o.twins.get(high) === low) continue
     o.twins.set(high, low)
-    o.isRightsDirty = true
-    o.isListDirty = true
+    restateAll(o)
   }
 }
 
@@ -327,7 +329,7 @@ function endCheck(o: Ownership, unit: Unit, heard: ReadonlySet<number>, now: Mil
     return lookAt(o, unit, unit.checkMs)
   }
   unit.unproven.clear()
-  o.isRightsDirty = true
+  outdate(o, unit)
   announce(o, unit)
 }
 
@@ -389,10 +391,7 @@ function flush(o: Ownership): readonly Effect[] {
   sendMail(o)
   const { out } = o
   o.out = []
-  if (!o.isRightsDirty) return out
-  o.isRightsDirty = false
-  const rights: Right[] = []
-  for (const unit of o.owned) for (const right of rightsOf(o, unit)) rights.push(right)
-  o.rights = rights
-  return [{ kind: 'rights', rights }, ...out.filter(({ kind }) => kind !== 'extend')]
+  const change = renewRights(o)
+  if (change === undefined) return out
+  return [change, ...change.kind === 'rights' ? out.filter(({ kind }) => kind !== 'extend') : out]
 }

@@ -131,6 +131,11 @@ function perform(rig: Rig, node: RigNode, effects: readonly Effect[]): void {
         node.rights = new Map(effect.rights.map((right) => [answerKey(right.address), right]))
         for (const { notAfterMs } of effect.rights) node.notAfterMs = notAfterMs
         break
+      case 'rightsChanged':
+        for (const [key, { text }] of node.rights) if (effect.gone.includes(text)) node.rights.delete(key)
+        for (const right of effect.come) node.rights.set(answerKey(right.address), right)
+        for (const { notAfterMs } of effect.come) node.notAfterMs = notAfterMs
+        break
       case 'extend':
         node.notAfterMs = effect.notAfterMs
         break

@@ -250,7 +250,11 @@ export interface Ownership {
   revision: number
   digest: number
   listed: Map<string, { readonly term: number; readonly flags: number; readonly digest: number }>
+  /** A beat is due at once, for what has changed of the list. */
   isListDirty: boolean
+  /** Units that may be listed otherwise than they are; with the flag, any that is owned. */
+  readonly unlisted: Set<Unit>
+  isListStale: boolean
   nextBeatMs: Millis
   /** Last instant of the present rights. */
   notAfterMs: Millis
@@ -268,8 +272,10 @@ export interface Ownership {
   controlTurn: number
   slowMs: Millis
   wakeMs: Millis
+  /** What is answered for, with deadlines as when it came; units of which that may be another by now; any. */
+  readonly rights: Map<Unit, readonly Right[]>
+  readonly stale: Set<Unit>
   isRightsDirty: boolean
-  rights: readonly Right[]
   readonly news: Set<Unit>
   /** What leaves at the end of this step, by kind and member. */
   readonly mail: Map<string, Letter>
@@ -285,11 +291,10 @@ export function createOwnership(self: string, rules: Rules = allRules): Ownershi
     self, rules, world: undefined, startedMs: Number.NaN, isStarting: true, isAlone: false,
     restartUntilMs: 0, mixedUntilMs: 0, peers: new Map(), deadSinceMs: new Map(), lost: new Map(),
     unmet: new Map(), rivals: new Map(), returned: new Map(), legs: new Map(), ownMacs: new Set(),
-    macs: new Map(), knownLegs: new Map(),
-    peerAddresses: new Map(), units: new Map(), byAddress: new Map(), wishes: undefined,
+    macs: new Map(), knownLegs: new Map(), peerAddresses: new Map(), units: new Map(),
+    byAddress: new Map(), wishes: undefined,
     places: '', unsteady: new Set(), sweptMs: Number.NEGATIVE_INFINITY, owned: new Set(),
-    legCounts: new Map(),
-    early: new Map(), suspected: undefined,
+    legCounts: new Map(), early: new Map(), suspected: undefined,
     hearing: new Map(), twins: new Map(), beats: new Map(), witnessing: new Map(),
     isWitness: new Map(), due: createSchedule(), later: createSchedule(),
     starts: { nextMs: 0, credit: startCredit, atMs: 0 },
@@ -299,10 +304,12 @@ export function createOwnership(self: string, rules: Rules = allRules): Ownershi
     offerMs: 0, pausedUntilMs: Number.POSITIVE_INFINITY, stalledMs: Number.NEGATIVE_INFINITY,
     queuedMs: Number.NEGATIVE_INFINITY,
     spoken: new Map(), incarnation: 0, revision: 0, digest: 0, listed: new Map(),
-    isListDirty: false, nextBeatMs: 0, notAfterMs: 0, lastTargets: '', targets: [], load: undefined,
+    isListDirty: false, unlisted: new Set(), isListStale: false, nextBeatMs: 0, notAfterMs: 0,
+    lastTargets: '', targets: [], load: undefined,
     weights: new Map(), picks: new Set(), touched: [],
     claimsRevision: 0, missingMs: 0, missingTurn: 0, controlTurn: 0, slowMs: 0,
-    wakeMs: Number.POSITIVE_INFINITY, isRightsDirty: false, rights: [], news: new Set(),
+    wakeMs: Number.POSITIVE_INFINITY, rights: new Map(), stale: new Set(), isRightsDirty: false,
+    news: new Set(),
     mail: new Map(), wasMixed: false, history: [], out: [],
     counts: { sent: 0, received: 0, malformed: 0 },
   }

@@ -1,9 +1,11 @@
 /** A placed unit is announced before anybody was asked: what if this node proves not to be heard? */
 import type { Millis } from '../net/model.ts'
 import { isCutOff } from './hearing.ts'
+import { isSpoken } from './legs.ts'
 import { fenceMs, pleaCount, quietMs, roundMs, unheardRetryMs } from './limits.ts'
 import { spread } from './monitor.ts'
-import { isSpoken, release } from './own.ts'
+import { release } from './own.ts'
+import { restateAll } from './stale.ts'
 import { lookAt, type Ownership, type Unit } from './state.ts'
 
 /**
@@ -45,8 +47,7 @@ function giveUp(o: Ownership, ifindex: number, now: Millis): void {
       lookAt(o, unit, own.probeMs)
     }
   }
-  o.isRightsDirty = true
-  o.isListDirty = true
+  restateAll(o)
   o.lastTargets = ''
   plead(o, units, { ifindex, way, count: 1 }, now)
 }

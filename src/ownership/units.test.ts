@@ -5,7 +5,7 @@ import { address } from '../config/builders.ts'
 import { createDice, type Dice } from '../config/dice.ts'
 import { prefixOf } from '../net/range.ts'
 import { itemDigest } from './beats.ts'
-import type { Effect, Leg, Nominee, Wish, World } from './model.ts'
+import type { Effect, Leg, Nominee, Right, Wish, World } from './model.ts'
 import { step } from './ownership.ts'
 import { createOwnership, type Ownership } from './state.ts'
 
@@ -84,10 +84,14 @@ function countAnew({ units, owned, listed }: Ownership): unknown {
   }
 }
 
+const rowsOf = (rights: readonly Right[]): unknown =>
+  rights.map(({ text, ifindexes, notAfterMs }) => [text, [...ifindexes], notAfterMs]).toSorted()
+
 const seen = (effects: readonly Effect[]): unknown =>
-  effects.filter(({ kind }) => kind !== 'wake').map((effect) => effect.kind === 'rights'
-    ? effect.rights.map(({ text, ifindexes, notAfterMs }) => [text, [...ifindexes], notAfterMs]).toSorted()
-    : effect)
+  effects.filter(({ kind }) => kind !== 'wake').map((effect) => {
+    if (effect.kind === 'rights') return rowsOf(effect.rights)
+    return effect.kind === 'rightsChanged' ? [effect.gone.toSorted(), rowsOf(effect.come)] : effect
+  })
 
 for (const isAlone of [false, true]) {
   test(`${histories} histories ${isAlone ? 'alone' : 'of three'}: known wishes, and all made anew`, () => {

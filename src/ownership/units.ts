@@ -27,8 +27,6 @@ export interface UnitChanges {
   readonly fresh: readonly Unit[]
   /** Owned here, and nobody wants them any more. */
   readonly unwanted: readonly Unit[]
-  /** Owned here, with addresses or interfaces that changed. */
-  readonly changed: readonly Unit[]
   /** All that were looked into: where they may be owned is as it was for the others. */
   readonly read: readonly Unit[]
 }
@@ -96,7 +94,6 @@ function allOf(o: Ownership, wishes: readonly Wish[], isSamePlace: boolean, now:
 
 function setWishes(o: Ownership, { gone, others }: News, now: Millis): UnitChanges {
   const fresh: Unit[] = []
-  const changed: Unit[] = []
   const before = gone.concat(others.map(({ unit }) => unit)).flatMap(keysOf)
   for (const { unit, wish } of others) {
     const isNew = unit.wish === undefined
@@ -106,7 +103,7 @@ function setWishes(o: Ownership, { gone, others }: News, now: Millis): UnitChang
     const gained = gainedOf(o.byAddress, unit, wish)
     const isHeir = isNew && old !== undefined && old !== unit
     if (isHeir) inherit(o, unit, old, now)
-    if (setWish(o, unit, wish, now) && unit.own !== undefined) changed.push(unit)
+    setWish(o, unit, wish, now)
     if (isUntouched && !isHeir && unit.nominees.length > 0) fresh.push(unit)
     if (unit.own !== undefined && !o.isAlone) doubt(o, unit, gained, now)
   }
@@ -116,8 +113,7 @@ function setWishes(o: Ownership, { gone, others }: News, now: Millis): UnitChang
   }
   for (const unit of gone) forgetWish(o, unit, now)
   return {
-    fresh, unwanted: gone.filter(({ own }) => own !== undefined), changed,
-    read: others.map(({ unit }) => unit),
+    fresh, unwanted: gone.filter(({ own }) => own !== undefined), read: others.map(({ unit }) => unit),
   }
 }
 
@@ -199,10 +195,9 @@ function inherit(o: Ownership, unit: Unit, old: Unit, now: Millis): void {
   if (unit.own.trialMs !== undefined) unit.checkMs = now
   lookAt(o, unit, now)
   o.isListDirty = true
-  o.isRightsDirty = true
 }
 
-function setWish(o: Ownership, unit: Unit, wish: Wish, now: Millis): boolean {
+function setWish(o: Ownership, unit: Unit, wish: Wish, now: Millis): void {
   const nominees = isMixed(o, now) ? wish.wideNominees ?? wish.nominees : wish.nominees
   const before = unit.mine
   if (!sameNominees(unit.nominees, nominees)) unit.ranked = undefined
@@ -222,7 +217,6 @@ function setWish(o: Ownership, unit: Unit, wish: Wish, now: Millis): boolean {
   } else if (unit.own !== undefined && legs.size > unit.legs.size) unit.own.hasLost = false
   setLegs(o, unit, legs)
   o.unsteady.add(unit)
-  return !samePlaces(before, unit.mine)
 }
 
 function placesOf(o: Ownership, wish: Wish, own: Nominee): Map<string, ReadonlySet<number>> {
@@ -248,16 +242,6 @@ function stillThere(o: Ownership, before: Unit['mine']): Map<string, ReadonlySet
 function sameNominees(a: readonly Nominee[], b: readonly Nominee[]): boolean {
   return a === b || (a.length === b.length &&
     a.every((one, i) => one.node === b[i]?.node && one.score === b[i]?.score))
-}
-
-function samePlaces(a: Unit['mine'], b: Unit['mine']): boolean {
-  if (a.size !== b.size) return false
-  for (const [text, legs] of a) {
-    const other = b.get(text)
-    if (other === undefined || other.size !== legs.size) return false
-    for (const leg of legs) if (!other.has(leg)) return false
-  }
-  return true
 }
 
 /** Number of addresses. */

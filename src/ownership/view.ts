@@ -2,9 +2,9 @@
 import type { Millis } from '../net/model.ts'
 import { isHash, isMixed } from './fleet.ts'
 import type { Cause } from './model.ts'
-import { spokenLegs } from './own.ts'
-import { isUnheard } from './placing.ts'
+import { spokenLegs } from './legs.ts'
 import type { Hush } from './ongoing.ts'
+import { isUnheard } from './placing.ts'
 import type { Move, Ownership } from './state.ts'
 
 export interface UnitView {

@@ -4,6 +4,7 @@ import { deafMs, unheardRetryMs } from './limits.ts'
 import { isBeatenOn } from './lists.ts'
 import { announce } from './own.ts'
 import { type Ended, startRound } from './round.ts'
+import { outdate, restate } from './stale.ts'
 import { lookAt, type Ownership, type Unit } from './state.ts'
 import { pleadAgain } from './trial.ts'
 
@@ -15,8 +16,9 @@ export function widen(o: Ownership, unit: Unit, now: Millis): void {
   own.probeMs = now + unheardRetryMs
   const { scope } = own
   const legs = new Set([...unit.legs].filter((ifindex) => !scope.has(ifindex)))
-  if (legs.size === 0) own.scope = undefined
-  else startRound(o, unit, 'widen', { atMs: now, legs })
+  if (legs.size > 0) return startRound(o, unit, 'widen', { atMs: now, legs })
+  own.scope = undefined
+  outdate(o, unit)
 }
 
 /**
@@ -32,11 +34,11 @@ export function endWiden(o: Ownership, unit: Unit, { round, heard }: Ended, now:
   const free = [...heard].filter((ifindex) => isLong && !isBeatenOn(o, unit, ifindex, now))
   const scope = new Set([...own.scope, ...free])
   own.scope = [...unit.legs].every((ifindex) => scope.has(ifindex)) ? undefined : scope
+  outdate(o, unit)
   if (own.scope !== undefined) lookAt(o, unit, own.probeMs)
   if (free.length === 0) return
   own.unansweredMs = undefined
-  o.isRightsDirty = true
-  o.isListDirty = true
+  restate(o, unit)
   o.lastTargets = ''
   announce(o, unit)
 }

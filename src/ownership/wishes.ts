@@ -63,7 +63,10 @@ function change(input: WishInput, units: Units, before: Wishes): readonly Wish[]
   const isSame = demand.told === was.demand.told && hints === was.hints && !isMixed && !was.isMixed
   if (!isSame || changed === undefined || changed.size > maxServed) return undefined
   const { from, count, items } = spanOf(before.units.list, units.list)
-  const fresh = items.flatMap((unit) => wishOf(input, unit, undefined) ?? [])
+  // Where much comes and goes the span is long, and most of it is what it was.
+  const old = new Set(count > 0 ? before.units.list.slice(from, from + count) : [])
+  const fresh = items.flatMap((unit) =>
+    (old.has(unit) ? wished.get(unit)?.wish : undefined) ?? wishOf(input, unit, undefined) ?? [])
   const isEqual = count === 0 && fresh.length === 0
   let list = isEqual ? before.list : before.list.toSpliced(from, count, ...fresh)
   for (const key of changed) {

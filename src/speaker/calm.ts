@@ -1,7 +1,7 @@
 /** Puts off what a speaker writes of itself while many addresses come and go: allocations go first. */
 import type { Job, Rank, Writer } from '../kube/writer.ts'
 import type { Holding } from '../l2/demand.ts'
-import { spanOf } from '../l2/span.ts'
+import { changesOf } from '../l2/span.ts'
 import type { Millis } from '../net/model.ts'
 
 /** How much has changed lately, as a bucket that leaks. */
@@ -32,19 +32,19 @@ export function stirred({ level, atMs, untilMs }: Stir, changes: number, now: Mi
  * of the same Service counts once, one whose Service has changed otherwise does not.
  */
 export function countChanges(before: readonly Holding[], after: readonly Holding[]): number {
-  // What has not changed is the same value, nearly always at the same place: most are not looked at closely.
-  const { from, count, items } = spanOf(before, after)
-  const gone = new Map(before.slice(from, from + count).map((holding) => [keyOf(holding), holding]))
-  const come = items.filter((holding) => !gone.delete(keyOf(holding)))
+  // What has not changed is the same value: only the rest is looked at closely.
+  const changes = changesOf(before, after)
+  const gone = new Map(changes.gone.map((holding) => [keyOf(holding), holding]))
+  const come = changes.come.filter((holding) => !gone.delete(keyOf(holding)))
   const replaced = new Map<string, number>()
   for (const { service } of gone.values()) replaced.set(service.key, (replaced.get(service.key) ?? 0) + 1)
-  let changes = gone.size
+  let count = gone.size
   for (const { service } of come) {
     const left = replaced.get(service.key) ?? 0
-    if (left === 0) changes += 1
+    if (left === 0) count += 1
     else replaced.set(service.key, left - 1)
   }
-  return changes
+  return count
 }
 
 function keyOf({ service, text }: Holding): string {

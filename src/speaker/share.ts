@@ -34,12 +34,13 @@ import { type Voices, voicesOf } from '../plan/voices.ts'
 import { planWithdrawals } from '../plan/withdrawal.ts'
 import { legsOf, type Outlook, worldOf } from '../plan/world.ts'
 import type { Address } from '../net/model.ts'
-import type { Leg } from '../ownership/model.ts'
+import type { Leg, World } from '../ownership/model.ts'
 import { ownersByAddress } from '../ownership/view.ts'
 import type { Ring } from '../ring.ts'
 import type { Calm } from './calm.ts'
 import { createHints, type HintsOf } from './hints.ts'
 import { createHoldings, type Holdings } from './holdings.ts'
+import { breathe, oneByOne } from './pieces.ts'
 import type { Spoken, Statuses } from './statuses.ts'
 
 export interface ShareParts {
@@ -71,7 +72,8 @@ export interface ShareView {
 }
 
 export interface Share {
-  turn(): void
+  /** Settles when the turn is over: a long one lets what is due at once go between its pieces. */
+  turn(): Promise<void>
   /** Hands everything over; settles when nothing is answered for any more, or time is up. */
   drain(): Promise<void>
   /** Says that everything is withdrawn, and announces nothing any more. */
@@ -140,11 +142,10 @@ export function createShare(parts: ShareParts): Share {
     holdings: createHoldings(parts.feed, parts.options.loadBalancerClass),
     told: undefined, plan: undefined, accounting: undefined, restUntilMs: 0,
   }
+  const takeTurn = oneByOne(() => turn(parts, memory))
   return {
-    turn: () => {
-      if (!memory.isStopped) turn(parts, memory)
-    },
-    drain: () => drain({ ...parts, state: memory, turn: () => turn(parts, memory), capMs: drainMs }),
+    turn: takeTurn,
+    drain: () => drain({ ...parts, state: memory, turn: takeTurn, capMs: drainMs }),
     stop: () => {
       memory.isStopped = true
       const changes = compareAnnouncements(memory.announcements, [])
@@ -161,8 +162,10 @@ export function createShare(parts: ShareParts): Share {
   }
 }
 
-function turn(parts: ShareParts, memory: Memory): void {
+async function turn(parts: ShareParts, memory: Memory): Promise<void> {
+  if (memory.isStopped) return
   const { feed, intake, announcer, links } = parts
+  const pieces = { atMs: performance.now() }
   const current = links.current()
   announcer.setLinks(current.filter((link) => isUsable(link) && link.hasCarrier))
   memory.heap.follow(feed.services.size)
@@ -176,7 +179,12 @@ function turn(parts: ShareParts, memory: Memory): void {
     return
   }
   parts.calm.stir(memory.holdings.follow(config))
-  setWorld(parts, memory, config)
+  await breathe(pieces)
+  const world = lookOut(parts, memory, config)
+  await breathe(pieces)
+  if (world !== undefined) announcer.setWorld(world)
+  await breathe(pieces)
+  if (memory.isStopped) return
   const units = unitsFrom(memory.holdings.plan.holdings, memory.outlook?.wishes.units)
   memory.voices = voicesOf(announcer.rights(), units, current, memory.voices)
   const announcements = memory.voices.list
@@ -235,11 +243,11 @@ function account(parts: ShareParts, memory: Memory): void {
   memory.restUntilMs = begunMs + Math.min(accountMostMs, Math.max(accountEveryMs, restMs))
 }
 
-/** Nothing is placed before the ring is there: who else lives is not known until then. */
-function setWorld(parts: ShareParts, memory: Memory, config: Config): void {
+/** The world, where it is another. Nothing is placed before the ring is there, and says who else lives. */
+function lookOut(parts: ShareParts, memory: Memory, config: Config): World | undefined {
   const { feed, options, links, announcer, ring } = parts
   const { holdings } = memory
-  if (ring === undefined) return
+  if (ring === undefined) return undefined
   const current = links.current()
   const deaf = new Set(announcer.failures().keys())
   tellRing(ring, memory, {
@@ -260,9 +268,9 @@ function setWorld(parts: ShareParts, memory: Memory, config: Config): void {
     announceEverywhere: options.announceEverywhere, ignoreExcludeLabel: options.ignoreExcludeLabel,
   }, memory.outlook)
   const isSame = memory.outlook?.world === outlook.world
-  if (!isSame) announcer.setWorld(outlook.world)
   memory.outlook = outlook
   holdings.forget()
+  return isSame ? undefined : outlook.world
 }
 
 function tellRing(ring: Ring, memory: Memory, now: Told): void {
