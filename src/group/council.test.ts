@@ -15,6 +15,8 @@ interface Station {
   wakeMs: number
   disk: GroupLedger | undefined
   isUp: boolean
+  /** What comes lies in its socket, and is read when it goes on. */
+  isFrozen: boolean
 }
 
 interface Net {
@@ -70,7 +72,7 @@ function createNet(names: readonly string[], keys: Readonly<Record<string, reado
     const council = createCouncil({
       self: name, expected: names.length, freshGroup: '', ledger: undefined, own, now: 0, propose,
     })
-    net.stations.push({ name, council, wakeMs: 0, disk: undefined, isUp: false })
+    net.stations.push({ name, council, wakeMs: 0, disk: undefined, isUp: false, isFrozen: false })
   }
   for (const station of net.stations) open(net, station, names.length, keys[station.name] ?? [])
   return net
@@ -84,7 +86,8 @@ function perform(net: Net, from: Station, effect: Effect): void {
   }
   switch (effect.kind) {
     case 'sendWord':
-      return effect.to.forEach((to) => send(to, { kind: 'word', from: from.name, word: effect.word }))
+      return effect.to.forEach((to) =>
+        send(to, { kind: 'word', from: from.name, word: effect.word, atMs: net.nowMs + delayMs }))
     case 'askShare': {
       const known = net.stations.find(({ name }) => name === effect.to)?.council.own
       if (known === undefined || !net.passes(from.name, effect.to)) return
@@ -107,12 +110,13 @@ function perform(net: Net, from: Station, effect: Effect): void {
 function run(net: Net, ms: number): void {
   const endMs = net.nowMs + ms
   for (;;) {
-    const up = net.stations.filter(({ isUp }) => isUp)
-    const next = Math.min(...net.queue.map(({ atMs }) => atMs), ...up.map(({ wakeMs }) => wakeMs))
+    const up = net.stations.filter(({ isUp, isFrozen }) => isUp && !isFrozen)
+    const ready = net.queue.filter(({ to }) => !to.isFrozen)
+    const next = Math.min(...ready.map(({ atMs }) => atMs), ...up.map(({ wakeMs }) => wakeMs))
     if (next > endMs) break
     net.nowMs = Math.max(net.nowMs, next)
-    const due = net.queue.filter(({ atMs }) => atMs <= net.nowMs)
-    net.queue = net.queue.filter(({ atMs }) => atMs > net.nowMs)
+    const due = ready.filter(({ atMs }) => atMs <= net.nowMs)
+    net.queue = net.queue.filter((each) => !due.includes(each))
     for (const { to, council, event } of due) {
       if (!to.isUp || to.council !== council) continue
       for (const effect of step(council, event, net.nowMs)) perform(net, to, effect)
@@ -306,6 +310,46 @@ test('cut off before membership has noticed: nobody allocates, whoever did', () 
   run(net, 5_000)
   assert.is(view(net, cut).allocator, allocator)
 })
+
+/**
+ * Were a ballot as old as its reading, the frozen host would have a majority again for a second, beside the
+ * one that was elected meanwhile: both say that they allocate, and the late one writes a ledger of its own
+ * to its disk and hands it to whoever asks. Only the later term, which it learns of last, keeps that out of
+ * force.
+ */
+for (const [sleep, frozenMs, hasAges] of [['10 s', 10_000, true], ['two minutes', 120_000, false]] as const) {
+  test(`ballots that lay in the socket of a host that was frozen for ${sleep} elect nobody`, () => {
+    const net = createNet(three, {})
+    run(net, 10_000)
+    const [first = ''] = allocators(net)
+    const frozen = stationOf(net, first)
+    frozen.isFrozen = true
+    run(net, 700)
+    // Its voters still vote for it, and nothing that they say later comes.
+    net.passes = (from, to) => from !== first && to !== first
+    run(net, frozenMs)
+    const others = three.filter((name) => name !== first)
+    const [next] = new Set(others.map((name) => view(net, name).allocator))
+    assert.ok(others.includes(next ?? ''), next)
+    assert.ok(net.queue.some(({ to, event }) => to === frozen && event.kind === 'word'), 'ballots lie there')
+    // Stamps of more than a minute are not believed: as old as its reading.
+    if (!hasAges) net.queue = net.queue.map(({ event, ...rest }) =>
+      ({ ...rest, event: event.kind === 'word' ? { ...event, atMs: net.nowMs } : event }))
+    const version = frozen.disk?.version
+    frozen.isFrozen = false
+    frozen.wakeMs = net.nowMs + 1
+    run(net, 0)
+    bring(net, first, ['late'])
+    run(net, 5_000)
+    assert.is(net.most, 1, 'never two at a time')
+    assert.equal(frozen.disk?.version, version, 'nothing of its own is written')
+    assert.is(view(net, first).allocator, undefined)
+    net.passes = () => true
+    run(net, 5_000)
+    assert.equal(allocators(net), [next])
+    assert.equal(services(net, first), { late: ['192.0.2.1'] })
+  })
+}
 
 test('who is missing, and how many are needed', () => {
   const net = createNet(three, {})

@@ -4,7 +4,7 @@ import {
   type Agreement, compareVersions, type Effect, type Event, type GroupLedger, type KnownShare, noVersion,
   type Word,
 } from './model.ts'
-import { type Council, isOurs, otherOf, patienceMs, wordMs } from './state.ts'
+import { type Council, isOurs, longSleepMs, otherOf, patienceMs, wordMs } from './state.ts'
 import { claimTerm, decideVote, heard, isElected, isVoter, majority } from './vote.ts'
 
 /** The same ledger or share is sent again after this, if its reader still lacks it. */
@@ -13,6 +13,7 @@ const againMs: Millis = 1_000
 /** Takes one event at `now` (any monotonic clock, ms); the effects are in order. */
 export function step(c: Council, event: Event, now: Millis): readonly Effect[] {
   c.out = []
+  noticeSleep(c, now)
   take(c, event, now)
   decideVote(c, now)
   claimTerm(c, now)
@@ -21,6 +22,15 @@ export function step(c: Council, event: Event, now: Millis): readonly Effect[] {
   speak(c, now)
   c.out.push({ kind: 'wake', atMs: Math.max(now + 1, c.wordAtMs) })
   return c.out
+}
+
+/** Wakes come every `wordMs`: a gap is a sleep, of the process or of the machine. */
+function noticeSleep(c: Council, now: Millis): void {
+  if (now - c.steppedMs > longSleepMs) {
+    c.sleptSinceMs = c.steppedMs
+    c.sortedAtMs = now + wordMs
+  }
+  c.steppedMs = now
 }
 
 function take(c: Council, event: Event, now: Millis): void {
@@ -35,7 +45,7 @@ function take(c: Council, event: Event, now: Millis): void {
       c.isWordDue = true
       return
     case 'word':
-      return takeWord(c, event.from, event.word, now)
+      return takeWord(c, event, now)
     case 'share':
       if (event.known.share.host === event.from) otherOf(c, event.from).known = event.known
       return
@@ -57,18 +67,25 @@ function take(c: Council, event: Event, now: Millis): void {
   }
 }
 
-function takeWord(c: Council, from: string, word: Word, now: Millis): void {
+/**
+ * What it says counts from when it came: this host may read it seconds later. What is read first after a
+ * long sleep came nobody knows when.
+ */
+function takeWord(
+  c: Council, { from, word, atMs }: Extract<Event, { readonly kind: 'word' }>, now: Millis,
+): void {
   const other = otherOf(c, from)
   const isNews = JSON.stringify(other.word) !== JSON.stringify(word)
+  const cameMs = now < c.sortedAtMs ? Math.min(atMs, c.sleptSinceMs) : atMs
   other.word = word
-  other.heardMs = now
+  other.heardMs = Math.max(other.heardMs, cameMs)
   if (!isOurs(c, word)) return
   if (word.term > c.maxTerm) {
     c.maxTerm = word.term
     c.isWordDue = true
   }
   if (from === c.vote) {
-    c.voteHeardMs = now
+    c.voteHeardMs = Math.max(c.voteHeardMs, cameMs)
     // Whoever is voted for says where things stand; an answer is due when that is news.
     if (isNews) c.isWordDue = true
   }

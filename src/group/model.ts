@@ -103,7 +103,8 @@ export type Event =
   | { readonly kind: 'alive'; readonly names: readonly string[] }
   /** Own input, whenever it changes. */
   | { readonly kind: 'own'; readonly own: KnownShare }
-  | { readonly kind: 'word'; readonly from: string; readonly word: Word }
+  /** `atMs`: when the kernel took it in, on the clock of `now`; this host may have slept since. */
+  | { readonly kind: 'word'; readonly from: string; readonly word: Word; readonly atMs: Millis }
   | { readonly kind: 'share'; readonly from: string; readonly known: KnownShare }
   | { readonly kind: 'ledger'; readonly from: string; readonly ledger: GroupLedger }
   /** The last `store` has been done, or has failed. */

@@ -165,7 +165,7 @@ function send({ port }: GroupParts, { own }: Council, effect: Sending): void {
   }
 }
 
-function readMessage({ from, bytes }: ReceivedMessage): Event | 'askShare' | undefined {
+function readMessage({ from, bytes, receivedAtMs: atMs }: ReceivedMessage): Event | 'askShare' | undefined {
   const message = unframeMessage(bytes)
   switch (message?.kind) {
     case undefined:
@@ -174,7 +174,7 @@ function readMessage({ from, bytes }: ReceivedMessage): Event | 'askShare' | und
       return 'askShare'
     case 'word': {
       const word = parseWord(parseJson(new TextDecoder().decode(message.body)))
-      return word === undefined ? undefined : { kind: 'word', from, word }
+      return word === undefined ? undefined : { kind: 'word', from, word, atMs }
     }
     case 'share': {
       const known = parseShare(unpack(message.body))
