@@ -1,5 +1,6 @@
 /** How a group agrees on a ledger and how it spreads: one step function, without I/O. */
 import type { Millis } from '../net/model.ts'
+import { carryOptions, joinOptions, optionsVersion, stampOptions } from './carry.ts'
 import {
   type Agreement, compareVersions, type Effect, type Event, type GroupLedger, type KnownShare, noVersion,
   type Word,
@@ -89,8 +90,7 @@ function takeWord(
     // Whoever is voted for says where things stand; an answer is due when that is news.
     if (isNews) c.isWordDue = true
   }
-  const mine = c.stored?.version ?? noVersion
-  if (c.stored !== undefined && compareVersions(word.version, mine) < 0) {
+  if (c.stored !== undefined && lacks(word, c.stored)) {
     if (now - other.ledgerSentMs >= againMs || isNews) {
       other.ledgerSentMs = now
       c.out.push({ kind: 'sendLedger', to: from, ledger: c.stored })
@@ -102,12 +102,25 @@ function takeWord(
   }
 }
 
+/** An older version cannot keep options: it lacks none. */
+function lacks({ version, optionsFrom }: Word, mine: GroupLedger): boolean {
+  const order = compareVersions(version, mine.version)
+  if (order !== 0 || optionsFrom === undefined) return order < 0
+  return compareVersions(optionsFrom, optionsVersion(mine)) < 0
+}
+
 function takeLedger(c: Council, ledger: GroupLedger): void {
-  const latest = c.storing ?? c.stored
-  if (latest !== undefined && ledger.group !== latest.group) return
-  if (latest !== undefined && compareVersions(ledger.version, latest.version) <= 0) return
+  const { stored } = c
   if (c.storing !== undefined) return
-  store(c, ledger)
+  if (stored === undefined) return store(c, ledger)
+  if (ledger.group !== stored.group) return
+  const order = compareVersions(ledger.version, stored.version)
+  if (order > 0) return store(c, carryOptions(stored, ledger))
+  if (order < 0) return
+  const joined = joinOptions(stored, ledger)
+  if (joined === stored) return
+  c.proposedFrom = ''
+  store(c, joined)
 }
 
 function store(c: Council, ledger: GroupLedger): void {
@@ -156,7 +169,8 @@ function propose(c: Council, now: Millis): void {
   const next = options.propose(stored, shares.map(({ share }) => share))
   if (stored !== undefined && isSame(stored, next)) return
   const version = { term: c.ownTerm, n: (stored?.version ?? noVersion).n + 1 }
-  store(c, { ...next, group: stored?.group ?? options.freshGroup, version, by: options.self })
+  const group = stored?.group ?? options.freshGroup
+  store(c, stampOptions(stored, { ...next, group, version, by: options.self }))
 }
 
 /** The share behind the digest that the host tells; asked for where it is not here. */
@@ -177,13 +191,18 @@ function isSame(a: Agreement, b: Agreement): boolean {
   return text(a) === text(b)
 }
 
-/** A candidate speaks to everybody, anybody else to the one it votes for. */
+/**
+ * A candidate speaks to everybody, anybody else to the one it votes for. Where that one is of an older
+ * version it cannot give options that are lacking: others may.
+ */
 function speak(c: Council, now: Millis): void {
   if (!c.isWordDue && now < c.wordAtMs) return
   c.isWordDue = false
   c.wordAtMs = now + wordMs
   const { self } = c.options
-  const to = c.vote === self || c.vote === '' ? c.alive : c.alive.filter((name) => name === c.vote)
+  const isOlder = c.others.get(c.vote)?.word?.optionsFrom === undefined
+  const isForAll = c.vote === self || c.vote === '' || isOlder
+  const to = isForAll ? c.alive : c.alive.filter((name) => name === c.vote)
   if (to.length > 0) c.out.push({ kind: 'sendWord', to, word: wordOf(c, now) })
 }
 
@@ -191,5 +210,6 @@ function wordOf(c: Council, now: Millis): Word {
   return {
     group: c.stored?.group ?? '', version: c.stored?.version ?? noVersion, digest: c.own.digest,
     term: c.maxTerm, vote: c.vote, isElected: isElected(c, now), agreed: c.agreed,
+    optionsFrom: c.stored === undefined ? noVersion : optionsVersion(c.stored),
   }
 }

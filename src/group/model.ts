@@ -72,6 +72,8 @@ export interface GroupLedger extends Agreement {
   readonly version: Version
   /** The host that wrote it. */
   readonly by: string
+  /** The ledger that brought its options: they may have come another way, where an older host wrote this. */
+  readonly optionsFrom?: Version
 }
 
 /** What a host says of itself, again and again. */
@@ -90,6 +92,8 @@ export interface Word {
   readonly isElected: boolean
   /** Stored by more than half, as far as the sender knows. */
   readonly agreed: Version
+  /** When the options that it has were agreed on; undefined = an older version, which drops them. */
+  readonly optionsFrom?: Version
 }
 
 /** A share with the name of its state; '' = its host has not read any good input yet. */
