@@ -219,6 +219,10 @@ test('the host with other options allocates: addresses stay, one voice answers',
     assert.equal([status.group?.options?.['placement'], status.group?.options?.['namespace']],
       ['hash', 'elsewhere'])
   }
+  // A line an option when b had it, and one when the next did: not when somebody came or went.
+  await program('b').child.line(/"event":"optionsAgree"/, slowCapMs)
+  assert.is(told('b', 'options of hosts differ').length, 6)
+  assert.is(told('b', 'hosts have the same options again').length, 1)
 })
 
 test.run()

@@ -5,6 +5,7 @@ import { readWorld, type ReadOptions } from '../config/read.ts'
 import { addressesOf as parseAddresses } from '../group/agreement.ts'
 import { drain } from '../drain.ts'
 import type { HostFinding } from '../finding.ts'
+import { createDiffering, type Differing, differingNews } from '../group/differing.ts'
 import { sharedOf, sourcesOf } from '../group/documents.ts'
 import type { GroupLedger, KnownShare } from '../group/model.ts'
 import { compareOptions, optionsOf, textsOf, type VoiceOptions } from '../group/options.ts'
@@ -77,6 +78,7 @@ interface Memory {
   outside: readonly string[]
   /** Options of hosts that differ. */
   differences: readonly HostFinding[]
+  readonly differing: Differing
 }
 
 /** What a hand-over of everything may take; after this the others notice by themselves. */
@@ -91,7 +93,7 @@ export function createMemberHost(parts: MemberParts): MemberHost {
     reading: { problems: [], warnings: [] }, lastGood: parts.state.lastGood,
     ledger: undefined, agreed: undefined,
     loadedAt: undefined, warnings: [], owners: parts.owners, links: [], rows: [], announcements: [],
-    ruled: new Set(), outside: [], differences: [],
+    ruled: new Set(), outside: [], differences: [], differing: createDiffering(),
   }
   let isClosed = false
   const loop = createLoop(
@@ -235,7 +237,7 @@ async function takeLedger(parts: MemberParts, memory: Memory): Promise<void> {
   )
 }
 
-/** Hosts that were started otherwise: once each time that it is another difference. */
+/** Hosts that were started otherwise, for status and log. */
 function tellOptions({ node, options, ring, log }: MemberParts, memory: Memory): void {
   const alive = new Set(ring.members().filter(({ isAlive }) => isAlive).map(({ name }) => name))
   const others = memory.ledger?.members.filter(({ name }) => name !== node) ?? []
@@ -243,13 +245,13 @@ function tellOptions({ node, options, ring, log }: MemberParts, memory: Memory):
     { name: node, options: textsOf(options), isHeard: true },
     ...others.map((each) => ({ ...each, isHeard: alive.has(each.name) })),
   ]
-  const differences = optionFindings(compareOptions(hosts, memory.ledger?.options))
-  const known = new Set(memory.differences.map(({ message }) => message))
-  for (const { reason, message } of differences.filter((each) => !known.has(each.message))) {
+  const inForce = memory.ledger?.options
+  memory.differences = optionFindings(compareOptions(hosts, inForce))
+  const { differences, isOver } = differingNews(memory.differing, hosts, inForce)
+  for (const { reason, message } of optionFindings(differences)) {
     log.warn('options of hosts differ', { event: 'optionsDiffer', reason, error: message })
   }
-  if (known.size > 0 && differences.length === 0) log.info('hosts that are heard have the same options again')
-  memory.differences = differences
+  if (isOver) log.info('hosts have the same options again', { event: 'optionsAgree' })
 }
 
 function deafOf({ announcer }: MemberParts): ReadonlySet<number> {
