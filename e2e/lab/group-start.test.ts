@@ -207,6 +207,8 @@ test('the host with other options allocates: addresses stay, one voice answers',
     assert.is(heldIn((await program(name).status()).services), 'web 192.168.1.240', name)
   }
   assert.is(await voices('192.168.1.240'), 1)
+  await when('b', 'one of them is not heard', (status) =>
+    differing(status).every((text) => text.includes(`${first} (not heard)`)))
   await start(first, ...otherwise)
   await when(last, 'two of three have them, and nothing changes', (status) =>
     differing(status).some((text) => text.includes(`"hash" on ${[first, 'b'].toSorted().join(', ')}`)))

@@ -43,6 +43,7 @@ test('options of hosts and of a ledger survive too; an older version has none', 
     { ...word, optionsFrom: { term: 0, n: 0 } })
   assert.is(parseLedger({ ...since, optionsFrom: 1 }), undefined)
   assert.is(parseWord({ ...word, optionsFrom: 1 }), undefined)
+  assert.equal(parseWord(again({ ...word, hears: '3f' })), { ...word, hears: '3f' })
   const bad = { placement: 1 }
   assert.is(parseShare({ ...known, share: { ...known.share, options: bad } }), undefined)
   assert.is(parseLedger({ ...ledger, options: bad }), undefined)

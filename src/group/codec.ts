@@ -54,7 +54,11 @@ export function parseWord(value: unknown): Word | undefined {
   if (typeof isElected !== 'boolean' || version === undefined || agreed === undefined) return undefined
   const from = parseOptionsFrom(value)
   if (from === undefined || !isCount(term)) return undefined
-  return { group, version, digest, term, vote, isElected, agreed, ...from }
+  const hears = value['hears']
+  return {
+    group, version, digest, term, vote, isElected, agreed, ...from,
+    ...(typeof hears === 'string' ? { hears } : {}),
+  }
 }
 
 /** undefined = not a share with its digest. */

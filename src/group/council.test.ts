@@ -148,11 +148,19 @@ test('cut off before membership has noticed: nobody allocates, whoever did', () 
   run(net, 2_000)
   for (let i = 0; i < 100; i++) {
     assert.is(view(net, cut).allocator, undefined, `${net.nowMs}`)
-    assert.is(view(net, cut).standstill, 'noAllocator', `${net.nowMs}`)
+    assert.is(view(net, cut).standstill, 'minority', `${net.nowMs}`)
+    assert.equal(view(net, cut).missing, three.filter((name) => name !== cut))
     run(net, 100)
   }
   net.passes = () => true
-  run(net, 5_000)
+  // Once it hears who allocates it says so, though its own vote is bound for a second more.
+  const seen: string[] = []
+  for (let i = 0; i < 50; i++) {
+    run(net, 100)
+    const now = view(net, cut).standstill ?? `${view(net, cut).allocator} allocates`
+    if (seen.at(-1) !== now) seen.push(now)
+  }
+  assert.equal(seen.filter((each) => each !== 'minority'), [`${allocator} allocates`])
   assert.is(view(net, cut).allocator, allocator)
 })
 
@@ -195,6 +203,36 @@ for (const [sleep, frozenMs, hasAges] of [['10 s', 10_000, true], ['two minutes'
     assert.equal(services(net, first), { late: ['192.0.2.1'] })
   })
 }
+
+test('who is silent is not counted as heard, whatever membership believes', () => {
+  const net = createNet(['a', 'b', 'c', 'd', 'e'], {})
+  run(net, 10_000)
+  const [allocator = ''] = allocators(net)
+  const [silent = '', ...others] = net.stations.map(({ name }) => name).filter((name) => name !== allocator)
+  stationOf(net, silent).isUp = false
+  run(net, 3_500)
+  for (const name of [allocator, ...others]) {
+    const { heard, members, missing, standstill } = view(net, name)
+    assert.equal({ heard, members, missing, standstill },
+      { heard: 4, members: 5, missing: [silent], standstill: undefined }, name)
+  }
+  // More of them, the allocator too: those who are left have nobody who could tell them.
+  for (const name of [allocator, others[0] ?? '']) stationOf(net, name).isUp = false
+  run(net, 3_500)
+  for (const name of others.slice(1)) {
+    const { heard, standstill } = view(net, name)
+    assert.equal([heard, standstill], [2, 'minority'], name)
+  }
+})
+
+test('a voter of an older version does not say whom it hears: membership has to do', () => {
+  const net = createNet(['a', 'b', 'c', 'd'], {})
+  for (const station of net.stations) station.isOlder = true
+  run(net, 10_000)
+  const [allocator = ''] = allocators(net)
+  const names = net.stations.map(({ name }) => name).filter((name) => name !== allocator)
+  for (const name of names) assert.is(view(net, name).heard, 4, name)
+})
 
 test('who is missing, and how many are needed', () => {
   const net = createNet(three, {})

@@ -5,6 +5,7 @@ import {
   type Agreement, compareVersions, type Effect, type Event, type GroupLedger, type KnownShare, noVersion,
   type Word,
 } from './model.ts'
+import { maskOfPresent } from './presence.ts'
 import { type Council, isOurs, longSleepMs, otherOf, patienceMs, wordMs } from './state.ts'
 import { claimTerm, decideVote, heard, isElected, isVoter, majority } from './vote.ts'
 
@@ -193,7 +194,8 @@ function isSame(a: Agreement, b: Agreement): boolean {
 
 /**
  * A candidate speaks to everybody, anybody else to the one it votes for. Where that one is of an older
- * version it cannot give options that are lacking: others may.
+ * version it cannot give options that are lacking: others may. Nor can anybody say who is heard, by their
+ * place in a ledger, before there is one.
  */
 function speak(c: Council, now: Millis): void {
   if (!c.isWordDue && now < c.wordAtMs) return
@@ -201,7 +203,7 @@ function speak(c: Council, now: Millis): void {
   c.wordAtMs = now + wordMs
   const { self } = c.options
   const isOlder = c.others.get(c.vote)?.word?.optionsFrom === undefined
-  const isForAll = c.vote === self || c.vote === '' || isOlder
+  const isForAll = c.vote === self || c.vote === '' || isOlder || c.stored === undefined
   const to = isForAll ? c.alive : c.alive.filter((name) => name === c.vote)
   if (to.length > 0) c.out.push({ kind: 'sendWord', to, word: wordOf(c, now) })
 }
@@ -211,5 +213,6 @@ function wordOf(c: Council, now: Millis): Word {
     group: c.stored?.group ?? '', version: c.stored?.version ?? noVersion, digest: c.own.digest,
     term: c.maxTerm, vote: c.vote, isElected: isElected(c, now), agreed: c.agreed,
     optionsFrom: c.stored === undefined ? noVersion : optionsVersion(c.stored),
+    hears: maskOfPresent(c, now),
   }
 }

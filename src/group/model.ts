@@ -94,6 +94,8 @@ export interface Word {
   readonly agreed: Version
   /** When the options that it has were agreed on; undefined = an older version, which drops them. */
   readonly optionsFrom?: Version
+  /** Members that it hears, by their place in its ledger, in hexadecimal; undefined = an older version. */
+  readonly hears?: string
 }
 
 /** A share with the name of its state; '' = its host has not read any good input yet. */

@@ -19,7 +19,7 @@ export interface Station {
   isUp: boolean
   /** What comes lies in its socket, and is read when it goes on. */
   isFrozen: boolean
-  /** A program that knows no options: it tells none, and drops those of a ledger. */
+  /** A program that knows no options: it tells none, drops a ledger's, and does not say whom it hears. */
   isOlder: boolean
 }
 
@@ -74,8 +74,9 @@ function readBy({ isOlder }: Station, event: Event): Event {
   return { ...event, known: { ...event.known, share } }
 }
 
-function saidBy({ isOlder }: Station, { optionsFrom, ...word }: Word): Word {
-  return isOlder || optionsFrom === undefined ? word : { ...word, optionsFrom }
+function saidBy({ isOlder }: Station, word: Word): Word {
+  const { optionsFrom: _, hears: __, ...older } = word
+  return isOlder ? older : word
 }
 
 export function open(net: Net, station: Station, expected: number, keys: readonly string[]): void {

@@ -76,7 +76,8 @@ export async function openTogether(
     node, stateDir: options.stateDir, expected: others.length + 1, ledger: stored.ledger, own,
     now: wire.clock.now, log, options,
     port: () => ring && { tell: (to, bytes) => ring?.tell(to, undefined, bytes), deliver: ring.deliver },
-    absent: () => absentFrom(others, ring?.members() ?? []), onLedger: () => host?.mark(),
+    absent: (present) => absentFrom(others, (ring?.members() ?? []).filter(({ name }) => present.has(name))),
+    onLedger: () => host?.mark(), onPresent: () => host?.mark(),
   }))
   const opened = await openSpeakerRing({
     node, address, clock: wire.clock, log, stopped, isSecretAwaited: false,
@@ -144,9 +145,9 @@ function capable(ring: Ring, node: string): readonly string[] {
     name !== node && isAlive && legs !== undefined ? [name] : [])
 }
 
-/** Addresses at which no host of a group is heard. */
+/** Addresses at which none of these hosts is. */
 function absentFrom(join: readonly Address[], members: readonly RingMember[]): readonly string[] {
-  const here = members.filter(({ isAlive }) => isAlive).flatMap(({ address, legs = [] }) =>
+  const here = members.flatMap(({ address, legs = [] }) =>
     [address, ...legs.flatMap(({ addresses }) => addresses.map((each) => each.address))])
   return join.filter((target) => !here.some((each) => sameAddress(each, target))).map(formatAddress)
 }
