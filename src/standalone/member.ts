@@ -290,14 +290,14 @@ async function announce(parts: MemberParts, memory: Memory, agreed: Agreed): Pro
 }
 
 function ownershipWorld(parts: MemberParts, memory: Memory, agreed: Agreed): OwnershipWorld {
-  const { node } = parts
+  const { node, ring } = parts
   const options = optionsOf(parts.options, agreed.ledger.options)
   return worldOf({
     self: node, placement: options.placement, config: agreed.world.config, nodes: agreed.nodes,
     endpoints: agreed.world.endpoints, holdings: agreed.holdings, links: memory.links, deaf: deafOf(parts),
     members: membersOf(parts, agreed.ledger), expected: agreed.ledger.members.map(({ name }) => name),
-    restarted: new Set(), gateways: readGateways(), hints: parts.owners, isDraining: memory.isDraining,
-    isLeaving: memory.isLeaving,
+    restarted: new Set(), gateways: readGateways(), hints: parts.owners,
+    isDraining: memory.isDraining || ring.isYielding(), isLeaving: memory.isLeaving || ring.isYielding(),
     announceEverywhere: options.announceEverywhere, ignoreExcludeLabel: options.ignoreExcludeLabel,
   }).world
 }

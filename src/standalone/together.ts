@@ -5,7 +5,7 @@ import type { GroupOptions } from '../config/group-options.ts'
 import type { KnownShare } from '../group/model.ts'
 import { sharedOf } from '../group/documents.ts'
 import { textsOf } from '../group/options.ts'
-import { memberStatus, secretFindings } from '../http/rows.ts'
+import { memberStatus, nameFindings, secretFindings } from '../http/rows.ts'
 import type { HostFinding } from '../finding.ts'
 import type { StatusDocument } from '../http/status.ts'
 import { isUsable } from '../l2/eligible.ts'
@@ -104,7 +104,7 @@ export async function openTogether(
   const met: Met = { announcer, group, ring: opened }
   return {
     host: work, announcer,
-    findings: () => secretFindings(opened.isUnreadable()),
+    findings: () => [...secretFindings(opened.isUnreadable()), ...nameFindings(opened.conflicts())],
     status: () => statusOf(met, wire.clock.now()),
     leave: () => leave(met, work),
   }
