@@ -9,9 +9,10 @@ import { shareSegment } from './ownership/fleet.ts'
 import {
   type Membership, type MembershipEvent, openMembership,
 } from './membership/net/membership.ts'
-import { fromAddressBytes } from './membership/net/endpoint.ts'
+import { fromAddressBytes, toAddressBytes } from './membership/net/endpoint.ts'
 import type { Drop } from './membership/model.ts'
 import type { Settings } from './membership/settings.ts'
+import { type NameConflict, watchNames } from './namesake.ts'
 import type { Address } from './net/model.ts'
 
 /** A member of the ring as of now. */
@@ -41,6 +42,8 @@ export interface RingOptions {
   /** Members came, went or have other interfaces. */
   readonly onChange: () => void
   readonly onMember: (change: string, name: string) => void
+  /** Hosts have the same name, or do no more. */
+  readonly onConflicts: (conflicts: readonly NameConflict[]) => void
   /** Somebody sends what cannot be read with this member's secret, or without one: told once a minute. */
   readonly onUnreadable: () => void
 }
@@ -59,17 +62,21 @@ export interface Ring extends MemberPort, AsyncDisposable {
   deliver(to: string, bytes: Uint8Array): void
   /** In the last minute somebody sent what cannot be read with this member's secret. */
   isUnreadable(): boolean
+  /** Hosts that have the same name. */
+  conflicts(): readonly NameConflict[]
+  /** Others take another host for this one: it must own nothing, and what it says is not sent. */
+  isYielding(): boolean
   /** For metrics. */
   readonly membership: Membership
 }
 
 const unreadableMs = 60_000
+const nothing = new Uint8Array()
 
 /** Binds the membership's port; rejects where that cannot be. */
 export async function openRing(options: RingOptions): Promise<Ring> {
   const { name, clock, onMessages, onChange, onMember } = options
   let legs: readonly Leg[] = []
-  let gossiped = 0
   let isLeaving = false
   const legsByMeta = createMetaMemory()
   let byName: ReadonlyMap<string, RingMember> | undefined
@@ -77,28 +84,37 @@ export async function openRing(options: RingOptions): Promise<Ring> {
     switch (event.kind) {
       case 'member':
         byName = undefined
+        if (event.member.name !== name) names.meet()
         onMember(event.change, event.member.name)
         onChange()
         return
-      case 'message': {
-        const opened = decodeEnvelope(event.payload)
-        if (opened === undefined || opened.from === name) return
-        onMessages([{ ...opened, receivedAtMs: event.receivedMs }])
-        return
-      }
+      case 'conflict': return names.take(event)
+      case 'message':
       case 'remoteState': {
-        if (event.userState.length === 0) return
-        const receivedAtMs = clock.now()
-        onMessages([{ from: '', isGossip: true, bytes: event.userState, receivedAtMs }])
+        const messages = readEvent(event, options)
+        if (messages.length > 0) onMessages(messages)
       }
     }
   }
   const unreadable = watchUnreadable(options)
+  const tellMeta = (): void => {
+    byName = undefined
+    membership.setMeta(bytesOf(encodeMeta(legs, isLeaving || names.isYielding())))
+  }
+  const names = watchNames({
+    name, clock, self: { address: toAddressBytes(options.address), port: options.port },
+    greet: (to) => membership.greet(to),
+    onChange: () => {
+      tellMeta()
+      options.onConflicts(names.list())
+      onChange()
+    },
+  })
   const membership = await openMembership({
     name, address: options.address, port: options.port, settings: options.settings, key: options.key,
     meta: bytesOf(encodeMeta([])), incarnation: Math.floor(clock.wall().getTime() / 1_000),
     seed: Math.floor(Math.random() * 2 ** 31), now: clock.now, ageOf: options.ageOf, onEvent,
-    onDrop: unreadable.take,
+    onDrop: unreadable.take, isMistaken: names.isYielding,
   })
   const members = (): ReadonlyMap<string, RingMember> => byName ??= new Map(
     membership.members().map((member) =>
@@ -108,21 +124,59 @@ export async function openRing(options: RingOptions): Promise<Ring> {
     members: () => [...members().values()],
     setLegs: (now) => {
       legs = now
-      byName = undefined
-      membership.setMeta(bytesOf(encodeMeta(now, isLeaving)))
+      tellMeta()
       membership.setLegs(now.flatMap((leg) => addressesOf(leg)))
     },
     sayGoodbye: () => {
       isLeaving = true
-      byName = undefined
-      membership.setMeta(bytesOf(encodeMeta(legs, isLeaving)))
+      tellMeta()
     },
     setPeers: (addresses) => membership.setPeers(addresses),
-    setClaims: (read) => membership.setUserState(() => bytesOf(read())),
-    deliver: (to, bytes) => membership.send(to, seal(name, bytes, false), 'stream'),
+    setClaims: (read) => membership.setUserState(() => names.isYielding() ? nothing : bytesOf(read())),
+    ...voiceOf({ name, membership, members, legs: () => legs, isMuted: names.isYielding }),
+    conflicts: names.list,
+    isYielding: names.isYielding,
+    isUnreadable: unreadable.isRecent,
+    membership,
+    [Symbol.asyncDispose]: () => {
+      names[Symbol.dispose]()
+      return membership[Symbol.asyncDispose]()
+    },
+  }
+}
+
+function readEvent(
+  event: Extract<MembershipEvent, { readonly kind: 'message' | 'remoteState' }>, { name, clock }: RingOptions,
+): readonly ReceivedMessage[] {
+  if (event.kind === 'remoteState') {
+    const { userState: bytes } = event
+    return bytes.length === 0 ? [] : [{ from: '', isGossip: true, bytes, receivedAtMs: clock.now() }]
+  }
+  const opened = decodeEnvelope(event.payload)
+  return opened === undefined || opened.from === name ? [] : [{ ...opened, receivedAtMs: event.receivedMs }]
+}
+
+interface VoiceParts {
+  readonly name: string
+  readonly membership: Membership
+  readonly members: () => ReadonlyMap<string, RingMember>
+  readonly legs: () => readonly Leg[]
+  readonly isMuted: () => boolean
+}
+
+/** What this member says to others. */
+function voiceOf(
+  { name, membership, members, legs, isMuted }: VoiceParts,
+): Pick<Ring, 'tell' | 'deliver' | 'gossip'> {
+  let gossiped = 0
+  return {
+    deliver: (to, bytes) => {
+      if (!isMuted()) membership.send(to, seal(name, bytes, false), 'stream')
+    },
     tell: (to, ifindex, bytes) => {
+      if (isMuted()) return
       const payload = seal(name, bytes, false)
-      const leg = legs.find((own) => own.ifindex === ifindex)
+      const leg = legs().find((own) => own.ifindex === ifindex)
       if (leg === undefined) return membership.send(to, payload, 'datagram')
       const peer = members().get(to)
       for (const { local, remote } of pathsOf(leg, peer?.legs ?? [])) {
@@ -130,10 +184,9 @@ export async function openRing(options: RingOptions): Promise<Ring> {
         if (membership.sendFrom(local, [remote], payload)) return
       }
     },
-    gossip: (bytes) => membership.broadcast(`arpeggio ${gossiped++}`, seal(name, bytes, true)),
-    isUnreadable: unreadable.isRecent,
-    membership,
-    [Symbol.asyncDispose]: () => membership[Symbol.asyncDispose](),
+    gossip: (bytes) => {
+      if (!isMuted()) membership.broadcast(`arpeggio ${gossiped++}`, seal(name, bytes, true))
+    },
   }
 }
 

@@ -63,6 +63,7 @@ const imports: Readonly<Record<string, Readonly<Record<string, string>>>> = {
     'version.ts': 'status names it',
   },
   'speaker': {
+    'namesake.ts': 'its test names hosts alike',
     net: 'Pods have addresses', ownership: 'it decides who announces', 'ring.ts': 'members are met',
     'membership/net': 'its files are read', membership: 'its test sets one up',
     config: 'objects become a world', l2: 'it places',
@@ -85,7 +86,12 @@ const imports: Readonly<Record<string, Readonly<Record<string, string>>>> = {
     net: 'times are Millis', 'announcer.ts': 'it answers still', 'ring.ts': 'the others are told',
   },
   'metrics.ts': { l2: 'drops are labels' },
+  'namesake.ts': {
+    net: 'hosts have addresses', membership: 'it decides who yields',
+    'membership/net': 'addresses are bytes there', ownership: 'metadata tells who goes', 'clock.ts': 'now',
+  },
   'ring.ts': {
+    'namesake.ts': 'one name may be two hosts',
     net: 'members have addresses', ownership: 'its messages are carried',
     'announcer.ts': 'it carries them for it', membership: 'how it is set up',
     'membership/net': 'it opens it', 'clock.ts': 'now',
@@ -103,7 +109,7 @@ const imports: Readonly<Record<string, Readonly<Record<string, string>>>> = {
   'http': {
     config: 'problems are shown', plan: 'rows are shown', cli: 'text for curl is the same table',
     'finding.ts': 'findings are shown', l2: 'announcements are shown', net: 'addresses are printed',
-    ownership: 'owners are shown', 'ring.ts': 'members are shown',
+    ownership: 'owners are shown', 'ring.ts': 'members are shown', 'namesake.ts': 'so are hosts of one name',
   },
   'standalone': {
     net: 'addresses are printed', config: 'files become a world', ipam: 'the ledger is kept',

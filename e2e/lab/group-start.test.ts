@@ -61,8 +61,12 @@ function program(name: Name): Arpeggio {
 
 /** Resolves when the status can be asked for: a minority is never ready. */
 async function start(name: Name, ...more: readonly string[]): Promise<void> {
+  await startAs(name, name, ...more)
+}
+
+async function startAs(name: Name, node: string, ...more: readonly string[]): Promise<void> {
   const state = join(lab.folder, `${name}-state`)
-  const own = ['--node-name', name, '--no-forward', '--state-dir', state, ...join3, ...more, input]
+  const own = ['--node-name', node, '--no-forward', '--state-dir', state, ...join3, ...more, input]
   const started = spawnArpeggio(lab.host(name), own)
   running.set(name, started)
   await started.child.line(/"msg":"standalone started"/, startCapMs)
@@ -169,6 +173,29 @@ test('in the minority again: members by name, and what was agreed before is serv
   assert.equal(status.group?.missing, ['a', 'b'])
 })
 
+test('a host with the name of another, and a ledger of the group: all name both, it is silent', async () => {
+  await start('a')
+  await when('a', 'a or c allocates', (status) => ['a', 'c'].includes(status.group?.allocator ?? ''))
+  await startAs('b', 'c')
+  const first = 'Host 192.168.1.12 has the name of this one (192.168.1.13), "c": it is no member; give'
+  const second = 'Host 192.168.1.13 has the name of this one (192.168.1.12), "c", and is the one that'
+  const neither = 'Hosts 192.168.1.13 and 192.168.1.12 have one name, "c": the second is no member; give'
+  for (const [name, words] of [['c', first], ['a', neither], ['b', second]] as const) {
+    await when(name, 'the name is told', ({ findings }) =>
+      findings.some(({ reason, message }) => reason === 'sameName' && message.startsWith(words)))
+    assert.ok(told(name, 'hosts have the same name').some((line) => line.includes('"level":"warn"')), name)
+  }
+  assert.is(await voices('192.168.1.240'), 1)
+  assert.equal((await program('b').status()).announcements, [])
+  const { group } = await program('a').status()
+  assert.equal([group?.heard, group?.missing.join()], [2, 'b'])
+  // Its end is not taken for that of the first.
+  await program('b').child.stop('SIGTERM')
+  running.delete('b')
+  await kill('a')
+  assert.equal(told('c', 'hosts have the same name').length, 1)
+})
+
 const otherwise = ['--lb-class', 'x/y', '--placement', 'hash', '--namespace', 'elsewhere']
 
 test('a host with other options: all name it, the option and the values', async () => {
@@ -207,6 +234,8 @@ test('the host with other options allocates: addresses stay, one voice answers',
     assert.is(heldIn((await program(name).status()).services), 'web 192.168.1.240', name)
   }
   assert.is(await voices('192.168.1.240'), 1)
+  await when('b', 'one of them is not heard', (status) =>
+    differing(status).every((text) => text.includes(`${first} (not heard)`)))
   await start(first, ...otherwise)
   await when(last, 'two of three have them, and nothing changes', (status) =>
     differing(status).some((text) => text.includes(`"hash" on ${[first, 'b'].toSorted().join(', ')}`)))
@@ -219,6 +248,10 @@ test('the host with other options allocates: addresses stay, one voice answers',
     assert.equal([status.group?.options?.['placement'], status.group?.options?.['namespace']],
       ['hash', 'elsewhere'])
   }
+  // A line an option when b had it, and one when the next did: not when somebody came or went.
+  await program('b').child.line(/"event":"optionsAgree"/, slowCapMs)
+  assert.is(told('b', 'options of hosts differ').length, 6)
+  assert.is(told('b', 'hosts have the same options again').length, 1)
 })
 
 test.run()

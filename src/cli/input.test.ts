@@ -63,6 +63,14 @@ const bare: { it: string; files: Readonly<Record<string, string>>; want: readonl
     want: ['Empty: Folder has no YAML document'] },
   { it: 'a million line ends', files: { 'a.yaml': '\r'.repeat(1_000_000) },
     want: ['Empty: Folder has no YAML document'] },
+  { it: 'documents that are null', files: {
+    'a.yaml': 'null\n', 'b.yaml': '~ # y\r\n---\nNull\n...\n---\n  NULL  \n',
+    'c.yaml': '--- null\n---  ~ # z\n',
+  }, want: ['Empty: Folder has no YAML document'] },
+  { it: 'a long line of blanks, and null', files: { 'a.yaml': `${' '.repeat(1_000_000)}null x` }, want: [] },
+  { it: 'null beside a document', files: { 'a.yaml': 'null\n---\nkind: x\n' }, want: [] },
+  ...['null#', '"null"', 'nullx', '~x', '- null', 'null: x', '---null'].map((text) =>
+    ({ it: `the text ${text}`, files: { 'a.yaml': `${text}\n` }, want: [] })),
   { it: 'an empty file beside another', files: { 'a.yaml': '', 'b.yaml': '# x\nkind: x' }, want: [] },
   { it: 'a document after its mark', files: { 'a.yaml': '--- {kind: x}\n' }, want: [] },
   { it: 'text that is no document of ours', files: { 'a.yaml': '-' }, want: [] },

@@ -67,11 +67,15 @@ function findEmpty({ sources, problems }: Input, path: string): readonly Problem
 }
 
 /**
- * Any line besides comments, directives and the marks between documents. `$` is before a carriage return as
- * well, so none is skipped: each begins a line, and would be looked at from all before it.
+ * Any line besides comments, directives, the marks between documents, and null, which kubectl passes over
+ * like an empty document. `$` is before a carriage return as well, so none is skipped: each begins a line,
+ * and would be looked at from all before it.
  */
+const content =
+  /^(?!%|(?:(?:---|\.\.\.)(?![^ \t#\r\n]))?[ \t]*(?:#|$|(?:null|Null|NULL|~)(?:[ \t]+#|[ \t]*$)))/m
+
 function hasDocument({ bytes }: Source): boolean {
-  return /^(?![ \t]*(?:#|$)|%|(?:---|\.\.\.)[ \t]*(?:#|$))/m.test(new TextDecoder().decode(bytes))
+  return content.test(new TextDecoder().decode(bytes))
 }
 
 async function listFiles(path: string): Promise<readonly Place[]> {

@@ -37,6 +37,7 @@ const overruled = (name: string, old: string, stable: string): string =>
   `metallb.universe.tf/${name}: IgnoredAnnotation: ${old} is ignored: \`metallb.io/${name}\` says ${stable}`
 const ofServices = 'known here are metallb.io/loadBalancerIPs, metallb.io/address-pool, ' +
   'metallb.io/allow-shared-ip, metallb.io/ip-allocated-from-pool'
+const onlyPools = 'it is read from IPAddressPools and the older ConfigMap only'
 const onlyServices = 'it is read from Services only'
 
 const rows: { it: string; kind?: Kind; given: Values; want: readonly string[] }[] = [
@@ -87,10 +88,17 @@ const rows: { it: string; kind?: Kind; given: Values; want: readonly string[] }[
   { it: 'a pool\'s on a Service', given: { 'arpeggio.io/exclude': '192.0.2.3/32' },
     want: [ignored('arpeggio.io/exclude', 'it is read from IPAddressPools only')] },
   { it: 'the configuration\'s on a Service', given: { 'arpeggio.io/allow-address-loss': 'true' },
-    want: [ignored('arpeggio.io/allow-address-loss', 'it is read from objects of the configuration only')] },
-  { it: 'an advertisement\'s own, and another', kind: 'L2Advertisement',
-    given: { 'arpeggio.io/allow-address-loss': 'true', 'arpeggio.io/interfaces': 'eth0' },
-    want: [ignored('arpeggio.io/interfaces', 'known here is arpeggio.io/allow-address-loss')] },
+    want: [ignored('arpeggio.io/allow-address-loss', onlyPools)] },
+  { it: 'a pool\'s, and one that nobody knows', kind: 'L2Advertisement',
+    given: {
+      'arpeggio.io/allow-address-loss': 'true', 'arpeggio.io/exclude': '192.0.2.3/32',
+      'arpeggio.io/interfaces': 'eth0', 'description': 'x',
+    },
+    want: [
+      ignored('arpeggio.io/allow-address-loss', onlyPools),
+      ignored('arpeggio.io/exclude', 'it is read from IPAddressPools only'),
+      ignored('arpeggio.io/interfaces', 'none means anything here'),
+    ] },
   { it: 'objects that MetalLB writes', kind: 'ServiceL2Status', given: { 'metallb.io/x': 'x' }, want: [] },
   { it: 'objects that others write', kind: 'Node', given: { 'metallb.io/whatever': 'x' }, want: [] },
 ]

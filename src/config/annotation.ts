@@ -17,7 +17,7 @@ const configKeys = [annotationKeys.exclude, annotationKeys.allowLoss]
 /** Kinds whose annotations are looked at, with those that mean something on them. */
 const known = {
   service: knownOf(serviceKeys), pool: knownOf(configKeys),
-  advertisement: knownOf([annotationKeys.allowLoss]),
+  advertisement: knownOf([]),
 } as const
 
 function knownOf(keys: readonly string[]) {
@@ -99,10 +99,13 @@ export function checkAnnotations(object: RawObject, kind: Annotated): void {
 function elsewhere(key: string): string | undefined {
   if (serviceKeys.includes(key)) return 'it is read from Services only'
   if (key === annotationKeys.exclude) return 'it is read from IPAddressPools only'
-  return key === annotationKeys.allowLoss ? 'it is read from objects of the configuration only' : undefined
+  return key === annotationKeys.allowLoss
+    ? 'it is read from IPAddressPools and the older ConfigMap only'
+    : undefined
 }
 
 function knownHint(own: readonly string[]): string {
+  if (own.length === 0) return 'none means anything here'
   const shown = own.filter((key) => !key.startsWith(prefixes[1]))
   return `known here ${shown.length === 1 ? 'is' : 'are'} ${shown.join(', ')}`
 }

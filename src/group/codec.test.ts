@@ -37,6 +37,13 @@ test('options of hosts and of a ledger survive too; an older version has none', 
   const agreed = { ...ledger, options, members: [{ name: 'a', labels: {}, options }] }
   assert.equal(parseLedger(again(agreed)), agreed)
   assert.not.ok('options' in (parseLedger(again(ledger)) ?? { options }))
+  const since = { ...agreed, optionsFrom: { term: 1, n: 1 } }
+  assert.equal(parseLedger(again(since)), since)
+  assert.equal(parseWord(again({ ...word, optionsFrom: { term: 0, n: 0 } })),
+    { ...word, optionsFrom: { term: 0, n: 0 } })
+  assert.is(parseLedger({ ...since, optionsFrom: 1 }), undefined)
+  assert.is(parseWord({ ...word, optionsFrom: 1 }), undefined)
+  assert.equal(parseWord(again({ ...word, hears: '3f' })), { ...word, hears: '3f' })
   const bad = { placement: 1 }
   assert.is(parseShare({ ...known, share: { ...known.share, options: bad } }), undefined)
   assert.is(parseLedger({ ...ledger, options: bad }), undefined)

@@ -52,7 +52,13 @@ export function parseWord(value: unknown): Word | undefined {
   const [version, agreed] = [parseVersion(value['version']), parseVersion(value['agreed'])]
   if (typeof group !== 'string' || typeof digest !== 'string' || typeof vote !== 'string') return undefined
   if (typeof isElected !== 'boolean' || version === undefined || agreed === undefined) return undefined
-  return isCount(term) ? { group, version, digest, term, vote, isElected, agreed } : undefined
+  const from = parseOptionsFrom(value)
+  if (from === undefined || !isCount(term)) return undefined
+  const hears = value['hears']
+  return {
+    group, version, digest, term, vote, isElected, agreed, ...from,
+    ...(typeof hears === 'string' ? { hears } : {}),
+  }
 }
 
 /** undefined = not a share with its digest. */
@@ -81,10 +87,12 @@ export function parseLedger(value: unknown): GroupLedger | undefined {
   const problems = parseAll(value['problems'], parseProblem)
   const services = parseLists(value['services'])
   const options = parseOptions(value)
+  const from = parseOptionsFrom(value)
   if (typeof group !== 'string' || group === '' || typeof by !== 'string') return undefined
   if (version === undefined || members === undefined || documents === undefined) return undefined
   if (problems === undefined || services === undefined || options === undefined) return undefined
-  return { group, version, by, members, ...options, documents, services, problems }
+  if (from === undefined) return undefined
+  return { group, version, by, members, ...options, ...from, documents, services, problems }
 }
 
 function isCount(value: unknown): value is number {
@@ -104,13 +112,22 @@ function parseMember(value: unknown): GroupMember | undefined {
   return options === undefined ? undefined : { name: value['name'], labels, ...options }
 }
 
-/** A host of an older version has none. */
+/** A host of an older version tells none. */
 function parseOptions(
   value: Readonly<Record<string, unknown>>,
 ): { readonly options?: OptionTexts } | undefined {
   if (value['options'] === undefined) return {}
   const options = parseTexts(value['options'])
   return options === undefined ? undefined : { options }
+}
+
+/** Nor when they were agreed on. */
+function parseOptionsFrom(
+  value: Readonly<Record<string, unknown>>,
+): { readonly optionsFrom?: Version } | undefined {
+  if (value['optionsFrom'] === undefined) return {}
+  const optionsFrom = parseVersion(value['optionsFrom'])
+  return optionsFrom === undefined ? undefined : { optionsFrom }
 }
 
 function parseShared(value: unknown): Shared | undefined {

@@ -2,162 +2,11 @@
 import { test } from 'uvu'
 import * as assert from 'uvu/assert'
 import { step } from './council.ts'
-import type { Agreement, Effect, Event, GroupLedger, KnownShare, Share } from './model.ts'
-import { type Council, createCouncil } from './state.ts'
-import { type CouncilView, isElected, viewCouncil } from './vote.ts'
-
-const delayMs = 5
-const diskMs = 3
-
-interface Station {
-  readonly name: string
-  council: Council
-  wakeMs: number
-  disk: GroupLedger | undefined
-  isUp: boolean
-}
-
-interface Net {
-  nowMs: number
-  readonly stations: Station[]
-  queue: { readonly atMs: number; readonly to: Station; readonly council: Council; readonly event: Event }[]
-  /** Whether a message passes. */
-  passes: (from: string, to: string) => boolean
-  readonly inForce: Map<string, GroupLedger>
-  most: number
-}
-
-/** Each share brings one Service, which gets the address of its place in the order of arrival. */
-function propose(before: Agreement | undefined, shares: readonly Share[]): Agreement {
-  const names = new Set([...(before?.members ?? []).map(({ name }) => name)])
-  const fresh = shares.map(({ host }) => host).filter((host) => !names.has(host)).toSorted()
-  for (const host of before === undefined ? fresh : fresh.slice(0, 1)) names.add(host)
-  const services: Record<string, readonly string[]> = { ...before?.services }
-  for (const { documents } of shares) {
-    for (const { key } of documents) services[key] ??= [`192.0.2.${Object.keys(services).length + 1}`]
-  }
-  const members = [...names].toSorted().map((name) => ({ name, labels: {} }))
-  return { members, documents: [], services, problems: [] }
-}
-
-function shareOf(host: string, keys: readonly string[]): KnownShare {
-  const documents = keys.map((key) => ({ key, file: 'f', document: 1, value: {} }))
-  return { digest: `${host} ${keys.join()}`, share: { host, labels: {}, held: {}, forgets: [], documents } }
-}
-
-function open(net: Net, station: Station, expected: number, keys: readonly string[]): void {
-  station.isUp = true
-  station.council = createCouncil({
-    self: station.name, expected, freshGroup: `group of ${station.name}`, ledger: station.disk,
-    own: shareOf(station.name, keys), now: net.nowMs, propose,
-  })
-  station.wakeMs = net.nowMs
-  tellAlive(net)
-}
-
-/** Membership notices at once: what the council does without it is tested by silence. */
-function tellAlive(net: Net): void {
-  for (const to of net.stations.filter(({ isUp }) => isUp)) {
-    const names = net.stations.filter((other) => other !== to && other.isUp).map(({ name }) => name)
-    net.queue.push({ atMs: net.nowMs, to, council: to.council, event: { kind: 'alive', names } })
-  }
-}
-
-function createNet(names: readonly string[], keys: Readonly<Record<string, readonly string[]>> = {}): Net {
-  const net: Net = { nowMs: 0, stations: [], queue: [], passes: () => true, inForce: new Map(), most: 0 }
-  for (const name of names) {
-    const own = shareOf(name, [])
-    const council = createCouncil({
-      self: name, expected: names.length, freshGroup: '', ledger: undefined, own, now: 0, propose,
-    })
-    net.stations.push({ name, council, wakeMs: 0, disk: undefined, isUp: false })
-  }
-  for (const station of net.stations) open(net, station, names.length, keys[station.name] ?? [])
-  return net
-}
-
-function perform(net: Net, from: Station, effect: Effect): void {
-  const send = (to: string, event: Event): void => {
-    const station = net.stations.find(({ name, isUp }) => name === to && isUp)
-    if (station === undefined || !net.passes(from.name, to)) return
-    net.queue.push({ atMs: net.nowMs + delayMs, to: station, council: station.council, event })
-  }
-  switch (effect.kind) {
-    case 'sendWord':
-      return effect.to.forEach((to) => send(to, { kind: 'word', from: from.name, word: effect.word }))
-    case 'askShare': {
-      const known = net.stations.find(({ name }) => name === effect.to)?.council.own
-      if (known === undefined || !net.passes(from.name, effect.to)) return
-      const event: Event = { kind: 'share', from: effect.to, known }
-      return void net.queue.push({ atMs: net.nowMs + 2 * delayMs, to: from, council: from.council, event })
-    }
-    case 'sendShare': return
-    case 'sendLedger': return send(effect.to, { kind: 'ledger', from: from.name, ledger: effect.ledger })
-    case 'store': {
-      const { council } = from
-      from.disk = effect.ledger
-      return void net.queue.push({ atMs: net.nowMs + diskMs, to: from, council, event: { kind: 'stored' } })
-    }
-    case 'agreed': return void net.inForce.set(from.name, effect.ledger)
-    case 'wake': from.wakeMs = effect.atMs
-  }
-}
-
-/** Runs for `ms`; after each event at most one host may be elected. */
-function run(net: Net, ms: number): void {
-  const endMs = net.nowMs + ms
-  for (;;) {
-    const up = net.stations.filter(({ isUp }) => isUp)
-    const next = Math.min(...net.queue.map(({ atMs }) => atMs), ...up.map(({ wakeMs }) => wakeMs))
-    if (next > endMs) break
-    net.nowMs = Math.max(net.nowMs, next)
-    const due = net.queue.filter(({ atMs }) => atMs <= net.nowMs)
-    net.queue = net.queue.filter(({ atMs }) => atMs > net.nowMs)
-    for (const { to, council, event } of due) {
-      if (!to.isUp || to.council !== council) continue
-      for (const effect of step(council, event, net.nowMs)) perform(net, to, effect)
-    }
-    for (const station of up.filter(({ wakeMs }) => wakeMs <= net.nowMs)) {
-      for (const effect of step(station.council, { kind: 'wake' }, net.nowMs)) perform(net, station, effect)
-    }
-    const elected = up.filter(({ council }) => isElected(council, net.nowMs))
-    net.most = Math.max(net.most, elected.length)
-  }
-  net.nowMs = endMs
-}
-
-/** A host's input is edited. */
-function bring(net: Net, name: string, keys: readonly string[]): void {
-  const station = stationOf(net, name)
-  const event: Event = { kind: 'own', own: shareOf(name, keys) }
-  for (const effect of step(station.council, event, net.nowMs)) perform(net, station, effect)
-}
-
-function kill(net: Net, name: string): void {
-  const station = stationOf(net, name)
-  station.isUp = false
-  tellAlive(net)
-}
-
-function stationOf(net: Net, name: string): Station {
-  const station = net.stations.find((each) => each.name === name)
-  if (station === undefined) throw new RangeError(`No host "${name}"`)
-  return station
-}
-
-function view(net: Net, name: string): CouncilView {
-  return viewCouncil(stationOf(net, name).council, net.nowMs)
-}
-
-/** Who allocates, as every host that is up sees it. */
-function allocators(net: Net): readonly string[] {
-  const up = net.stations.filter(({ isUp }) => isUp)
-  return [...new Set(up.map(({ name }) => view(net, name).allocator ?? 'none'))]
-}
-
-function services(net: Net, name: string): Readonly<Record<string, readonly string[]>> {
-  return stationOf(net, name).council.inForce?.services ?? {}
-}
+import type { Effect, Event } from './model.ts'
+import {
+  allocators, bring, createNet, kill, open, propose, run, services, shareOf, stationOf, view,
+} from './rig.ts'
+import { createCouncil } from './state.ts'
 
 const three = ['a', 'b', 'c']
 
@@ -299,12 +148,90 @@ test('cut off before membership has noticed: nobody allocates, whoever did', () 
   run(net, 2_000)
   for (let i = 0; i < 100; i++) {
     assert.is(view(net, cut).allocator, undefined, `${net.nowMs}`)
-    assert.is(view(net, cut).standstill, 'noAllocator', `${net.nowMs}`)
+    assert.is(view(net, cut).standstill, 'minority', `${net.nowMs}`)
+    assert.equal(view(net, cut).missing, three.filter((name) => name !== cut))
     run(net, 100)
   }
   net.passes = () => true
-  run(net, 5_000)
+  // Once it hears who allocates it says so, though its own vote is bound for a second more.
+  const seen: string[] = []
+  for (let i = 0; i < 50; i++) {
+    run(net, 100)
+    const now = view(net, cut).standstill ?? `${view(net, cut).allocator} allocates`
+    if (seen.at(-1) !== now) seen.push(now)
+  }
+  assert.equal(seen.filter((each) => each !== 'minority'), [`${allocator} allocates`])
   assert.is(view(net, cut).allocator, allocator)
+})
+
+/**
+ * Were a ballot as old as its reading, the frozen host would have a majority again for a second, beside the
+ * one that was elected meanwhile: both say that they allocate, and the late one writes a ledger of its own
+ * to its disk and hands it to whoever asks. Only the later term, which it learns of last, keeps that out of
+ * force.
+ */
+for (const [sleep, frozenMs, hasAges] of [['10 s', 10_000, true], ['two minutes', 120_000, false]] as const) {
+  test(`ballots that lay in the socket of a host that was frozen for ${sleep} elect nobody`, () => {
+    const net = createNet(three, {})
+    run(net, 10_000)
+    const [first = ''] = allocators(net)
+    const frozen = stationOf(net, first)
+    frozen.isFrozen = true
+    run(net, 700)
+    // Its voters still vote for it, and nothing that they say later comes.
+    net.passes = (from, to) => from !== first && to !== first
+    run(net, frozenMs)
+    const others = three.filter((name) => name !== first)
+    const [next] = new Set(others.map((name) => view(net, name).allocator))
+    assert.ok(others.includes(next ?? ''), next)
+    assert.ok(net.queue.some(({ to, event }) => to === frozen && event.kind === 'word'), 'ballots lie there')
+    // Stamps of more than a minute are not believed: as old as its reading.
+    if (!hasAges) net.queue = net.queue.map(({ event, ...rest }) =>
+      ({ ...rest, event: event.kind === 'word' ? { ...event, atMs: net.nowMs } : event }))
+    const version = frozen.disk?.version
+    frozen.isFrozen = false
+    frozen.wakeMs = net.nowMs + 1
+    run(net, 0)
+    bring(net, first, ['late'])
+    run(net, 5_000)
+    assert.is(net.most, 1, 'never two at a time')
+    assert.equal(frozen.disk?.version, version, 'nothing of its own is written')
+    assert.is(view(net, first).allocator, undefined)
+    net.passes = () => true
+    run(net, 5_000)
+    assert.equal(allocators(net), [next])
+    assert.equal(services(net, first), { late: ['192.0.2.1'] })
+  })
+}
+
+test('who is silent is not counted as heard, whatever membership believes', () => {
+  const net = createNet(['a', 'b', 'c', 'd', 'e'], {})
+  run(net, 10_000)
+  const [allocator = ''] = allocators(net)
+  const [silent = '', ...others] = net.stations.map(({ name }) => name).filter((name) => name !== allocator)
+  stationOf(net, silent).isUp = false
+  run(net, 3_500)
+  for (const name of [allocator, ...others]) {
+    const { heard, members, missing, standstill } = view(net, name)
+    assert.equal({ heard, members, missing, standstill },
+      { heard: 4, members: 5, missing: [silent], standstill: undefined }, name)
+  }
+  // More of them, the allocator too: those who are left have nobody who could tell them.
+  for (const name of [allocator, others[0] ?? '']) stationOf(net, name).isUp = false
+  run(net, 3_500)
+  for (const name of others.slice(1)) {
+    const { heard, standstill } = view(net, name)
+    assert.equal([heard, standstill], [2, 'minority'], name)
+  }
+})
+
+test('a voter of an older version does not say whom it hears: membership has to do', () => {
+  const net = createNet(['a', 'b', 'c', 'd'], {})
+  for (const station of net.stations) station.isOlder = true
+  run(net, 10_000)
+  const [allocator = ''] = allocators(net)
+  const names = net.stations.map(({ name }) => name).filter((name) => name !== allocator)
+  for (const name of names) assert.is(view(net, name).heard, 4, name)
 })
 
 test('who is missing, and how many are needed', () => {

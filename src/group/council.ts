@@ -1,10 +1,12 @@
 /** How a group agrees on a ledger and how it spreads: one step function, without I/O. */
 import type { Millis } from '../net/model.ts'
+import { carryOptions, joinOptions, optionsVersion, stampOptions } from './carry.ts'
 import {
   type Agreement, compareVersions, type Effect, type Event, type GroupLedger, type KnownShare, noVersion,
   type Word,
 } from './model.ts'
-import { type Council, isOurs, otherOf, patienceMs, wordMs } from './state.ts'
+import { maskOfPresent } from './presence.ts'
+import { type Council, isOurs, longSleepMs, otherOf, patienceMs, wordMs } from './state.ts'
 import { claimTerm, decideVote, heard, isElected, isVoter, majority } from './vote.ts'
 
 /** The same ledger or share is sent again after this, if its reader still lacks it. */
@@ -13,6 +15,7 @@ const againMs: Millis = 1_000
 /** Takes one event at `now` (any monotonic clock, ms); the effects are in order. */
 export function step(c: Council, event: Event, now: Millis): readonly Effect[] {
   c.out = []
+  noticeSleep(c, now)
   take(c, event, now)
   decideVote(c, now)
   claimTerm(c, now)
@@ -21,6 +24,15 @@ export function step(c: Council, event: Event, now: Millis): readonly Effect[] {
   speak(c, now)
   c.out.push({ kind: 'wake', atMs: Math.max(now + 1, c.wordAtMs) })
   return c.out
+}
+
+/** Wakes come every `wordMs`: a gap is a sleep, of the process or of the machine. */
+function noticeSleep(c: Council, now: Millis): void {
+  if (now - c.steppedMs > longSleepMs) {
+    c.sleptSinceMs = c.steppedMs
+    c.sortedAtMs = now + wordMs
+  }
+  c.steppedMs = now
 }
 
 function take(c: Council, event: Event, now: Millis): void {
@@ -35,7 +47,7 @@ function take(c: Council, event: Event, now: Millis): void {
       c.isWordDue = true
       return
     case 'word':
-      return takeWord(c, event.from, event.word, now)
+      return takeWord(c, event, now)
     case 'share':
       if (event.known.share.host === event.from) otherOf(c, event.from).known = event.known
       return
@@ -57,23 +69,29 @@ function take(c: Council, event: Event, now: Millis): void {
   }
 }
 
-function takeWord(c: Council, from: string, word: Word, now: Millis): void {
+/**
+ * What it says counts from when it came: this host may read it seconds later. What is read first after a
+ * long sleep came nobody knows when.
+ */
+function takeWord(
+  c: Council, { from, word, atMs }: Extract<Event, { readonly kind: 'word' }>, now: Millis,
+): void {
   const other = otherOf(c, from)
   const isNews = JSON.stringify(other.word) !== JSON.stringify(word)
+  const cameMs = now < c.sortedAtMs ? Math.min(atMs, c.sleptSinceMs) : atMs
   other.word = word
-  other.heardMs = now
+  other.heardMs = Math.max(other.heardMs, cameMs)
   if (!isOurs(c, word)) return
   if (word.term > c.maxTerm) {
     c.maxTerm = word.term
     c.isWordDue = true
   }
   if (from === c.vote) {
-    c.voteHeardMs = now
+    c.voteHeardMs = Math.max(c.voteHeardMs, cameMs)
     // Whoever is voted for says where things stand; an answer is due when that is news.
     if (isNews) c.isWordDue = true
   }
-  const mine = c.stored?.version ?? noVersion
-  if (c.stored !== undefined && compareVersions(word.version, mine) < 0) {
+  if (c.stored !== undefined && lacks(word, c.stored)) {
     if (now - other.ledgerSentMs >= againMs || isNews) {
       other.ledgerSentMs = now
       c.out.push({ kind: 'sendLedger', to: from, ledger: c.stored })
@@ -85,12 +103,25 @@ function takeWord(c: Council, from: string, word: Word, now: Millis): void {
   }
 }
 
+/** An older version cannot keep options: it lacks none. */
+function lacks({ version, optionsFrom }: Word, mine: GroupLedger): boolean {
+  const order = compareVersions(version, mine.version)
+  if (order !== 0 || optionsFrom === undefined) return order < 0
+  return compareVersions(optionsFrom, optionsVersion(mine)) < 0
+}
+
 function takeLedger(c: Council, ledger: GroupLedger): void {
-  const latest = c.storing ?? c.stored
-  if (latest !== undefined && ledger.group !== latest.group) return
-  if (latest !== undefined && compareVersions(ledger.version, latest.version) <= 0) return
+  const { stored } = c
   if (c.storing !== undefined) return
-  store(c, ledger)
+  if (stored === undefined) return store(c, ledger)
+  if (ledger.group !== stored.group) return
+  const order = compareVersions(ledger.version, stored.version)
+  if (order > 0) return store(c, carryOptions(stored, ledger))
+  if (order < 0) return
+  const joined = joinOptions(stored, ledger)
+  if (joined === stored) return
+  c.proposedFrom = ''
+  store(c, joined)
 }
 
 function store(c: Council, ledger: GroupLedger): void {
@@ -139,7 +170,8 @@ function propose(c: Council, now: Millis): void {
   const next = options.propose(stored, shares.map(({ share }) => share))
   if (stored !== undefined && isSame(stored, next)) return
   const version = { term: c.ownTerm, n: (stored?.version ?? noVersion).n + 1 }
-  store(c, { ...next, group: stored?.group ?? options.freshGroup, version, by: options.self })
+  const group = stored?.group ?? options.freshGroup
+  store(c, stampOptions(stored, { ...next, group, version, by: options.self }))
 }
 
 /** The share behind the digest that the host tells; asked for where it is not here. */
@@ -160,13 +192,19 @@ function isSame(a: Agreement, b: Agreement): boolean {
   return text(a) === text(b)
 }
 
-/** A candidate speaks to everybody, anybody else to the one it votes for. */
+/**
+ * A candidate speaks to everybody, anybody else to the one it votes for. Where that one is of an older
+ * version it cannot give options that are lacking: others may. Nor can anybody say who is heard, by their
+ * place in a ledger, before there is one.
+ */
 function speak(c: Council, now: Millis): void {
   if (!c.isWordDue && now < c.wordAtMs) return
   c.isWordDue = false
   c.wordAtMs = now + wordMs
   const { self } = c.options
-  const to = c.vote === self || c.vote === '' ? c.alive : c.alive.filter((name) => name === c.vote)
+  const isOlder = c.others.get(c.vote)?.word?.optionsFrom === undefined
+  const isForAll = c.vote === self || c.vote === '' || isOlder || c.stored === undefined
+  const to = isForAll ? c.alive : c.alive.filter((name) => name === c.vote)
   if (to.length > 0) c.out.push({ kind: 'sendWord', to, word: wordOf(c, now) })
 }
 
@@ -174,5 +212,7 @@ function wordOf(c: Council, now: Millis): Word {
   return {
     group: c.stored?.group ?? '', version: c.stored?.version ?? noVersion, digest: c.own.digest,
     term: c.maxTerm, vote: c.vote, isElected: isElected(c, now), agreed: c.agreed,
+    optionsFrom: c.stored === undefined ? noVersion : optionsVersion(c.stored),
+    hears: maskOfPresent(c, now),
   }
 }

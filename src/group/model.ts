@@ -72,6 +72,8 @@ export interface GroupLedger extends Agreement {
   readonly version: Version
   /** The host that wrote it. */
   readonly by: string
+  /** The ledger that brought its options: they may have come another way, where an older host wrote this. */
+  readonly optionsFrom?: Version
 }
 
 /** What a host says of itself, again and again. */
@@ -90,6 +92,10 @@ export interface Word {
   readonly isElected: boolean
   /** Stored by more than half, as far as the sender knows. */
   readonly agreed: Version
+  /** When the options that it has were agreed on; undefined = an older version, which drops them. */
+  readonly optionsFrom?: Version
+  /** Members that it hears, by their place in its ledger, in hexadecimal; undefined = an older version. */
+  readonly hears?: string
 }
 
 /** A share with the name of its state; '' = its host has not read any good input yet. */
@@ -103,7 +109,8 @@ export type Event =
   | { readonly kind: 'alive'; readonly names: readonly string[] }
   /** Own input, whenever it changes. */
   | { readonly kind: 'own'; readonly own: KnownShare }
-  | { readonly kind: 'word'; readonly from: string; readonly word: Word }
+  /** `atMs`: when the kernel took it in, on the clock of `now`; this host may have slept since. */
+  | { readonly kind: 'word'; readonly from: string; readonly word: Word; readonly atMs: Millis }
   | { readonly kind: 'share'; readonly from: string; readonly known: KnownShare }
   | { readonly kind: 'ledger'; readonly from: string; readonly ledger: GroupLedger }
   /** The last `store` has been done, or has failed. */

@@ -6,7 +6,7 @@ import type { CouncilView } from './vote.ts'
 
 const well: CouncilView = {
   allocator: 'a', standstill: undefined, heard: 3, members: 3, needed: 2, missing: [], isAgreed: true,
-  foreign: [],
+  foreign: [], present: new Set(),
 }
 const alone: CouncilView = {
   ...well, allocator: undefined, standstill: 'minority', heard: 1, missing: ['b', 'c'],

@@ -7,15 +7,17 @@ import {
 
 /** Between two words of a host to the one it votes for, and of a candidate to all. */
 export const wordMs: Millis = 300
-/** A vote counts for so long after it was heard. */
+/** A vote counts for so long after it came, however late it is read. */
 export const freshMs: Millis = 1_000
 /**
  * A host that has voted votes for nobody else for so long: half a second more than its vote
- * counts, so that no two hosts are elected at a time unless a datagram is under way for longer.
+ * counts, so that no two hosts are elected at a time unless a datagram is on the wire for longer.
  */
 export const leaseMs: Millis = 1_500
 /** Who is voted for and says nothing for so long is passed over, for twice this time. */
 export const silentMs: Millis = 1_500
+/** After a longer sleep the kernel's stamps no longer tell how long something lay there. */
+export const longSleepMs: Millis = 30_000
 /** A group comes into being when all hosts of --join are heard, or after this with more than half. */
 export const patienceMs: Millis = 5_000
 
@@ -50,6 +52,10 @@ export interface Council {
   inForce: GroupLedger | undefined
   storing: GroupLedger | undefined
   agreed: Version
+  /** When `step` ran last; and a long sleep, with when all that lay in the socket will have been read. */
+  steppedMs: Millis
+  sleptSinceMs: Millis
+  sortedAtMs: Millis
   /** The highest term heard of, and the one that this host allocates under; 0 = none. */
   maxTerm: number
   ownTerm: number
@@ -73,8 +79,8 @@ export function createCouncil(options: CouncilOptions): Council {
   const { ledger, own, now } = options
   return {
     options, own, stored: ledger, inForce: ledger, storing: undefined,
-    agreed: ledger?.version ?? noVersion, maxTerm: ledger?.version.term ?? 0, ownTerm: 0, alive: [],
-    others: new Map(),
+    agreed: ledger?.version ?? noVersion, steppedMs: now, sleptSinceMs: now, sortedAtMs: now,
+    maxTerm: ledger?.version.term ?? 0, ownTerm: 0, alive: [], others: new Map(),
     vote: '', voteHeardMs: now, leaseUntilMs: now + leaseMs, wordAtMs: now, isWordDue: true,
     proposedFrom: '', out: [],
   }

@@ -2,6 +2,7 @@
 import { rankByHash } from '../l2/placement.ts'
 import type { Millis } from '../net/model.ts'
 import { compareVersions, noVersion, type Standstill } from './model.ts'
+import { presentOf } from './presence.ts'
 import { type Council, freshMs, isOurs, leaseMs, silentMs } from './state.ts'
 
 /** Like a unit: whoever has the task keeps it; an orphan goes to the first in the order of the hash. */
@@ -122,6 +123,8 @@ export interface CouncilView {
   /** A ledger is in force. */
   readonly isAgreed: boolean
   readonly foreign: readonly string[]
+  /** Names of the others that are heard, members or not. */
+  readonly present: ReadonlySet<string>
 }
 
 /** Whether the one that is voted for says it allocates; what it said before it fell silent is nothing. */
@@ -130,21 +133,36 @@ function isFollowed(c: Council, now: Millis): boolean {
   return other?.word?.isElected === true && now - other.heardMs < silentMs
 }
 
+/** This host; the one it votes for; or one that it hears and cannot vote for yet, as after a split. */
+function allocatorOf(c: Council, now: Millis): string | undefined {
+  const { self } = c.options
+  if (c.vote === self && isElected(c, now)) return self
+  if (c.vote !== self && isFollowed(c, now)) return c.vote
+  return electedOf(c, now)
+}
+
+/** Whoever says now that it allocates, in our group. */
+function electedOf(c: Council, now: Millis): string | undefined {
+  return [...c.others].find(([name, { word, heardMs }]) => word?.isElected === true &&
+    now - heardMs < freshMs && isOurs(c, word) && isVoter(c, name))?.[0]
+}
+
 /** For status. */
 export function viewCouncil(c: Council, now: Millis): CouncilView {
   const { self } = c.options
   const foreign = [...c.others].flatMap(([name, { word, heardMs }]) =>
     word !== undefined && now - heardMs < freshMs && !isOurs(c, word) ? [name] : [])
-  const followed = c.vote === self ? isElected(c, now) : isFollowed(c, now)
-  const here = [self, ...c.alive].filter((name) => isVoter(c, name) && !foreign.includes(name))
+  const allocator = allocatorOf(c, now)
+  const present = presentOf(c, now)
+  const here = [self, ...present].filter((name) => isVoter(c, name))
   const missing = countedMembers(c, now).filter((name) => !here.includes(name)).toSorted()
   const members = c.stored === undefined ? c.options.expected : here.length + missing.length
   const needed = Math.floor(members / 2) + 1
-  const standstill = foreign.length > 0 && !followed
-    ? 'foreignGroup' as const
-    : followed ? undefined : here.length < needed ? 'minority' as const : 'noAllocator' as const
+  const standstill = allocator !== undefined ? undefined
+    : foreign.length > 0 ? 'foreignGroup'
+      : here.length < needed ? 'minority' : 'noAllocator'
   return {
-    allocator: followed ? c.vote : undefined, standstill, heard: here.length, members, needed, missing,
-    isAgreed: c.inForce !== undefined, foreign: foreign.toSorted(),
+    allocator, standstill, heard: here.length, members, needed, missing,
+    isAgreed: c.inForce !== undefined, foreign: foreign.toSorted(), present,
   }
 }

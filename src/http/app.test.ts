@@ -71,6 +71,16 @@ for (const { it, path, headers, want } of forms) {
   })
 }
 
+for (const format of ['xml', 'JSON', '', 'yaml&format=json']) {
+  test(`status: format=${format} is refused, whoever asks, with what there is`, async () => {
+    for (const { headers } of forms) {
+      const { code, type, text } = await ask(`/status?format=${format}`, { headers })
+      assert.equal([code, text], [400, 'unknown format: ask for format=json, format=text or format=html\n'])
+      assert.ok(type.startsWith('text/plain'), type)
+    }
+  })
+}
+
 test('status as JSON is the document', async () => {
   assert.equal(JSON.parse((await ask('/status')).text), status)
 })

@@ -22,8 +22,9 @@ export function createApp(site: Site): { fetch(request: Request): Response | Pro
   app.get('/debug/state', (context) => context.json(site.status()))
   app.get('/', (context) => context.redirect('/status'))
   app.get('/status', (context) => {
-    const status = site.status()
     const form = chooseForm(context.req.query('format'), context.req.raw.headers)
+    if (form === undefined) return context.text(`unknown format: ask for ${formList}\n`, 400)
+    const status = site.status()
     if (form === 'html') return context.html(formatPage(status))
     return form === 'text' ? context.text(formatStatus(status)) : context.json(status)
   })
@@ -33,11 +34,17 @@ export function createApp(site: Site): { fetch(request: Request): Response | Pro
   return app
 }
 
-type Form = 'json' | 'text' | 'html'
+const forms = ['json', 'text', 'html'] as const
+type Form = (typeof forms)[number]
 
-/** `?format=` wins; then what the client accepts; curl, which accepts anything, gets text. */
-function chooseForm(asked: string | undefined, headers: Headers): Form {
-  if (asked === 'json' || asked === 'text' || asked === 'html') return asked
+const formList = 'format=json, format=text or format=html'
+
+/**
+ * `?format=` wins; then what the client accepts; curl, which accepts anything, gets text. undefined = another
+ * format is asked for than there is.
+ */
+function chooseForm(asked: string | undefined, headers: Headers): Form | undefined {
+  if (asked !== undefined) return forms.find((form) => form === asked)
   const accept = headers.get('accept') ?? ''
   if (accept.includes('text/html')) return 'html'
   if (accept.includes('json')) return 'json'

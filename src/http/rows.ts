@@ -3,6 +3,7 @@ import type { HostFinding } from '../finding.ts'
 import { isUsable } from '../l2/eligible.ts'
 import type { Announcement, LinkState } from '../l2/model.ts'
 import { formatAddress } from '../net/address.ts'
+import type { NameConflict } from '../namesake.ts'
 import type { RingMember } from '../ring.ts'
 import type { MemberStatus } from './ownership.ts'
 import type { AnnouncementStatus, LinkStatus, StatusDocument } from './status.ts'
@@ -50,6 +51,22 @@ export const secretWords = 'what another member sends cannot be read: give all t
 /** Members with another secret, or one of several that has none, are never met. */
 export function secretFindings(isUnreadable: boolean): StatusDocument['findings'] {
   return isUnreadable ? [{ reason: otherSecret, message: secretWords }] : []
+}
+
+export const sameName = 'sameName'
+
+/** A sentence for each pair of hosts that have one name. */
+export function nameFindings(conflicts: readonly NameConflict[]): StatusDocument['findings'] {
+  return conflicts.map(({ name, here, ...pair }) => {
+    const [first, second] = [formatAddress(pair.first), formatAddress(pair.second)]
+    const who = {
+      first: `Host ${second} has the name of this one (${first}), "${name}": it is no member`,
+      second: `Host ${first} has the name of this one (${second}), "${name}", and is the one that others ` +
+        'know: this host announces nothing',
+      neither: `Hosts ${first} and ${second} have one name, "${name}": the second is no member`,
+    }[here]
+    return { reason: sameName, message: `${who}; give each its own --node-name` }
+  })
 }
 
 /** An interface as the kernel shows it. */

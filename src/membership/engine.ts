@@ -58,6 +58,7 @@ function take(ring: Ring, event: Event): void {
       return
     case 'send': return sendUser(ring, event.to, event.payload, event.isReliable)
     case 'broadcast': return broadcastUser(ring, event.key, event.payload)
+    case 'greet': return sendAlone(ring, event.to, aliveOf(ring.self))
     case 'leave': return leave(ring, event.timeoutMs)
     case 'streamAccepted': return acceptStream(ring, event.stream, event.from)
     case 'streamOpened': return streamOpened(ring, event.stream)

@@ -52,6 +52,8 @@ export type Event =
   | { readonly kind: 'send'; readonly to: string; readonly payload: Bytes; readonly isReliable: boolean }
   /** Spreads by gossip; a newer one of the same key replaces it. */
   | { readonly kind: 'broadcast'; readonly key: string; readonly payload: Bytes }
+  /** Tells somebody of us who is no member: a host with our name. */
+  | { readonly kind: 'greet'; readonly to: Endpoint }
   | { readonly kind: 'leave'; readonly timeoutMs: Millis }
   /** Somebody opened a stream to us. */
   | { readonly kind: 'streamAccepted'; readonly stream: number; readonly from: Endpoint }
@@ -69,6 +71,9 @@ export type Effect =
   /** What was sent is still delivered. */
   | { readonly kind: 'closeStream'; readonly stream: number }
   | { readonly kind: 'member'; readonly change: MemberChange; readonly member: Member }
+  /** Somebody is said to live whose name is known of another address, of ours it may be: it is no member. */
+  | { readonly kind: 'conflict'; readonly name: string; readonly known: Endpoint; readonly claimed: Endpoint
+      readonly meta: Bytes }
   | { readonly kind: 'message'; readonly payload: Bytes; readonly from: Endpoint
       readonly isReliable: boolean }
   | { readonly kind: 'remoteState'; readonly userState: Bytes; readonly isJoin: boolean }

@@ -24,7 +24,7 @@ export function hearAlive(ring: Ring, alive: Alive, speaker: Speaker): void {
   const node = known ?? addNode(ring, alive, port)
   const hasMoved = !isSameBytes(node.address, alive.address) || node.port !== port
   // A dead node's name stays bound to its address until it is forgotten; one that left is free.
-  if (hasMoved && node.state !== 'left') return drop(ring, 'nameConflict')
+  if (hasMoved && node.state !== 'left') return refuse(ring, node, { ...alive, port })
   if (!isSelf && !hasMoved && alive.incarnation <= node.incarnation) return
   if (isSelf && alive.incarnation < node.incarnation) return
   if (isSelf && speaker === 'other') {
@@ -49,6 +49,16 @@ export function hearAlive(ring: Ring, alive: Alive, speaker: Speaker): void {
   if (before === 'dead' || before === 'left') tell(ring, 'joined', node)
   else if (hasNews) tell(ring, 'changed', node)
   if (before === 'suspect') tell(ring, 'cleared', node)
+}
+
+/** The first that was known stays; the dead are no second host. */
+function refuse(ring: Ring, known: Node, { name, address, port, meta }: Alive): void {
+  drop(ring, 'nameConflict')
+  if (!isLive(known)) return
+  ring.effects.push({
+    kind: 'conflict', name, known: { address: known.address, port: known.port }, claimed: { address, port },
+    meta: meta ?? new Uint8Array(),
+  })
 }
 
 function isSameMeta(a: Pick<Node, 'meta'>, b: Pick<Node, 'meta'>): boolean {

@@ -213,6 +213,30 @@ test('messages go to one, reliably or not, and to everyone by gossip', () => {
   assert.equal(a.drops, ['unknownMember'])
 })
 
+test('two nodes with one name: both learn of the other, and third ones keep the first', () => {
+  const network = createNetwork({ settings: lanSettings, seed: 1 })
+  const [a, b] = [addStation(network, 'a', 1), addStation(network, 'b', 2)]
+  give(network, b, { kind: 'peers', peers: [a.endpoint] })
+  runFor(network, 1_000)
+  const late = addStation(network, 'a', 3, 1_000)
+  // Through the third one alone it learns of the first.
+  give(network, late, { kind: 'peers', peers: [b.endpoint] })
+  runFor(network, 1_000)
+  assert.ok(late.told.includes('conflict a 3 1'), late.told.join())
+  assert.ok(b.told.includes('conflict a 1 3'), b.told.join())
+  assert.not.ok(a.told.some((each) => each.startsWith('conflict')))
+  give(network, late, { kind: 'peers', peers: [a.endpoint, b.endpoint] })
+  runFor(network, 1_000)
+  assert.ok(a.told.includes('conflict a 1 3'), a.told.join())
+  late.told.length = 0
+  give(network, a, { kind: 'greet', to: late.endpoint })
+  runFor(network, 10)
+  assert.equal(late.told, ['conflict a 3 1'])
+  assert.equal(viewOf(b), ['a alive', 'b alive'])
+  const { address } = membersOf(b.ring).find(({ name }) => name === 'a') ?? {}
+  assert.is(address?.[3], 1)
+})
+
 test('user state travels with each exchange, both ways', () => {
   const network = createNetwork({ settings: lanSettings, seed: 1 })
   const [a, b] = [addStation(network, 'a', 1), addStation(network, 'b', 2)]

@@ -62,7 +62,7 @@ export function addStation(network: Network, name: string, host: number, incarna
       incarnation, sealBytes: 29, random: { seed: Math.floor(nextRandom(network.random) * 2 ** 32) },
     }),
   }
-  network.stations.set(name, station)
+  network.stations.set(`${name} ${host}`, station)
   give(network, station, { kind: 'start' })
   return station
 }
@@ -129,6 +129,8 @@ function perform(network: Network, station: Station, effect: Effect): void {
     case 'message': return void station.told.push(`message ${toByteString(effect.payload)}`)
     case 'remoteState': return void station.told.push(`state ${toByteString(effect.userState)}`)
     case 'leftRing': return void station.told.push(`leftRing ${effect.isComplete}`)
+    case 'conflict': return void station.told.push(
+      `conflict ${effect.name} ${effect.known.address[3]} ${effect.claimed.address[3]}`)
     case 'drop': return void station.drops.push(effect.reason)
     case 'wake': return arm(network, station, effect.atMs)
   }
@@ -168,6 +170,6 @@ function openStream(network: Network, station: Station, stream: number, to: Endp
   }, delayMs)
 }
 
-function keyOf({ name }: Station, stream: number): string {
-  return `${name}|${stream}`
+function keyOf({ endpoint }: Station, stream: number): string {
+  return `${endpoint.address[3]}|${stream}`
 }

@@ -1,10 +1,11 @@
-/** What waited in a socket while this process stood still is not fresh when it is read. */
+/** The ring on real sockets: how old messages are, and hosts that have one name. */
 import { test } from 'uvu'
 import * as assert from 'uvu/assert'
 import { systemClock } from '../clock.ts'
 import { lastAge } from '../l2/linux/age.ts'
 import { lanSettings } from '../membership/settings.ts'
-import { parseAddress } from '../net/address.ts'
+import type { NameConflict } from '../namesake.ts'
+import { formatAddress, parseAddress } from '../net/address.ts'
 import type { Address } from '../net/model.ts'
 import type { ReceivedMessage } from '../ownership/model.ts'
 import { openRing, type Ring } from '../ring.ts'
@@ -18,24 +19,32 @@ interface Heard {
   readonly readAtMs: number
 }
 
+interface Place {
+  readonly at: string
+  readonly onConflicts: (conflicts: readonly NameConflict[]) => void
+}
+
 /** On loopback, and used by nobody else on this machine. */
 function addressOf(name: string): Address {
-  const last = name === 'a' ? 201 : 202
+  const last = { a: 201, b: 202 }[name] ?? 203
   const address = parseAddress(`127.${1 + process.pid % 250}.${(process.pid >> 8) % 256}.${last}`)
   if (address === undefined) throw new Error('it is no address')
   return address
 }
 
-async function open(name: string, heard: Heard[]): Promise<Ring> {
-  const address = addressOf(name)
+async function open(
+  name: string, heard: Heard[], { at = name, onConflicts = () => undefined }: Partial<Place> = {},
+): Promise<Ring> {
+  const address = addressOf(at)
   const ring = await openRing({
     name, address, port, settings: lanSettings, key: undefined, clock, ageOf: lastAge,
     onMessages: (messages) => {
       for (const message of messages) heard.push({ message, readAtMs: clock.now() })
     },
     onChange: () => undefined, onMember: () => undefined, onUnreadable: () => undefined,
+    onConflicts,
   })
-  ring.setPeers(['a', 'b'].map(addressOf))
+  ring.setPeers(['a', 'b', 'c'].map(addressOf))
   return ring
 }
 
@@ -67,6 +76,35 @@ test('a message has the time of its arrival, not that of its reading', async () 
   const came = (heardAtMs: number): string => heardAtMs < sentAtMs + stillMs / 2 ? 'before' : 'after'
   assert.is(came(old.message.receivedAtMs), 'Deno' in globalThis ? 'after' : 'before')
   assert.is(came(fresh.message.receivedAtMs), 'after')
+})
+
+test('two hosts with one name: the later one is muted, and all three know of both', async () => {
+  const [heardByB, told]: [Heard[], NameConflict['here'][]] = [[], []]
+  await using a = await open('a', [])
+  await using b = await open('b', heardByB)
+  await until('they have met', () => [a, b].every((ring) => ring.members().length === 2))
+  // This host has just started as well; once the other one yields it does no more.
+  const onConflicts: Place['onConflicts'] = (list) => told.push(...list.map((each) => each.here))
+  const late = await open('a', [], { at: 'c', onConflicts })
+  const here = (ring: Ring): string => ring.conflicts().map((each) =>
+    [each.name, formatAddress(each.first), formatAddress(each.second), each.here].join(' ')).join()
+  const pair = ['a', formatAddress(addressOf('a')), formatAddress(addressOf('c'))].join(' ')
+  await until('the first is itself again', () => here(a) === `${pair} first`)
+  assert.is(here(late), `${pair} second`)
+  assert.is(here(b), `${pair} neither`)
+  assert.equal([a, b, late].map((ring) => ring.isYielding()), [false, false, true])
+  assert.is(told.at(-1), 'second')
+  late.tell('b', undefined, new Uint8Array([66]))
+  late.deliver('b', new Uint8Array([66]))
+  late.gossip(new Uint8Array([66]))
+  a.tell('b', undefined, new Uint8Array([7]))
+  await until('the first is heard', () => heardByB.some(({ message }) => message.bytes[0] === 7))
+  // It says goodbye to nobody, who would take it for the first's.
+  await late[Symbol.asyncDispose]()
+  a.tell('b', undefined, new Uint8Array([8]))
+  await until('the first is heard on', () => heardByB.some(({ message }) => message.bytes[0] === 8))
+  assert.equal(heardByB.map(({ message }) => message.bytes[0]).filter((byte) => byte === 66), [])
+  assert.is(b.members().find(({ name }) => name === 'a')?.state, 'alive')
 })
 
 test.run()

@@ -2,7 +2,7 @@
 import { join } from 'node:path'
 import { describeError } from '../cli/input.ts'
 import type { Clock } from '../clock.ts'
-import { otherSecret, secretWords } from '../http/rows.ts'
+import { nameFindings, otherSecret, sameName, secretWords } from '../http/rows.ts'
 import type { MembershipChoice } from '../config/role-options.ts'
 import { lastAge } from '../l2/linux/age.ts'
 import type { Log } from '../log.ts'
@@ -42,12 +42,25 @@ export async function openSpeakerRing(options: SpeakerRingOptions): Promise<Ring
   const port = choice.bindPort
   const ring = await openRing({
     name: node, address, port, settings, key, clock, onMessages, onChange, onMember,
-    ageOf: lastAge,
+    ageOf: lastAge, onConflicts: createConflictNews(log),
     onUnreadable: () =>
       log.warn('memberlist messages cannot be read', { reason: otherSecret, error: secretWords }),
   })
   log.info('memberlist started', { event: 'memberlist', node, encrypted: key !== undefined })
   return ring
+}
+
+/** Each sentence once, and the end of all. */
+function createConflictNews(log: Log): RingOptions['onConflicts'] {
+  let told: readonly string[] = []
+  return (conflicts) => {
+    const messages = nameFindings(conflicts).map(({ message }) => message)
+    for (const error of messages.filter((message) => !told.includes(message))) {
+      log.warn('hosts have the same name', { event: sameName, reason: sameName, error })
+    }
+    if (told.length > 0 && messages.length === 0) log.info('each host has a name of its own again')
+    told = messages
+  }
 }
 
 /** In a cluster the kubelet mounts the secret when the controller has made it. */

@@ -264,7 +264,7 @@ function lookOut(parts: ShareParts, memory: Memory, config: Config): World | und
     members: ring.members(), expected: [...feed.speakers()].toSorted(),
     restarted: feed.otherRevisions(options.nodeName), gateways: memory.gateways.found,
     hints: memory.hintsOf(feed.l2Statuses.values()),
-    isDraining: memory.isDraining, isLeaving: memory.isLeaving,
+    isDraining: memory.isDraining || ring.isYielding(), isLeaving: memory.isLeaving || ring.isYielding(),
     announceEverywhere: options.announceEverywhere, ignoreExcludeLabel: options.ignoreExcludeLabel,
   }, memory.outlook)
   const isSame = memory.outlook?.world === outlook.world

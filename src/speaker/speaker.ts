@@ -8,7 +8,8 @@ import { openSite } from '../cluster/site.ts'
 import { readPod } from '../cluster/state.ts'
 import type { SpeakerOptions } from '../config/role-options.ts'
 import {
-  announcementStatus, announcerFindings, linkStatus, memberStatus, outsideFinding, secretFindings,
+  announcementStatus, announcerFindings, linkStatus, memberStatus, nameFindings, outsideFinding,
+  secretFindings,
 } from '../http/rows.ts'
 import type { StatusDocument } from '../http/status.ts'
 import { logOwned } from '../journal.ts'
@@ -230,6 +231,7 @@ function statusOf(
       ...announcerFindings([...announcer.failures().values()], metrics),
       ...outsideFinding(view.outside),
       ...secretFindings(parts.ring?.isUnreadable() === true),
+      ...nameFindings(parts.ring?.conflicts() ?? []),
     ],
   }
 }

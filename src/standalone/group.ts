@@ -37,10 +37,12 @@ export interface GroupParts {
   readonly now: () => Millis
   readonly log: Log
   readonly port: () => GroupPort | undefined
-  /** Addresses of --join at which nobody is heard: all that is known of hosts before there is a ledger. */
-  readonly absent: () => readonly string[]
+  /** Addresses of --join at which none of these is: all that is known of hosts before there is a ledger. */
+  readonly absent: (present: ReadonlySet<string>) => readonly string[]
   /** Another ledger is in force. */
   readonly onLedger: () => void
+  /** Others are heard, or fewer. */
+  readonly onPresent: () => void
 }
 
 export interface Group extends Disposable {
@@ -67,10 +69,10 @@ export function openGroup(parts: GroupParts): Group {
   let timer: ReturnType<typeof setTimeout> | undefined
   let isClosed = false
   let failure: string | undefined
-  const tell = createTeller(log)
+  const tell = createTeller(log, parts.onPresent)
   const viewNow = (): CouncilView => {
     const view = viewCouncil(council, now())
-    return council.stored === undefined ? { ...view, missing: parts.absent() } : view
+    return council.stored === undefined ? { ...view, missing: parts.absent(view.present) } : view
   }
   const take = (event: Event): void => {
     if (isClosed) return
@@ -124,11 +126,15 @@ export function openGroup(parts: GroupParts): Group {
   }
 }
 
-/** Tells the log who allocates, and why nobody does. */
-function createTeller(log: Log): (view: CouncilView, now: Millis) => void {
+/** Tells the log who allocates, and why nobody does; and that others are heard. */
+function createTeller(log: Log, onPresent: () => void): (view: CouncilView, now: Millis) => void {
   const standing = createStanding()
   let allocator: string | undefined
+  let present = ''
   return (view, now) => {
+    const names = [...view.present].toSorted().join()
+    if (names !== present) onPresent()
+    present = names
     const news = standingNews(standing, view, now)
     if (news !== undefined) logStanding(log, news, view)
     if (view.allocator === allocator) return
@@ -165,7 +171,7 @@ function send({ port }: GroupParts, { own }: Council, effect: Sending): void {
   }
 }
 
-function readMessage({ from, bytes }: ReceivedMessage): Event | 'askShare' | undefined {
+function readMessage({ from, bytes, receivedAtMs: atMs }: ReceivedMessage): Event | 'askShare' | undefined {
   const message = unframeMessage(bytes)
   switch (message?.kind) {
     case undefined:
@@ -174,7 +180,7 @@ function readMessage({ from, bytes }: ReceivedMessage): Event | 'askShare' | und
       return 'askShare'
     case 'word': {
       const word = parseWord(parseJson(new TextDecoder().decode(message.body)))
-      return word === undefined ? undefined : { kind: 'word', from, word }
+      return word === undefined ? undefined : { kind: 'word', from, word, atMs }
     }
     case 'share': {
       const known = parseShare(unpack(message.body))

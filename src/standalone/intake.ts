@@ -8,7 +8,6 @@ import type { Problem, Source } from '../config/model.ts'
 export function findEmptied(
   before: readonly Source[] | undefined, now: readonly Source[], paths: readonly string[],
 ): readonly Problem[] {
-  const isBlank = ({ bytes }: Source): boolean => bytes.every((byte) => byte <= 0x20)
   const full = new Set((before ?? []).filter((source) => !isBlank(source)).map(({ file }) => file))
   if (full.size > 0 && now.length === 0) {
     const message = 'No file is left, and there were some: to release every address leave one ' +
@@ -18,6 +17,16 @@ export function findEmptied(
   return now.filter((source) => isBlank(source) && full.has(source.file)).map(({ file }) =>
     emptied(file, 'The file is empty and was not: delete it, or leave a comment in it')
   )
+}
+
+/** Marks between documents, and null: no more is left where a tool found nothing. */
+const nothing: ReadonlySet<string> = new Set(['---', '...', 'null', 'Null', 'NULL', '~'])
+
+function isBlank({ bytes }: Source): boolean {
+  const text = new TextDecoder().decode(bytes)
+  // The first other word decides: most input is long.
+  for (const [word] of text.matchAll(/[^\x00-\x20]+/g)) if (!nothing.has(word)) return false
+  return true
 }
 
 function emptied(file: string, message: string): Problem {

@@ -4,10 +4,10 @@ import type { ClusterNode, Problem, Reading, Source, World } from '../config/mod
 import { readWorld, type ReadOptions } from '../config/read.ts'
 import { addressesOf as parseAddresses } from '../group/agreement.ts'
 import { drain } from '../drain.ts'
-import type { HostFinding } from '../finding.ts'
+import { createDiffering, type Differing } from '../group/differing.ts'
 import { sharedOf, sourcesOf } from '../group/documents.ts'
 import type { GroupLedger, KnownShare } from '../group/model.ts'
-import { compareOptions, optionsOf, textsOf, type VoiceOptions } from '../group/options.ts'
+import { optionsOf, type VoiceOptions } from '../group/options.ts'
 import { logChanges } from '../journal.ts'
 import type { Holding } from '../l2/demand.ts'
 import { outsideFinding } from '../http/rows.ts'
@@ -25,13 +25,14 @@ import { reportRows, type ServiceRow } from '../plan/report.ts'
 import { voicesOf } from '../plan/voices.ts'
 import { legsOf, speakersOf, worldOf } from '../plan/world.ts'
 import type { Ring } from '../ring.ts'
+import { differencesOf, tellOptions } from './difference.ts'
 import { poolGauges } from './gauges.ts'
 import { type Group, nameShare } from './group.ts'
 import { writeOwners } from './group-state.ts'
 import { addressesOf, type Host, type HostParts, withSelf } from './host.ts'
 import { findEmptied, sameSources } from './intake.ts'
 import { writeLastGood, writeLedger } from './state.ts'
-import { groupFindings, optionFindings, rowsAsOwned } from './view.ts'
+import { groupFindings, rowsAsOwned } from './view.ts'
 
 export interface MemberParts extends HostParts {
   /** Opened with the last good input as this host's share. */
@@ -75,8 +76,8 @@ interface Memory {
   /** Addresses for which rules are loaded. */
   ruled: ReadonlySet<string>
   outside: readonly string[]
-  /** Options of hosts that differ. */
-  differences: readonly HostFinding[]
+  /** Options of hosts that differ, as the log has them. */
+  readonly differing: Differing
 }
 
 /** What a hand-over of everything may take; after this the others notice by themselves. */
@@ -91,7 +92,7 @@ export function createMemberHost(parts: MemberParts): MemberHost {
     reading: { problems: [], warnings: [] }, lastGood: parts.state.lastGood,
     ledger: undefined, agreed: undefined,
     loadedAt: undefined, warnings: [], owners: parts.owners, links: [], rows: [], announcements: [],
-    ruled: new Set(), outside: [], differences: [],
+    ruled: new Set(), outside: [], differing: createDiffering(),
   }
   let isClosed = false
   const loop = createLoop(
@@ -151,7 +152,7 @@ async function turn(parts: MemberParts, memory: Memory): Promise<void> {
   }
   parts.announcer.setLinks(memory.links.filter((link) => isUsable(link) && link.hasCarrier))
   await takeLedger(parts, memory)
-  tellOptions(parts, memory)
+  tellOptions(parts, memory.differing, memory.ledger)
   const { agreed, ledger } = memory
   tellLegs(parts, memory)
   if (agreed === undefined || ledger === undefined) return
@@ -235,23 +236,6 @@ async function takeLedger(parts: MemberParts, memory: Memory): Promise<void> {
   )
 }
 
-/** Hosts that were started otherwise: once each time that it is another difference. */
-function tellOptions({ node, options, ring, log }: MemberParts, memory: Memory): void {
-  const alive = new Set(ring.members().filter(({ isAlive }) => isAlive).map(({ name }) => name))
-  const others = memory.ledger?.members.filter(({ name }) => name !== node) ?? []
-  const hosts = [
-    { name: node, options: textsOf(options), isHeard: true },
-    ...others.map((each) => ({ ...each, isHeard: alive.has(each.name) })),
-  ]
-  const differences = optionFindings(compareOptions(hosts, memory.ledger?.options))
-  const known = new Set(memory.differences.map(({ message }) => message))
-  for (const { reason, message } of differences.filter((each) => !known.has(each.message))) {
-    log.warn('options of hosts differ', { event: 'optionsDiffer', reason, error: message })
-  }
-  if (known.size > 0 && differences.length === 0) log.info('hosts that are heard have the same options again')
-  memory.differences = differences
-}
-
 function deafOf({ announcer }: MemberParts): ReadonlySet<number> {
   return new Set(announcer.failures().keys())
 }
@@ -306,14 +290,14 @@ async function announce(parts: MemberParts, memory: Memory, agreed: Agreed): Pro
 }
 
 function ownershipWorld(parts: MemberParts, memory: Memory, agreed: Agreed): OwnershipWorld {
-  const { node } = parts
+  const { node, ring } = parts
   const options = optionsOf(parts.options, agreed.ledger.options)
   return worldOf({
     self: node, placement: options.placement, config: agreed.world.config, nodes: agreed.nodes,
     endpoints: agreed.world.endpoints, holdings: agreed.holdings, links: memory.links, deaf: deafOf(parts),
     members: membersOf(parts, agreed.ledger), expected: agreed.ledger.members.map(({ name }) => name),
-    restarted: new Set(), gateways: readGateways(), hints: parts.owners, isDraining: memory.isDraining,
-    isLeaving: memory.isLeaving,
+    restarted: new Set(), gateways: readGateways(), hints: parts.owners,
+    isDraining: memory.isDraining || ring.isYielding(), isLeaving: memory.isLeaving || ring.isYielding(),
     announceEverywhere: options.announceEverywhere, ignoreExcludeLabel: options.ignoreExcludeLabel,
   }).world
 }
@@ -362,7 +346,8 @@ async function keepOwners(
   )
 }
 
-function viewOf({ announcer, group }: MemberParts, memory: Memory): ReturnType<Host['view']> {
+function viewOf(parts: MemberParts, memory: Memory): ReturnType<Host['view']> {
+  const { announcer, group } = parts
   const { reading, ledger, agreed } = memory
   const problems = [...reading.problems, ...ledger?.problems ?? []]
   const failure = group.failure()
@@ -374,7 +359,7 @@ function viewOf({ announcer, group }: MemberParts, memory: Memory): ReturnType<H
     findings: [
       ...(failure === undefined ? [] : [{ reason: 'stateNotStored', message: failure }]),
       ...groupFindings(group.view(), waitingOf(memory)),
-      ...memory.differences,
+      ...differencesOf(parts, ledger),
       ...outsideFinding(memory.outside),
     ],
   }

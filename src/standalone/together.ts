@@ -5,7 +5,7 @@ import type { GroupOptions } from '../config/group-options.ts'
 import type { KnownShare } from '../group/model.ts'
 import { sharedOf } from '../group/documents.ts'
 import { textsOf } from '../group/options.ts'
-import { memberStatus, secretFindings } from '../http/rows.ts'
+import { memberStatus, nameFindings, secretFindings } from '../http/rows.ts'
 import type { HostFinding } from '../finding.ts'
 import type { StatusDocument } from '../http/status.ts'
 import { isUsable } from '../l2/eligible.ts'
@@ -76,7 +76,8 @@ export async function openTogether(
     node, stateDir: options.stateDir, expected: others.length + 1, ledger: stored.ledger, own,
     now: wire.clock.now, log, options,
     port: () => ring && { tell: (to, bytes) => ring?.tell(to, undefined, bytes), deliver: ring.deliver },
-    absent: () => absentFrom(others, ring?.members() ?? []), onLedger: () => host?.mark(),
+    absent: (present) => absentFrom(others, (ring?.members() ?? []).filter(({ name }) => present.has(name))),
+    onLedger: () => host?.mark(), onPresent: () => host?.mark(),
   }))
   const opened = await openSpeakerRing({
     node, address, clock: wire.clock, log, stopped, isSecretAwaited: false,
@@ -103,7 +104,7 @@ export async function openTogether(
   const met: Met = { announcer, group, ring: opened }
   return {
     host: work, announcer,
-    findings: () => secretFindings(opened.isUnreadable()),
+    findings: () => [...secretFindings(opened.isUnreadable()), ...nameFindings(opened.conflicts())],
     status: () => statusOf(met, wire.clock.now()),
     leave: () => leave(met, work),
   }
@@ -144,9 +145,9 @@ function capable(ring: Ring, node: string): readonly string[] {
     name !== node && isAlive && legs !== undefined ? [name] : [])
 }
 
-/** Addresses at which no host of a group is heard. */
+/** Addresses at which none of these hosts is. */
 function absentFrom(join: readonly Address[], members: readonly RingMember[]): readonly string[] {
-  const here = members.filter(({ isAlive }) => isAlive).flatMap(({ address, legs = [] }) =>
+  const here = members.flatMap(({ address, legs = [] }) =>
     [address, ...legs.flatMap(({ addresses }) => addresses.map((each) => each.address))])
   return join.filter((target) => !here.some((each) => sameAddress(each, target))).map(formatAddress)
 }

@@ -2,7 +2,7 @@
 import { formatAddress } from '../../net/address.ts'
 import type { Address, Millis } from '../../net/model.ts'
 import { membersOf } from '../engine.ts'
-import type { Drop, Effect, Member, MemberChange } from '../model.ts'
+import type { Drop, Effect, Endpoint, Member, MemberChange } from '../model.ts'
 import { createRing, type Ring } from '../ring.ts'
 import type { Settings } from '../settings.ts'
 import { type Bytes, copyBytes } from '../wire/bytes.ts'
@@ -34,6 +34,8 @@ export interface MembershipOptions {
   readonly onEvent: (event: MembershipEvent) => void
   /** Something that came was thrown away. */
   readonly onDrop?: (reason: Drop) => void
+  /** Whether the others take somebody else for this node: then they are not told that it leaves. */
+  readonly isMistaken?: () => boolean
 }
 
 export type MembershipEvent =
@@ -45,6 +47,7 @@ export type MembershipEvent =
   | { readonly kind: 'message'; readonly payload: Bytes; readonly from: Address; readonly local: Address
       readonly isReliable: boolean; readonly receivedMs: Millis }
   | { readonly kind: 'remoteState'; readonly userState: Bytes; readonly isJoin: boolean }
+  | Extract<Effect, { readonly kind: 'conflict' }>
 
 /** Totals since the start. */
 export interface MembershipCounts {
@@ -72,6 +75,8 @@ export interface Membership extends AsyncDisposable {
   send(name: string, payload: Bytes, by: 'datagram' | 'stream'): void
   /** Gossips a message to everyone; a newer one of the same key replaces it. */
   broadcast(key: string, payload: Bytes): void
+  /** Tells somebody of this node who is no member: one of its name. */
+  greet(to: Endpoint): void
   /** Further local addresses that send and receive datagrams; the whole set. */
   setLegs(addresses: readonly Address[]): void
   /** A datagram from one of our addresses to peers' addresses; false while that leg is not open. */
@@ -139,8 +144,10 @@ export async function openMembership(options: MembershipOptions): Promise<Member
     },
   })
   const close = async (): Promise<void> => {
-    runner.take({ kind: 'leave', timeoutMs: leaveMs })
-    await left.promise
+    if (options.isMistaken?.() !== true) {
+      runner.take({ kind: 'leave', timeoutMs: leaveMs })
+      await left.promise
+    }
     runner.stop()
     await Promise.all([legs.end(), datagrams.close(), streams.end()])
   }
@@ -157,7 +164,7 @@ export async function openMembership(options: MembershipOptions): Promise<Member
   }
 }
 
-type Orders = Pick<Membership, 'setPeers' | 'setMeta' | 'setUserState' | 'send' | 'broadcast'>
+type Orders = Pick<Membership, 'setPeers' | 'setMeta' | 'setUserState' | 'send' | 'broadcast' | 'greet'>
 
 function orders({ take }: Runner, port: number): Orders {
   return {
@@ -168,6 +175,7 @@ function orders({ take }: Runner, port: number): Orders {
     setMeta: (meta) => take({ kind: 'meta', meta }),
     setUserState: (userState) => take({ kind: 'userState', userState }),
     send: (to, payload, by) => take({ kind: 'send', to, payload, isReliable: by === 'stream' }),
+    greet: (to) => take({ kind: 'greet', to }),
     broadcast: (key, payload) => take({ kind: 'broadcast', key, payload }),
   }
 }
@@ -262,6 +270,7 @@ function perform(parts: Parts, effect: Performed, { datagrams, streams }: Socket
     case 'closeStream': return streams.close(effect.stream)
     case 'drop': return countDrop(effect.reason)
     case 'member':
+    case 'conflict':
     case 'remoteState':
       return options.onEvent(effect)
     case 'message':

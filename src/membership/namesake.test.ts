@@ -1,0 +1,80 @@
+/** Two hosts with one name: the later one yields, whoever that is; in the end exactly one does not. */
+import { test } from 'uvu'
+import * as assert from 'uvu/assert'
+import type { Endpoint } from './model.ts'
+import {
+  createNamesakes, decideNamesakes, graceMs, hearNamesake, meetMember, type Namesakes, namesakeMs, newcomerMs,
+} from './namesake.ts'
+
+const at = (host: number): Endpoint => ({ address: Uint8Array.of(192, 0, 2, host), port: 7946 })
+const [low, high] = [at(1), at(2)]
+
+const hear = (n: Namesakes, endpoint: Endpoint, isGoing: boolean, now: number): boolean => {
+  hearNamesake(n, { endpoint, isGoing }, now)
+  return n.isYielding
+}
+const later = (n: Namesakes, now: number): boolean => {
+  decideNamesakes(n, now)
+  return n.isYielding
+}
+
+for (const [self, other] of [[low, high], [high, low]] as const) {
+  const who = self === low ? 'lower' : 'higher'
+  test(`who has just started yields, with the ${who} address too, and who was here does not`, () => {
+    const fresh = createNamesakes(self, 0)
+    assert.is(hear(fresh, other, false, 300), true)
+    const settled = createNamesakes(other, 0)
+    const now = newcomerMs + 1
+    assert.is(hear(settled, self, false, now), false)
+    assert.is(hear(settled, self, true, now + 1_000), false)
+    assert.is(later(settled, now + 2 * graceMs), false)
+  })
+}
+
+test('who had no network until now is a newcomer, whatever of an exchange it hears first', () => {
+  for (const [metMs, heardMs] of [[60_000, 60_001], [60_001, 60_000]] as const) {
+    const n = createNamesakes(low, 0)
+    if (metMs < heardMs) meetMember(n, metMs)
+    hear(n, high, false, heardMs)
+    meetMember(n, metMs)
+    assert.is(later(n, 61_000), true)
+  }
+  const known = createNamesakes(low, 0)
+  meetMember(known, 1_000)
+  meetMember(known, 60_000)
+  assert.is(hear(known, high, false, 60_000), false, 'it has met others before')
+})
+
+test('two that start together: both yield, and then the lower one no more', () => {
+  const [a, b] = [createNamesakes(low, 0), createNamesakes(high, 0)]
+  assert.equal([hear(a, high, false, 100), hear(b, low, false, 100)], [true, true])
+  assert.equal([hear(a, high, true, 1_100), hear(b, low, true, 1_100)], [false, true])
+  assert.equal([hear(a, high, true, 2_100), hear(b, low, false, 2_100)], [false, true])
+})
+
+test('two that have been here, as a split heals: the higher one yields, when no newcomer did', () => {
+  const [a, b] = [createNamesakes(low, 0), createNamesakes(high, 0)]
+  const now = 60_000
+  assert.equal([hear(a, high, false, now), hear(b, low, false, now)], [false, false])
+  const end = now + graceMs + 1
+  assert.equal([later(a, end), later(b, end)], [false, true])
+  assert.is(hear(b, low, false, end + 60_000), true)
+})
+
+test('it yields until it has heard nothing of the other for long', () => {
+  const n = createNamesakes(high, 0)
+  hear(n, low, false, 300)
+  assert.is(later(n, 300 + namesakeMs), true)
+  assert.is(later(n, 301 + namesakeMs), false)
+  assert.is(n.known.size, 0)
+})
+
+test('of three, one speaks', () => {
+  const n = createNamesakes(high, 0)
+  hear(n, low, true, 300)
+  assert.is(n.isYielding, false, 'one that yields is none to yield to')
+  assert.is(hear(n, at(3), false, 400), true)
+  assert.is(hear(n, at(3), true, 500), true, 'the lower one is first')
+})
+
+test.run()
