@@ -75,9 +75,9 @@ export function watchNames({ name, self, clock, onChange, greet }: NameWatchOpti
     list,
     meet: () => meetMember(own, clock.now()),
     isYielding: () => own.isYielding,
-    take: ({ name: claimed, known, claimed: other, meta }) => {
+    take: ({ name: claimed, known, claimed: other, meta, isWord }) => {
       const now = clock.now()
-      if (claimed === name) hearNamesake(own, { endpoint: other, isGoing: isGoodbye(meta) }, now)
+      if (claimed === name) hearNamesake(own, { endpoint: other, isGoing: isGoodbye(meta), isWord }, now)
       else if (third.size < maxThird) {
         const [first, second] = [addressOf(known), addressOf(other)]
         const conflict: NameConflict = { name: claimed, first, second, here: 'neither' }

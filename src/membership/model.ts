@@ -73,7 +73,9 @@ export type Effect =
   | { readonly kind: 'member'; readonly change: MemberChange; readonly member: Member }
   /** Somebody is said to live whose name is known of another address, of ours it may be: it is no member. */
   | { readonly kind: 'conflict'; readonly name: string; readonly known: Endpoint; readonly claimed: Endpoint
-      readonly meta: Bytes }
+      readonly meta: Bytes
+      /** It says so itself, or has just said so; not in a list of what somebody believes. */
+      readonly isWord: boolean }
   | { readonly kind: 'message'; readonly payload: Bytes; readonly from: Endpoint
       readonly isReliable: boolean }
   | { readonly kind: 'remoteState'; readonly userState: Bytes; readonly isJoin: boolean }

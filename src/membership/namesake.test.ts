@@ -4,13 +4,18 @@ import * as assert from 'uvu/assert'
 import type { Endpoint } from './model.ts'
 import {
   createNamesakes, decideNamesakes, graceMs, hearNamesake, meetMember, type Namesakes, namesakeMs, newcomerMs,
+  wordlessMs,
 } from './namesake.ts'
 
 const at = (host: number): Endpoint => ({ address: Uint8Array.of(192, 0, 2, host), port: 7946 })
 const [low, high] = [at(1), at(2)]
 
 const hear = (n: Namesakes, endpoint: Endpoint, isGoing: boolean, now: number): boolean => {
-  hearNamesake(n, { endpoint, isGoing }, now)
+  hearNamesake(n, { endpoint, isGoing, isWord: true }, now)
+  return n.isYielding
+}
+const hearBelieved = (n: Namesakes, endpoint: Endpoint, now: number): boolean => {
+  hearNamesake(n, { endpoint, isGoing: false, isWord: false }, now)
   return n.isYielding
 }
 const later = (n: Namesakes, now: number): boolean => {
@@ -57,16 +62,26 @@ test('two that have been here, as a split heals: the higher one yields, when no 
   const now = 60_000
   assert.equal([hear(a, high, false, now), hear(b, low, false, now)], [false, false])
   const end = now + graceMs + 1
-  assert.equal([later(a, end), later(b, end)], [false, true])
+  assert.equal([hear(a, high, false, end), hear(b, low, false, end)], [false, true])
   assert.is(hear(b, low, false, end + 60_000), true)
 })
 
-test('it yields until it has heard nothing of the other for long', () => {
+test('it yields for as long as the other one speaks', () => {
   const n = createNamesakes(high, 0)
-  hear(n, low, false, 300)
-  assert.is(later(n, 300 + namesakeMs), true)
-  assert.is(later(n, 301 + namesakeMs), false)
+  for (let now = 300; now <= 60_300; now += 1_000) assert.is(hear(n, low, false, now), true)
+  assert.is(later(n, 60_300 + wordlessMs), true)
+  assert.is(later(n, 60_301 + wordlessMs), false)
+  assert.is(hear(n, low, false, 70_000), true, 'it was the later one, and is')
+  assert.is(later(n, 70_001 + namesakeMs), false)
   assert.is(n.known.size, 0)
+})
+
+test('a host that comes back with another address is not held up by what others believe of the old', () => {
+  const n = createNamesakes(high, 0)
+  assert.is(hearBelieved(n, low, 300), true)
+  assert.is(hearBelieved(n, low, 4_000), true)
+  assert.is(later(n, 301 + wordlessMs), false)
+  assert.is(hearBelieved(n, low, 30_000), false)
 })
 
 test('of three, one speaks', () => {

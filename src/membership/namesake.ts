@@ -10,6 +10,8 @@ import type { Endpoint } from './model.ts'
 interface Namesake {
   readonly firstMs: Millis
   lastMs: Millis
+  /** When it said something itself; others believe in it when it may have gone, or has another address. */
+  wordMs: Millis
   /** It hands over, or yields. */
   isGoing: boolean
 }
@@ -29,6 +31,8 @@ export interface Namesakes {
 export const newcomerMs: Millis = 3_000
 /** Of two that have been here, none yields before: a newcomer has said by then that it does. */
 export const graceMs: Millis = 10_000
+/** Two of one name tell each other once a second: to what others believe nobody yields for longer. */
+export const wordlessMs: Millis = 5_000
 /** Exchanges with an address that never becomes a member's come every minute. */
 export const namesakeMs: Millis = 90_000
 
@@ -43,13 +47,14 @@ export function meetMember(n: Namesakes, now: Millis): void {
 
 /** Somebody says that our name is alive at another address. */
 export function hearNamesake(
-  n: Namesakes, heard: { readonly endpoint: Endpoint; readonly isGoing: boolean }, now: Millis,
+  n: Namesakes, heard: { readonly endpoint: Endpoint; readonly isGoing: boolean; readonly isWord: boolean },
+  now: Millis,
 ): void {
-  const { endpoint, isGoing } = heard
+  const { endpoint, isGoing, isWord } = heard
   const key = keyOf(endpoint)
   const known = n.known.get(key)
-  if (known === undefined) n.known.set(key, { endpoint, firstMs: now, lastMs: now, isGoing })
-  else Object.assign(known, { lastMs: now, isGoing })
+  if (known === undefined) n.known.set(key, { endpoint, firstMs: now, lastMs: now, wordMs: now, isGoing })
+  else Object.assign(known, { lastMs: now, ...isWord ? { wordMs: now, isGoing } : {} })
   decideNamesakes(n, now)
 }
 
@@ -59,7 +64,7 @@ export function hearNamesake(
  */
 export function decideNamesakes(n: Namesakes, now: Millis): void {
   for (const [key, { lastMs }] of n.known) if (now - lastMs > namesakeMs) n.known.delete(key)
-  const rivals = [...n.known.values()]
+  const rivals = [...n.known.values()].filter(({ wordMs }) => now - wordMs <= wordlessMs)
   if (n.isYielding) {
     n.isYielding = rivals.some(({ endpoint, isGoing }) => !isGoing || isBefore(endpoint, n.self))
     return

@@ -9,8 +9,8 @@ import type { Accusation, Alive, ListedNode } from './wire/message.ts'
 /** More known nodes than this, dead ones included, are not taken in. */
 export const maxNodes = 10_000
 
-/** Who says it: ourselves about ourselves, or anybody. */
-export type Speaker = 'self' | 'other'
+/** Who says it: ourselves about ourselves, anybody just now, or a list of what somebody believes. */
+export type Speaker = 'self' | 'other' | 'list'
 
 /** A node is said to be alive. */
 export function hearAlive(ring: Ring, alive: Alive, speaker: Speaker): void {
@@ -24,10 +24,10 @@ export function hearAlive(ring: Ring, alive: Alive, speaker: Speaker): void {
   const node = known ?? addNode(ring, alive, port)
   const hasMoved = !isSameBytes(node.address, alive.address) || node.port !== port
   // A dead node's name stays bound to its address until it is forgotten; one that left is free.
-  if (hasMoved && node.state !== 'left') return refuse(ring, node, { ...alive, port })
+  if (hasMoved && node.state !== 'left') return refuse(ring, node, { ...alive, port }, speaker)
   if (!isSelf && !hasMoved && alive.incarnation <= node.incarnation) return
   if (isSelf && alive.incarnation < node.incarnation) return
-  if (isSelf && speaker === 'other') {
+  if (isSelf && speaker !== 'self') {
     const isNews = alive.incarnation !== node.incarnation || !isSameMeta(alive, node) ||
       !isSameBytes(alive.versions, node.versions)
     if (isNews) refute(ring, alive.incarnation, undefined)
@@ -52,12 +52,12 @@ export function hearAlive(ring: Ring, alive: Alive, speaker: Speaker): void {
 }
 
 /** The first that was known stays; the dead are no second host. */
-function refuse(ring: Ring, known: Node, { name, address, port, meta }: Alive): void {
+function refuse(ring: Ring, known: Node, { name, address, port, meta }: Alive, speaker: Speaker): void {
   drop(ring, 'nameConflict')
   if (!isLive(known)) return
   ring.effects.push({
     kind: 'conflict', name, known: { address: known.address, port: known.port }, claimed: { address, port },
-    meta: meta ?? new Uint8Array(),
+    meta: meta ?? new Uint8Array(), isWord: speaker !== 'list',
   })
 }
 
@@ -180,7 +180,7 @@ export function areCompatible(ring: Ring, listed: readonly ListedNode[]): boolea
 export function merge(ring: Ring, listed: readonly ListedNode[]): void {
   for (const { state, ...node } of listed) {
     const { name, incarnation } = node
-    if (state === 'alive') hearAlive(ring, { kind: 'alive', ...node }, 'other')
+    if (state === 'alive') hearAlive(ring, { kind: 'alive', ...node }, 'list')
     else if (state === 'left') hearDead(ring, { kind: 'dead', name, incarnation, from: name })
     else hearSuspect(ring, { kind: 'suspect', name, incarnation, from: ring.self.name })
   }
