@@ -2,6 +2,7 @@
 import type { Mac } from '../l2/model.ts'
 import { createSchedule, insertAt, nextDueMs, type Schedule, takeDue } from '../l2/schedule.ts'
 import type { Millis } from '../net/model.ts'
+import type { Lost, Returned, Unmet } from './away.ts'
 import { startCredit } from './limits.ts'
 import { allRules, type Rules } from './rules.ts'
 import type { Attempt, EarlyPick, Own, Round, Starts } from './ongoing.ts'
@@ -123,29 +124,6 @@ export interface Letter {
   readonly to: string
   readonly kind: MessageKind
   readonly entries: Entry[]
-}
-
-export interface Lost {
-  readonly sinceMs: Millis
-  /** Own legs on which it has still to be heard. */
-  readonly legs: Set<number>
-  /** Not heard on any other leg either. */
-  isSilent: boolean
-}
-
-/** A member that was dead by membership, and is alive again by membership alone. */
-export interface Unmet {
-  readonly sinceMs: Millis
-  /** Own legs on which it has still to be heard. */
-  readonly legs: Set<number>
-}
-
-/** A member that is heard, and dead by membership. */
-export interface Returned {
-  checkedMs: Millis
-  heardMs: Millis
-  /** Before the next check, while it goes on being heard. */
-  gapMs: Millis
 }
 
 /** One entry of the history, newest last. */
