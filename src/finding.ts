@@ -1,8 +1,22 @@
-/** What is wrong with this host, and the command that mends it: for the log and for status. */
+/** What is wrong with this host, and the command that mends it: for the log, for status and its metric. */
+
+/** Literals, for scripts: docs/reference.md says what each means. */
+export const findingReasons = [
+  'minority', 'noAllocator', 'foreignGroup', 'optionsDiffer', 'sameName', 'otherSecret', 'stateNotStored',
+  'outsidePrefix', 'socketFailed', 'sendFailed', 'forwardingOff', 'forwardBlocked', 'rulesNotLoaded',
+  'loopbackEndpoint', 'noEndpointForPort', 'portTaken', 'watchFailed', 'writeFailed', 'notLeading',
+  'webhookNotServed',
+] as const
+
+export type FindingReason = (typeof findingReasons)[number]
 
 export interface HostFinding {
-  /** Literal, for scripts. */
-  readonly reason: string
+  readonly reason: FindingReason
   /** A sentence that ends with the fix. */
   readonly message: string
+}
+
+/** One, or none where there is nothing to say. */
+export function findingOf(reason: FindingReason, message: string | undefined): readonly HostFinding[] {
+  return message === undefined ? [] : [{ reason, message }]
 }

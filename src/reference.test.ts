@@ -7,6 +7,7 @@ import { type EventReason, eventReasons } from './cluster/vocabulary.ts'
 import {
   annotationKeys, conditionTypes, labelKeys, prefixes, serviceAnnotations,
 } from './config/names.ts'
+import { findingReasons } from './finding.ts'
 import type { Refusal } from './ipam/model.ts'
 import { createMetrics } from './metrics.ts'
 import { silenceTexts } from './plan/why.ts'
@@ -98,6 +99,14 @@ test('events: reason, type and who writes it, as the roles have them', () => {
       .filter((role) => new RegExp(`eventText\\(\\s*'${reason}'`).test(writers[role]))
     assert.equal(roles, [eventReasons[reason].by], reason)
   }
+})
+
+test('findings: all that a role can tell, and no others', () => {
+  assert.equal(namesBelow('Findings'), findingReasons.toSorted())
+  const sources = globSync('src/**/*.ts', { cwd: root })
+    .filter((path) => !path.endsWith('.test.ts') && path !== join('src', 'finding.ts'))
+    .map((path) => readFileSync(join(root, path), 'utf8')).join('')
+  for (const reason of findingReasons) assert.ok(sources.includes(`'${reason}'`), `nobody tells ${reason}`)
 })
 
 /** Metrics with a series of each: only series show which labels there are. */

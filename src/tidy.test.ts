@@ -47,7 +47,7 @@ const imports: Readonly<Record<string, Readonly<Record<string, string>>>> = {
   'cluster': {
     net: 'Pods have addresses', config: 'live objects become a Config', l2: 'nodes tell of their interfaces',
     kube: 'it follows and writes objects', http: 'it serves status', cli: 'errors are described alike',
-    'log.ts': 'it tells', 'metrics.ts': 'it counts',
+    'log.ts': 'it tells', 'metrics.ts': 'it counts', 'finding.ts': 'what is wrong is counted',
   },
   'admission': {
     config: 'live objects are narrowed', plan: 'it decides', kube: 'it follows and writes objects',
@@ -58,12 +58,12 @@ const imports: Readonly<Record<string, Readonly<Record<string, string>>>> = {
     net: 'addresses are printed', config: 'objects become a world', ipam: 'verdicts are written',
     l2: 'placement is told', plan: 'it decides', kube: 'it follows and writes objects',
     cluster: 'what both roles do', http: 'it serves status', cli: 'errors are described alike',
-    'journal.ts': 'changes are logged', 'heap.ts': 'it may hold much',
+    'journal.ts': 'changes are logged', 'heap.ts': 'it may hold much', 'finding.ts': 'it has some',
     'clock.ts': 'now', 'log.ts': 'it tells', 'loop.ts': 'it turns', 'metrics.ts': 'it counts',
     'version.ts': 'status names it',
   },
   'speaker': {
-    'namesake.ts': 'its test names hosts alike',
+    'namesake.ts': 'its test names hosts alike', 'finding.ts': 'it has some',
     net: 'Pods have addresses', ownership: 'it decides who announces', 'ring.ts': 'members are met',
     'membership/net': 'its files are read', membership: 'its test sets one up',
     config: 'objects become a world', l2: 'it places',
@@ -136,7 +136,7 @@ const imports: Readonly<Record<string, Readonly<Record<string, string>>>> = {
   },
   'reference.ts': {
     config: 'names are documented', cluster: 'so are events', ipam: 'and refusals', plan: 'and silence',
-    'metrics.ts': 'and metrics',
+    'metrics.ts': 'and metrics', 'finding.ts': 'and findings',
   },
   'tidy.test.ts': {},
 }

@@ -56,6 +56,8 @@ scenario('the server is down until the lease is lost', async (stage) => {
   await stage.create('born-in-an-outage')
   await until('the lease is lost', () => stage.said('no longer leading').length > 0, convergeCapMs)
   await until('gauges of pools are nobody\'s', async () => await gauges() === 0)
+  const metrics = await (await fetch(`http://127.0.0.1:${port}/metrics`)).text()
+  assert.match(metrics, /^arpeggio_findings\{reason="notLeading"\} 1$/m)
   await sleep(outageMs)
   // The kubelet must not restart it: that would help nobody.
   assert.is((await fetch(`http://127.0.0.1:${port}/healthz`)).status, 200)

@@ -7,6 +7,7 @@ import { openSite } from '../cluster/site.ts'
 import { type PodIdentity, readPod, syncState, type StateOptions } from '../cluster/state.ts'
 import { labelKeys } from '../config/names.ts'
 import type { ControllerOptions } from '../config/role-options.ts'
+import { findingOf, type HostFinding } from '../finding.ts'
 import type { StatusDocument } from '../http/status.ts'
 import type { Webhook } from '../admission/webhook.ts'
 import { openAccess } from '../kube/access.ts'
@@ -184,7 +185,7 @@ export async function runController(
     options, log,
     notReady: () => feed.isSynced ? undefined : `not synced yet: ${feed.missing().join(', ')}`,
     metrics,
-    status: () => statusOf(parts, identity, startedAt),
+    status: () => statusOf(parts, identity, startedAt), findings: () => findingsOf(parts),
   }))
   log.info('controller started', { node: identity, version, namespace })
   state.owner = await whenAnswered(log, stopped, () => readPod(api, namespace, options.podName))
@@ -350,15 +351,7 @@ function saveGood({ intake, feed, writer, namespace, log }: Parts, memory: Memor
 }
 
 function statusOf(parts: Parts, identity: string, startedAt: Date): StatusDocument {
-  const { intake, feed, writer, leader, allocation } = parts
-  const findings = [
-    ...feed.troubles().map((message) => ({ reason: 'watchFailed', message })),
-    ...(writer.trouble === undefined ? [] : [{ reason: 'writeFailed', message: writer.trouble }]),
-    ...(leader.isLeading() ? [] : [{ reason: 'notLeading', message: `"${leader.holder()}" leads` }]),
-    ...(parts.webhook?.trouble === undefined
-      ? []
-      : [{ reason: 'webhookNotServed', message: parts.webhook.trouble }]),
-  ]
+  const { intake, allocation } = parts
   return {
     program: 'arpeggio', version, role: 'controller', node: identity,
     startedAt: startedAt.toISOString(),
@@ -368,6 +361,15 @@ function statusOf(parts: Parts, identity: string, startedAt: Date): StatusDocume
       problems: intake.problems, warnings: intake.warnings,
     },
     services: allocation.rows, announcements: [], links: [], drops: {}, responder: 'none',
-    forwarding: { state: 'off', findings: [] }, findings,
+    forwarding: { state: 'off', findings: [] }, findings: findingsOf(parts),
   }
+}
+
+function findingsOf({ feed, writer, leader, webhook }: Parts): readonly HostFinding[] {
+  return [
+    ...feed.troubles().flatMap((message) => findingOf('watchFailed', message)),
+    ...findingOf('writeFailed', writer.trouble),
+    ...findingOf('notLeading', leader.isLeading() ? undefined : `"${leader.holder()}" leads`),
+    ...findingOf('webhookNotServed', webhook?.trouble),
+  ]
 }

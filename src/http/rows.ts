@@ -1,5 +1,5 @@
 /** Rows of the status document, made from what the wire side knows. */
-import type { HostFinding } from '../finding.ts'
+import { findingOf, type HostFinding } from '../finding.ts'
 import { isUsable } from '../l2/eligible.ts'
 import type { Announcement, LinkState } from '../l2/model.ts'
 import { formatAddress } from '../net/address.ts'
@@ -38,10 +38,9 @@ export function announcementStatus(
 export function announcerFindings(
   failures: readonly string[], metrics: Counts,
 ): StatusDocument['findings'] {
-  const sending = metrics.lastSendFailure()
   return [
-    ...failures.map((message) => ({ reason: 'socketFailed', message })),
-    ...(sending === undefined ? [] : [{ reason: 'sendFailed', message: sending }]),
+    ...failures.flatMap((message) => findingOf('socketFailed', message)),
+    ...findingOf('sendFailed', metrics.lastSendFailure()),
   ]
 }
 

@@ -102,6 +102,20 @@ const sent = (effects: readonly Effect[]): readonly string[] => effects.flatMap(
     ? unwrapPacket(effect.packet).messages.map(({ kind }) => `${effect.to.address[3]} ${kind}`)
     : [])
 
+const conflicts = (messages: readonly Message[]): readonly string[] => {
+  const ring = ringOf()
+  return messages.flatMap((message) => hear(ring, message)).flatMap((effect) => effect.kind === 'conflict'
+    ? [`${effect.name} ${effect.known.address[3]} ${effect.claimed.address[3]}`]
+    : [])
+}
+
+test('a second host of a name is told; another form of the address and a return from death are none', () => {
+  const mapped = Uint8Array.of(0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 255, 255, 192, 0, 2, 1)
+  assert.equal(conflicts([alive('a', 7), alive('b', 2), alive('b', 3)]), ['a 1 7', 'b 2 3'])
+  assert.equal(conflicts([alive('a', 1, { incarnation: 9, address: mapped })]), [])
+  assert.equal(conflicts([alive('b', 2), dead('b', 'c'), alive('b', 3, { incarnation: 2 })]), [])
+})
+
 test('an accuser is told directly, and one with an old accusation too', () => {
   const ring = ringOf()
   hear(ring, alive('b', 2))

@@ -1,6 +1,8 @@
 /** What is believed of a node when somebody says it is alive, suspect or dead. */
-import { type Ring, type Node, addHealth, aliveOf, broadcast, drop, isLive, sendTogether, setTimer, tell,
-  type Suspicion } from './ring.ts'
+import {
+  addHealth, aliveOf, broadcast, drop, isLive, isSameEndpoint, type Node, type Ring, sendTogether, setTimer,
+  type Suspicion, tell,
+} from './ring.ts'
 import { nextIndex } from './random.ts'
 import { suspicionMs, suspicionTimes } from './timing.ts'
 import { isSameBytes } from './wire/bytes.ts'
@@ -51,10 +53,10 @@ export function hearAlive(ring: Ring, alive: Alive, speaker: Speaker): void {
   if (before === 'suspect') tell(ring, 'cleared', node)
 }
 
-/** The first that was known stays; the dead are no second host. */
+/** The first that was known stays; the dead are no second host, nor is another form of one address. */
 function refuse(ring: Ring, known: Node, { name, address, port, meta }: Alive, speaker: Speaker): void {
   drop(ring, 'nameConflict')
-  if (!isLive(known)) return
+  if (!isLive(known) || isSameEndpoint(known, { address, port })) return
   ring.effects.push({
     kind: 'conflict', name, known: { address: known.address, port: known.port }, claimed: { address, port },
     meta: meta ?? new Uint8Array(), isWord: speaker !== 'list',

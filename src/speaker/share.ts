@@ -67,7 +67,6 @@ export interface ShareParts {
 export interface ShareView {
   readonly rows: readonly ServiceRow[]
   readonly announcements: readonly Announcement[]
-  /** Of them, those that no connected prefix of this node covers. */
   readonly outside: readonly string[]
 }
 
@@ -81,6 +80,8 @@ export interface Share {
   /** A whole turn has been performed. */
   isSettled(): boolean
   announcements(): readonly Announcement[]
+  /** Of them, addresses that no connected prefix of this node covers. */
+  outside(): readonly string[]
   view(): ShareView
 }
 
@@ -155,6 +156,7 @@ export function createShare(parts: ShareParts): Share {
     },
     isSettled: () => memory.isSettled,
     announcements: () => memory.announcements,
+    outside: () => [...memory.outside],
     view: () => ({
       rows: heldRows(memory.holdings.plan, planOf(parts, memory)), announcements: memory.announcements,
       outside: [...memory.outside],

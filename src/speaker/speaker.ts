@@ -11,6 +11,7 @@ import {
   announcementStatus, announcerFindings, linkStatus, memberStatus, nameFindings, outsideFinding,
   secretFindings,
 } from '../http/rows.ts'
+import { findingOf, type HostFinding } from '../finding.ts'
 import type { StatusDocument } from '../http/status.ts'
 import { logOwned } from '../journal.ts'
 import { openAccess } from '../kube/access.ts'
@@ -105,9 +106,9 @@ export async function runSpeaker(
   )
   links.onChange(() => loop.mark())
   closing.use(await openSite({
-    options, log, metrics,
-    notReady: () => notReady(parts, share.isSettled()),
+    options, log, metrics, notReady: () => notReady(parts, share.isSettled()),
     status: () => statusOf(parts, share.view(), startedAt),
+    findings: () => findingsOf(parts, share.outside()),
   }))
   log.info('speaker started', { node, version, namespace, priority: raisePriority() ? 'raised' : 'ordinary' })
   repeatChores(parts, closing, share.announcements)
@@ -206,7 +207,7 @@ function notReady(parts: ShareParts, isSettled: boolean): string | undefined {
 function statusOf(
   parts: ShareParts, view: ReturnType<ReturnType<typeof createShare>['view']>, startedAt: Date,
 ): StatusDocument {
-  const { announcer, metrics, intake, feed, writer, links, options } = parts
+  const { announcer, metrics, intake, links, options } = parts
   return {
     program: 'arpeggio', version, role: 'speaker', node: options.nodeName,
     startedAt: startedAt.toISOString(),
@@ -225,13 +226,18 @@ function statusOf(
     ownership: viewOwnership(announcer.ownership, bootMs()),
     members: parts.ring?.members().map(memberStatus) ?? [],
     forwarding: { state: 'off', findings: [] },
-    findings: [
-      ...feed.troubles().map((message) => ({ reason: 'watchFailed', message })),
-      ...(writer.trouble === undefined ? [] : [{ reason: 'writeFailed', message: writer.trouble }]),
-      ...announcerFindings([...announcer.failures().values()], metrics),
-      ...outsideFinding(view.outside),
-      ...secretFindings(parts.ring?.isUnreadable() === true),
-      ...nameFindings(parts.ring?.conflicts() ?? []),
-    ],
+    findings: findingsOf(parts, view.outside),
   }
+}
+
+function findingsOf(parts: ShareParts, outside: readonly string[]): readonly HostFinding[] {
+  const { announcer, metrics, feed, writer, ring } = parts
+  return [
+    ...feed.troubles().flatMap((message) => findingOf('watchFailed', message)),
+    ...findingOf('writeFailed', writer.trouble),
+    ...announcerFindings([...announcer.failures().values()], metrics),
+    ...outsideFinding(outside),
+    ...secretFindings(ring?.isUnreadable() === true),
+    ...nameFindings(ring?.conflicts() ?? []),
+  ]
 }

@@ -6,6 +6,7 @@ import type { ClusterNode, Reading, Source, World } from '../config/model.ts'
 import { labelKeys } from '../config/names.ts'
 import type { StandaloneOptions } from '../config/options.ts'
 import { readWorld } from '../config/read.ts'
+import { findingOf } from '../finding.ts'
 import type { Forwarding } from '../forward/forwarding.ts'
 import { isUsable } from '../l2/eligible.ts'
 import type { Announcement, LinkState } from '../l2/model.ts'
@@ -292,7 +293,7 @@ function viewOf(memory: Memory): HostView {
     announcements: memory.announcements,
     links: memory.links,
     findings: [
-      ...(storeFailure === undefined ? [] : [{ reason: 'stateNotStored', message: storeFailure }]),
+      ...findingOf('stateNotStored', storeFailure),
       ...outsideFinding(memory.outside),
     ],
   }

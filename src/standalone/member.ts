@@ -2,6 +2,7 @@
 import { describeError, readInput } from '../cli/input.ts'
 import type { ClusterNode, Problem, Reading, Source, World } from '../config/model.ts'
 import { readWorld, type ReadOptions } from '../config/read.ts'
+import { findingOf } from '../finding.ts'
 import { addressesOf as parseAddresses } from '../group/agreement.ts'
 import { drain } from '../drain.ts'
 import { createDiffering, type Differing } from '../group/differing.ts'
@@ -350,14 +351,13 @@ function viewOf(parts: MemberParts, memory: Memory): ReturnType<Host['view']> {
   const { announcer, group } = parts
   const { reading, ledger, agreed } = memory
   const problems = [...reading.problems, ...ledger?.problems ?? []]
-  const failure = group.failure()
   return {
     isLoaded: agreed !== undefined, isSettled: memory.isSettled, isStale: problems.length > 0,
     loadedAt: memory.loadedAt, problems, warnings: memory.warnings,
     rows: rowsAsOwned(memory.rows, ownersByAddress(announcer.ownership)),
     announcements: memory.announcements, links: memory.links,
     findings: [
-      ...(failure === undefined ? [] : [{ reason: 'stateNotStored', message: failure }]),
+      ...findingOf('stateNotStored', group.failure()),
       ...groupFindings(group.view(), waitingOf(memory)),
       ...differencesOf(parts, ledger),
       ...outsideFinding(memory.outside),
