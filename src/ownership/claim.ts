@@ -18,6 +18,8 @@ export interface Loss {
   readonly lastBeatMs: Millis
   /** Own legs on which it fell silent; undefined = everywhere. */
   readonly segments: readonly number[] | undefined
+  /** Who is next for each of the units, where that is known. */
+  readonly ranks?: ReadonlyMap<Unit, readonly string[]>
 }
 
 /** Units whose owner is silent: this node takes its place in the queue of each. */
@@ -28,7 +30,9 @@ export function orphan(o: Ownership, units: readonly Unit[], loss: Loss, now: Mi
   for (const unit of loss.suspect === undefined ? [] : o.units.values()) {
     if (unit.owner === loss.suspect && unit.wish !== undefined) lost.add(unit)
   }
-  const ranks = ranksOf(o, [...lost], loss.suspect, now)
+  // All are ranked together: known is what was ranked as the same whole.
+  const isKnown = loss.ranks?.size === lost.size
+  const ranks = (isKnown ? loss.ranks : undefined) ?? ranksOf(o, [...lost], loss.suspect, now)
   for (const unit of able) {
     const rank = ranks.get(unit)?.indexOf(o.self) ?? -1
     if (rank >= 0) attempt(o, unit, loss, { rank, now })
@@ -58,7 +62,7 @@ export function attempt(
     unit.attempt = {
       suspect, cause, lastBeatMs, startMs, sinceMs: at.now, segments, backoffMs: 0,
       told: undefined, unicastMs: undefined, unicasts: 0, isProvisional: false, toldMs: at.now,
-      yielded: new Map(),
+      yielded: undefined,
     }
   }
   unit.darkMs ??= lastBeatMs

@@ -85,9 +85,9 @@ export function messageOf(kind: MessageKind, rest: Partial<Message> = {}): Messa
 
 /** The bytes of a message; its caller has split the entries by `pagesOf`. */
 export function encodeMessage(message: Message): Uint8Array {
-  const name = bytesOf(message.name)
-  const parts = message.entries.map(encodeEntry)
-  const size = parts.reduce((sum, part) => sum + part.length, headBytes + 1 + name.length + 2)
+  const { entries } = message
+  let size = headBytes + 1 + sizeOf(message.name) + 2
+  for (const entry of entries) size += sizeOfEntry(entry)
   const bytes = new Uint8Array(size)
   bytes[0] = magic
   bytes[1] = version
@@ -96,16 +96,10 @@ export function encodeMessage(message: Message): Uint8Array {
   const numbers = [message.incarnation, message.revision, message.base, message.digest]
   numbers.forEach((value, i) => writeUint32(bytes, 4 + 4 * i, value))
   encodeMac(message.mac, bytes, 20)
-  let at = headBytes
-  bytes[at++] = name.length
-  bytes.set(name, at)
-  at += name.length
-  writeBits(bytes, at, 2, BigInt(parts.length))
+  let at = writeText(bytes, headBytes, message.name)
+  writeBits(bytes, at, 2, BigInt(entries.length))
   at += 2
-  for (const part of parts) {
-    bytes.set(part, at)
-    at += part.length
-  }
+  for (const entry of entries) at = writeEntry(bytes, at, entry)
   return bytes
 }
 
@@ -156,26 +150,20 @@ export function pagesOf(entries: readonly Entry[]): readonly (readonly Entry[])[
   return pages
 }
 
-function encodeEntry(entry: Entry): Uint8Array {
-  const unit = bytesOf(entry.unit)
-  const node = bytesOf(entry.node)
-  const isNamed = node.length > 0
-  const isValued = entry.value !== 0
-  const size = 1 + unit.length + 5 + (isNamed ? 1 + node.length : 0) + (isValued ? 4 : 0)
-  const bytes = new Uint8Array(size)
-  bytes[0] = unit.length
-  bytes.set(unit, 1)
-  let at = 1 + unit.length
-  writeUint32(bytes, at, entry.term)
-  bytes[at + 4] = (entry.flags & 63) | (isNamed ? hasNode : 0) | (isValued ? hasValue : 0)
+function sizeOfEntry({ unit, node, value }: Entry): number {
+  return 1 + sizeOf(unit) + 5 + (node === '' ? 0 : 1 + sizeOf(node)) + (value === 0 ? 0 : 4)
+}
+
+/** Returns where the next begins: a suspicion of thousands of units is written without a copy of any. */
+function writeEntry(into: Uint8Array, from: number, { unit, term, flags, node, value }: Entry): number {
+  let at = writeText(into, from, unit)
+  writeUint32(into, at, term)
+  into[at + 4] = (flags & 63) | (node === '' ? 0 : hasNode) | (value === 0 ? 0 : hasValue)
   at += 5
-  if (isNamed) {
-    bytes[at] = node.length
-    bytes.set(node, at + 1)
-    at += 1 + node.length
-  }
-  if (isValued) writeUint32(bytes, at, entry.value)
-  return bytes
+  if (node !== '') at = writeText(into, at, node)
+  if (value === 0) return at
+  writeUint32(into, at, value)
+  return at + 4
 }
 
 function readEntry(bytes: Uint8Array, from: number): { entry: Entry; next: number } | undefined {
@@ -204,14 +192,31 @@ const encoder = new TextEncoder()
 const decoder = new TextDecoder()
 
 /** Addresses and names are ASCII in practice: the encoder is asked where they are not. */
-function bytesOf(text: string): Uint8Array {
-  const bytes = new Uint8Array(Math.min(text.length, nameBytes))
-  for (let i = 0; i < bytes.length; i++) {
-    const code = text.charCodeAt(i)
-    if (code > 127) return encoder.encode(text).subarray(0, nameBytes)
-    bytes[i] = code
+function isAscii(text: string): boolean {
+  for (let i = 0; i < text.length; i++) if (text.charCodeAt(i) > 127) return false
+  return true
+}
+
+function cutBytesOf(text: string): Uint8Array {
+  return encoder.encode(text).subarray(0, nameBytes)
+}
+
+function sizeOf(text: string): number {
+  return isAscii(text) ? Math.min(text.length, nameBytes) : cutBytesOf(text).length
+}
+
+/** Its length in a byte, then its bytes; returns where the next begins. */
+function writeText(into: Uint8Array, at: number, text: string): number {
+  if (!isAscii(text)) {
+    const bytes = cutBytesOf(text)
+    into[at] = bytes.length
+    into.set(bytes, at + 1)
+    return at + 1 + bytes.length
   }
-  return bytes
+  const size = Math.min(text.length, nameBytes)
+  into[at] = size
+  for (let i = 0; i < size; i++) into[at + 1 + i] = text.charCodeAt(i)
+  return at + 1 + size
 }
 
 function readText(bytes: Uint8Array, at: number): { text: string; next: number } | undefined {

@@ -321,9 +321,10 @@ function suspectAnswers(o: Ownership, unit: Unit, voice: Voice, now: Millis): vo
 function waitFor(o: Ownership, unit: Unit, mac: Mac, now: Millis): void {
   const { attempt } = unit
   if (attempt === undefined) return
-  const sinceMs = attempt.yielded.get(mac)
+  const yielded = attempt.yielded ??= new Map()
+  const sinceMs = yielded.get(mac)
   const isAgain = sinceMs !== undefined && now - sinceMs < yieldMs
-  if (!isAgain) attempt.yielded.set(mac, now)
+  if (!isAgain) yielded.set(mac, now)
   if (isAgain && now - sinceMs > roundMs) return
   attempt.startMs = Math.max(attempt.startMs, now + rankMs)
   lookAt(o, unit, attempt.startMs)
@@ -356,7 +357,7 @@ export function onProbe(o: Ownership, unit: Unit, probe: Probe, now: Millis): vo
   if (unit.attempt !== undefined && unit.round === undefined) waitFor(o, unit, probe.mac, now)
   else if (unit.attempt !== undefined && isLower) {
     unit.round = undefined
-    const { yielded } = unit.attempt
+    const yielded = unit.attempt.yielded ??= new Map()
     yielded.set(probe.mac, yielded.get(probe.mac) ?? now)
     // The odd time keeps two from meeting again and again.
     unit.attempt.startMs = Math.max(unit.attempt.startMs, now + rankMs + 17 * yielded.size)

@@ -198,11 +198,13 @@ function suspect(
   o: Ownership, record: BeatRecord, ifindex: number,
   { lastBeatMs, count, now }: { lastBeatMs: Millis; count: number; now: Millis },
 ): boolean {
-  const units = [...record.list.keys()].flatMap((key) => {
+  const leg = ifindex === 0 ? undefined : legOf(o, record.owner, ifindex)?.name
+  const units: Unit[] = []
+  for (const key of record.list.keys()) {
     const unit = o.units.get(key)
-    return unit?.owner === record.owner && unit.wish !== undefined &&
-        isVoicedOn(o, unit, record.owner, ifindex) ? [unit] : []
-  })
+    if (unit?.owner !== record.owner || unit.wish === undefined) continue
+    if (leg === undefined || isVoicedOn(unit, record.owner, leg)) units.push(unit)
+  }
   if (units.length === 0) return false
   spread(o, units, { suspect: record.owner, ifindex, lastBeatMs, cause: 'ownerSilent', count }, now)
   return true
@@ -230,9 +232,10 @@ export function spread(
   for (const unit of units) {
     const rank = ranks.get(unit) ?? []
     const first = toldCount * (count - 1) % Math.max(1, rank.length)
-    for (const node of [...rank.slice(first), ...rank.slice(0, first)].slice(0, toldCount)) {
-      if (node === o.self) continue
-      const entry = entryOf(unit.key, { term: unit.term })
+    const entry = entryOf(unit.key, { term: unit.term })
+    for (let i = 0; i < Math.min(toldCount, rank.length); i++) {
+      const node = rank[(first + i) % rank.length]
+      if (node === undefined || node === o.self) continue
       const list = told.get(node)
       if (list === undefined) told.set(node, [entry])
       else list.push(entry)
@@ -251,7 +254,7 @@ export function spread(
     }
   }
   const segments = ifindex === 0 ? undefined : [ifindex]
-  orphan(o, units, { suspect: name, cause, lastBeatMs, segments }, now)
+  orphan(o, units, { suspect: name, cause, lastBeatMs, segments, ranks }, now)
 }
 
 /** The MAC of an owner on our segment, also where its leg has lost carrier. */
@@ -265,12 +268,12 @@ function addTold(record: BeatRecord | undefined, ifindex: number, node: string):
   else told.add(node)
 }
 
-/** Whether the owner would answer for the unit on our segment. */
-function isVoicedOn(o: Ownership, unit: Unit, owner: string, ifindex: number): boolean {
-  const leg = legOf(o, owner, ifindex)
-  const nominee = unit.nominees.find(({ node }) => node === owner)
-  if (ifindex === 0 || leg === undefined || nominee === undefined) return true
-  return [...nominee.interfaces.values()].some((names) => names === 'all' || names.includes(leg.name))
+/** Whether the owner would answer for the unit on its interface of that name. */
+function isVoicedOn({ nominees }: Unit, owner: string, name: string): boolean {
+  const nominee = nominees.find(({ node }) => node === owner)
+  if (nominee === undefined) return true
+  for (const names of nominee.interfaces.values()) if (names === 'all' || names.includes(name)) return true
+  return false
 }
 
 /**

@@ -90,7 +90,7 @@ export interface Attempt {
   /** When it was last said that the suspect is silent. */
   toldMs: Millis
   /** Whose probes made it wait, since when: each only once for a while. */
-  readonly yielded: Map<Mac, Millis>
+  yielded: Map<Mac, Millis> | undefined
 }
 
 /** A pick that came before the unit it speaks of. */

@@ -65,6 +65,7 @@ export function isStrained(o: Ownership, now: Millis): boolean {
 
 /** Between half and all of a wait, another part for each node and unit: they are not to meet again. */
 export function jittered(o: Ownership, unit: Unit, waitMs: Millis): Millis {
+  if (waitMs === 0) return 0
   const part = digestOf(`${o.self} ${unit.key} ${o.expiries.count}`) % 1_000 / 1_000
   return Math.round(waitMs * (1 + part) / 2)
 }

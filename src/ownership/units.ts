@@ -312,11 +312,17 @@ export function isEnding({ nominees }: Unit, node: string): boolean {
 export function loadRank(
   o: Ownership, unit: Unit, load: ReadonlyMap<string, number>, except?: string,
 ): readonly string[] {
+  const rank = hashRank(o, unit, except)
+  const [one] = unit.nominees
+  // The rule: nobody is preferred, and nothing ends.
+  if (unit.nominees.every(({ score, isEnding: is }) => score === one?.score && is !== true)) {
+    return rank.toSorted((a, b) => (load.get(a) ?? 0) - (load.get(b) ?? 0))
+  }
   const scores = new Map(unit.nominees.map(({ node, score }) => [node, score]))
   const scoreOf = (node: string): number => scores.get(node) ?? 0
   const ending = new Set(unit.nominees.filter((nominee) => nominee.isEnding).map(({ node }) => node))
   const isLast = (node: string): number => ending.has(node) ? 1 : 0
-  return hashRank(o, unit, except).toSorted((a, b) =>
+  return rank.toSorted((a, b) =>
     isLast(a) - isLast(b) || scoreOf(b) - scoreOf(a) || (load.get(a) ?? 0) - (load.get(b) ?? 0)
   )
 }
