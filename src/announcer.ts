@@ -1,5 +1,6 @@
 /** The shell around one node of ownership: sockets, clock and timer; performs what it decides. */
 import type { Clock } from './clock.ts'
+import { createInflow } from './inflow.ts'
 import type { LinkState } from './l2/model.ts'
 import type { Neighbour } from './l2/ndp.ts'
 import { isSameList } from './l2/unit.ts'
@@ -82,8 +83,6 @@ interface State {
   timer: ReturnType<typeof setTimeout> | undefined
   /** The instant that it was set to, until it has come. */
   wakeAtMs: Millis | undefined
-  /** The turn that takes what was heard, if none comes before. */
-  hearing: NodeJS.Immediate | undefined
   isClosed: boolean
   isTurning: boolean
 }
@@ -100,16 +99,16 @@ export function openAnnouncer(options: AnnouncerOptions): Announcer {
   const changes: Answering[] = []
   const state: State = {
     frames: [], messages: [], world: undefined, links: undefined, readAtMs: clock.now(),
-    timer: undefined, wakeAtMs: undefined, hearing: undefined, isClosed: false, isTurning: false,
+    timer: undefined, wakeAtMs: undefined, isClosed: false, isTurning: false,
   }
   const packets = options.openPackets(
     (ifindex, frame, ageMs) => void state.frames.push({
       ifindex, frame, receivedAtMs: clock.now() - ageMs,
     }),
-    () => turn(),
+    () => inflow.isRunning || turn(),
   )
   const perform = createPerformer({ ...options, log }, packets, {
-    wakeAt: (atMs) => wakeAt(state, atMs, clock, () => turn()),
+    wakeAt: (atMs) => wakeAt(state, atMs, clock, () => inflow.isRunning || turn()),
     changed: (change) => void changes.push(change),
   })
   const turn = (): void => {
@@ -125,6 +124,7 @@ export function openAnnouncer(options: AnnouncerOptions): Announcer {
     for (const change of changes.splice(0)) followSince(since, change, clock)
     options.onRights?.()
   }
+  const inflow = createInflow(turn)
   return {
     setWorld: (world) => {
       state.world = world
@@ -140,11 +140,7 @@ export function openAnnouncer(options: AnnouncerOptions): Announcer {
     },
     hear: (messages) => {
       state.messages.push(...messages)
-      // Datagrams come one by one: those that wait in the same sockets are taken in the same turn.
-      state.hearing ??= setImmediate(() => {
-        state.hearing = undefined
-        turn()
-      })
+      inflow.note(messages.length)
     },
     rights: () => node.rights(),
     sinceOf: (text) => since.get(text),

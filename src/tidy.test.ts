@@ -97,6 +97,7 @@ const imports: Readonly<Record<string, Readonly<Record<string, string>>>> = {
     'membership/net': 'it opens it', 'clock.ts': 'now',
   },
   'announcer.ts': {
+    'inflow.ts': 'what members send comes in batches',
     net: 'instants are Millis', l2: 'interfaces are given', ownership: 'it performs its decisions',
     'clock.ts': 'now',
     'log.ts': 'sockets that fail are told', 'metrics.ts': 'frames are counted',
