@@ -204,3 +204,15 @@ export function orphanDead(o: Ownership, now: Millis): void {
     orphan(o, units, { suspect, cause, lastBeatMs: now - fenceMs, segments: undefined }, now)
   }
 }
+
+/**
+ * Units that this node may own since now, and their owner may not any more: it has let them go and told its
+ * monitors, who need not be those that may, or hands them over. Whoever may asks the wire.
+ */
+export function orphanVacant(o: Ownership, vacant: readonly Unit[], now: Millis): void {
+  const open = vacant.filter((unit) => unit.attempt === undefined && unit.pick === undefined)
+  for (const [suspect, units] of Map.groupBy(open, ({ owner }) => owner)) {
+    const cause: Cause = suspect === undefined ? 'placed' : 'ownerLeft'
+    orphan(o, units, { suspect, cause, lastBeatMs: now - fenceMs, segments: undefined }, now)
+  }
+}

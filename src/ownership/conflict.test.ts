@@ -5,7 +5,8 @@ import { announceArp, answerArp, arpRequest, decodeArp } from '../l2/arp.ts'
 import { decodeNeighbour } from '../l2/ndp.ts'
 import { itemDigest } from './beats.ts'
 import { decodeMessage, encodeMessage, entryOf, isHushed, messageOf } from './codec.ts'
-import { defendMs } from './limits.ts'
+import { onProbe } from './conflict.ts'
+import { defendMs, roundMs } from './limits.ts'
 import { step } from './ownership.ts'
 import { announcementOf, broadcast, type Captured, emit, type Rig, runUntil, setWorld } from './rig.ts'
 import {
@@ -206,6 +207,27 @@ test('a beat with a higher term: silent at once, the wire decides; a lower one s
   assert.equal(notesOf(rig, 'resumed'), [`${owner.name} contested`])
   assert.ok((owner.ownership.units.get(vip)?.own?.term ?? 0) > 7)
 })
+
+const lates = [
+  { it: 'in time: it claims, and the other hears that', lateMs: 15, sent: 5 },
+  { it: 'late: the other may have begun after its last probe, which it repeats', lateMs: 16, sent: 4 },
+  { it: 'late, and has the higher MAC: it waits', lateMs: 16, mac: '02:00:5e:00:51:00', sent: undefined },
+]
+for (const { it, lateMs, mac = '02:00:5e:00:53:00', sent } of lates) {
+  test(`another probes when all probes have been sent, and this node is ${it}`, () => {
+    const { rig, owner } = placed(2)
+    const [heir] = [...rig.nodes.values()].filter((node) => node !== owner)
+    const unit = heir?.ownership.units.get(vip)
+    owner.isUp = false
+    for (let i = 0; i < 1_000 && unit?.round?.sent !== 5; i++) runUntil(rig, rig.nowMs + 1)
+    const round = unit?.round
+    if (heir === undefined || unit === undefined || round === undefined) return assert.unreachable('no round')
+    const now = round.startMs + roundMs + lateMs
+    onProbe(heir.ownership, unit, { text: vip, mac, ifindex: 2, frame: new Uint8Array() }, now)
+    assert.is(unit.round?.sent, sent)
+    assert.is(sent === 4 && unit.round?.startMs !== now - 60, false)
+  })
+}
 
 test('two interfaces on one segment: the lower one answers alone', () => {
   const rig = lanOf(2, ['lan', 'lan'])

@@ -5,14 +5,15 @@ import type { Millis } from '../net/model.ts'
 import { endAttempt, postpone, postponeAnswered } from './claim.ts'
 import { entryOf } from './codec.ts'
 import {
-  conflictMaxMs, conflictMinMs, defendMs, graceMs, probeGapMs, quietMs, rankMs, repeatLimit, repeatMs,
-  reportAfterMs, returnedMs, roundMs, settleMs, slowMs, spokenMs, startMs, takenMs, unheardRetryMs,
-  yieldMs,
+  conflictMaxMs, conflictMinMs, defendMs, graceMs, probeCount, probeGapMs, quietMs, rankMs, repeatLimit,
+  repeatMs, reportAfterMs, returnedMs, roundMs, settleMs, slowMs, spokenMs, startMs, takenMs,
+  unheardRetryMs, yieldMs,
 } from './limits.ts'
 import { isMixed } from './fleet.ts'
 import { mail } from './mail.ts'
 import { isCutOff } from './hearing.ts'
 import { isSpoken } from './legs.ts'
+import type { Round } from './ongoing.ts'
 import { hush, release, shout } from './own.ts'
 import { startRound } from './round.ts'
 import { outdate } from './stale.ts'
@@ -366,5 +367,15 @@ export function onProbe(o: Ownership, unit: Unit, probe: Probe, now: Millis): vo
     unit.round = undefined
     unit.own.probeMs = now + rankMs
     lookAt(o, unit, unit.own.probeMs)
-  }
+  } else if (unit.attempt !== undefined && unit.round !== undefined) probeLastAgain(o, unit, unit.round, now)
+}
+
+/**
+ * This node goes on, but its loop is so late that the other may have begun after its last probe, and end
+ * before its first announcement: that probe is repeated, and whoever waits for it sees it.
+ */
+function probeLastAgain(o: Ownership, unit: Unit, round: Round, now: Millis): void {
+  if (round.sent < probeCount || now <= round.startMs + roundMs + probeGapMs) return
+  unit.round = { ...round, sent: probeCount - 1, startMs: now - (probeCount - 1) * probeGapMs }
+  lookAt(o, unit, now)
 }

@@ -85,6 +85,21 @@ test('a node with a higher score that is ending does not get the unit', () => {
   assert.equal(watch(rig, vip, preferredMs + 5_000).owners, [owner.name])
 })
 
+test('all endpoints go and come back elsewhere: those that its owner has not told do not wait for it', () => {
+  const all = ['n0', 'n1', 'n2', 'n3', 'n4', 'n5', 'n6']
+  for (const next of all.slice(1)) {
+    const rig = lanOf(all.length)
+    give(rig, [wishOf(vip, ['n0'])])
+    settled(rig, vip)
+    give(rig, [wishOf(vip, [])])
+    watch(rig, vip, 1_500)
+    give(rig, [wishOf(vip, [next])])
+    const { darkMs, owners } = watch(rig, vip, 1_500)
+    assert.equal(owners, [next])
+    assert.ok(darkMs <= 300, `dark ${darkMs}`)
+  }
+})
+
 test('hash: the election asks who may, and nothing else', () => {
   const { rig, owner } = placed((world) => ({ ...world, placement: 'hash' }))
   give(rig, [endingOn([owner.name])], (world) => ({ ...world, placement: 'hash' }))

@@ -155,7 +155,7 @@ function isAsGood(o: Ownership, unit: Unit, node: string, now: Millis): boolean 
 
 /** As good, and what it would serve the unit with does not end: nothing goes to another by choice. */
 function isLasting(o: Ownership, unit: Unit, node: string, now: Millis): boolean {
-  return isAsGood(o, unit, node, now) && !isEnding(unit, node)
+  return isAsGood(o, unit, node, now) && !(o.rules.hasEndings && isEnding(unit, node))
 }
 
 /** Best first: those that a rollout has restarted already, else the address would move again. */

@@ -4,7 +4,7 @@ import { nextDueMs } from '../l2/schedule.ts'
 import { isSameList } from '../l2/unit.ts'
 import type { Millis } from '../net/model.ts'
 import { isFenced, sendBeats, sendList } from './beats.ts'
-import { isBeating, orphanDead, postponeUnheard, stepAttempt } from './claim.ts'
+import { isBeating, orphanDead, orphanVacant, postponeUnheard, stepAttempt } from './claim.ts'
 import { claimsMessage, gossipNews, onClaims, onQuery, onReply } from './claims.ts'
 import { decodeMessage, isPart, type Message } from './codec.ts'
 import { onContested, type Rival } from './compare.ts'
@@ -125,7 +125,7 @@ function takeWishes(
   o.load = undefined
   const isReviewed = isSame && o.wasMixed === isMixed(o, now)
   o.wasMixed = isMixed(o, now)
-  const { fresh, unwanted, read } = readWishes(o, world, now)
+  const { fresh, vacant, unwanted, read } = readWishes(o, world, now)
   for (const unit of unwanted) release(o, unit, { cause: 'unwanted', to: undefined }, now)
   for (const unit of o.owned) recogniseMember(o, unit, now)
   for (const unit of fresh) {
@@ -139,6 +139,7 @@ function takeWishes(
     const open = fresh.filter(({ pick }) => pick === undefined)
     placeUnits(o, open.filter(isBack), { isFresh: false, isStart: true }, now)
     placeUnits(o, open.filter((unit) => !isBack(unit)), { isFresh: true, isStart: false }, now)
+    orphanVacant(o, vacant, now)
     reviewOwned(o, now, isReviewed ? read : o.owned)
     orphanDead(o, now)
     orphanWithdrawn(o, now)

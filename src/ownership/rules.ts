@@ -13,8 +13,10 @@ export interface Rules {
   readonly hasTieBreak: boolean
   /** Beats and claims with a higher term contest an owner. */
   readonly hasTerms: boolean
+  /** Nothing goes by choice to a node where all that would serve terminates. */
+  readonly hasEndings: boolean
 }
 
 export const allRules: Rules = {
-  hasFence: true, hasControls: true, hasTieBreak: true, hasTerms: true,
+  hasFence: true, hasControls: true, hasTieBreak: true, hasTerms: true, hasEndings: true,
 }

@@ -25,6 +25,8 @@ export function unitOf(o: Ownership, key: string, now: Millis): Unit | undefined
 export interface UnitChanges {
   /** No address of them was wished before. */
   readonly fresh: readonly Unit[]
+  /** Known, now this node may own them, and their owner, if there is one, may not any more. */
+  readonly vacant: readonly Unit[]
   /** Owned here, and nobody wants them any more. */
   readonly unwanted: readonly Unit[]
   /** All that were looked into: where they may be owned is as it was for the others. */
@@ -94,10 +96,12 @@ function allOf(o: Ownership, wishes: readonly Wish[], isSamePlace: boolean, now:
 
 function setWishes(o: Ownership, { gone, others }: News, now: Millis): UnitChanges {
   const fresh: Unit[] = []
+  const vacant: Unit[] = []
   const before = gone.concat(others.map(({ unit }) => unit)).flatMap(keysOf)
   for (const { unit, wish } of others) {
     const isNew = unit.wish === undefined
     const isUntouched = isNew || (unit.nominees.length === 0 && isUnowned(unit))
+    const couldOwn = isNew || isNominee(unit, o.self)
     const old = wish.addresses.map(({ address }) => o.byAddress.get(answerKey(address))?.unit)
       .find((other) => other !== undefined)
     const gained = gainedOf(o.byAddress, unit, wish)
@@ -105,6 +109,7 @@ function setWishes(o: Ownership, { gone, others }: News, now: Millis): UnitChang
     if (isHeir) inherit(o, unit, old, now)
     setWish(o, unit, wish, now)
     if (isUntouched && !isHeir && unit.nominees.length > 0) fresh.push(unit)
+    else if (!couldOwn && isNominee(unit, o.self) && !isNominee(unit, unit.owner)) vacant.push(unit)
     if (unit.own !== undefined && !o.isAlone) doubt(o, unit, gained, now)
   }
   for (const key of before) o.byAddress.delete(key)
@@ -113,7 +118,8 @@ function setWishes(o: Ownership, { gone, others }: News, now: Millis): UnitChang
   }
   for (const unit of gone) forgetWish(o, unit, now)
   return {
-    fresh, unwanted: gone.filter(({ own }) => own !== undefined), read: others.map(({ unit }) => unit),
+    fresh, vacant, unwanted: gone.filter(({ own }) => own !== undefined),
+    read: others.map(({ unit }) => unit),
   }
 }
 
@@ -160,6 +166,10 @@ function doubt(o: Ownership, unit: Unit, gained: readonly string[], now: Millis)
 function isUnowned({ term, owner, own, attempt, pick }: Unit): boolean {
   return term === 0 && owner === undefined && own === undefined && attempt === undefined &&
     pick === undefined
+}
+
+function isNominee({ nominees }: Unit, name: string | undefined): boolean {
+  return nominees.some(({ node }) => node === name)
 }
 
 function keysOf({ wish }: Unit): readonly bigint[] {

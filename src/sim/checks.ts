@@ -3,17 +3,11 @@ import type { Millis } from '../net/model.ts'
 import { missingMs, provisionalMs, takenMs } from '../ownership/limits.ts'
 import type { Note } from '../ownership/model.ts'
 import type { Cluster } from './cluster.ts'
-import { type Deed, type Place, wouldAnswer } from './record.ts'
+import { type Deed, type Finding, type Place, wouldAnswer } from './record.ts'
 import { isStranger } from './plan.ts'
+import { checkEndings, isLocal, isMovedByRollout, servableGap, servedPlace } from './serving.ts'
 import { type Gap, gapsOf, type Move, movesOf, type Overlap, overlapsOf } from './tenure.ts'
 import { canHear, canSend } from './segment.ts'
-
-/** A promise that was broken. */
-export interface Finding {
-  readonly check: 'voice' | 'silence' | 'move' | 'balance' | 'storm' | 'converge' | 'quiet'
-  readonly atMs: Millis
-  readonly text: string
-}
 
 /** How long two may answer (design §5, "What is promised, exactly"). */
 export const overlapBounds = {
@@ -34,6 +28,8 @@ export const darkBounds = {
   startMs: 5_000,
   /** A new address that nobody owned. */
   newMs: 1_200,
+  /** Endpoints of a Service with policy Local have gone, or come, and nothing else has happened. */
+  rolloutMs: 300,
 }
 
 /** Faults after whose end two sides meet that have each had an owner. */
@@ -143,7 +139,9 @@ function overlapExcuse(
 /** No silence beyond its bound while a node could answer. */
 export function checkSilence(cluster: Cluster): readonly Finding[] {
   return [...cluster.record.places.values()].flatMap((place) =>
-    gapsOf(place, cluster.clock.nowMs).flatMap((gap): readonly Finding[] => {
+    gapsOf(servedPlace(cluster.record, place), cluster.clock.nowMs).flatMap((whole): readonly Finding[] => {
+      const gap = servableGapOf(cluster, place, whole)
+      if (gap === undefined) return []
       const { fromMs, toMs, last } = gap
       const bound = darkBound(cluster, place, gap)
       if (toMs - fromMs <= bound) return []
@@ -155,9 +153,24 @@ export function checkSilence(cluster: Cluster): readonly Finding[] {
     }))
 }
 
+/** Nodes that something was done to. */
+function hurtBy(deeds: readonly Deed[]): ReadonlySet<string> {
+  return new Set(deeds.filter(({ kind }) => isIncapacity(kind)).flatMap(({ nodes }) => nodes))
+}
+
+/** With policy Local, it counts from when a node that could serve it was well. */
+function servableGapOf(cluster: Cluster, { unit }: Place, gap: Gap): Gap | undefined {
+  if (!isLocal(cluster.record, unit)) return gap
+  const deeds = during(cluster, gap.fromMs - 2_000, gap.toMs)
+  if (deeds.some(({ kind }) => kind.startsWith('API'))) return undefined
+  const hurt = hurtBy(deeds)
+  const part = servableGap(cluster.record, unit, gap, (node) => !hurt.has(node))
+  return part === undefined || part.fromMs === gap.fromMs ? part : { ...part, last: undefined }
+}
+
 function darkBound(cluster: Cluster, place: Place, { fromMs, toMs, last }: Gap): Millis {
   const deeds = during(cluster, fromMs - 2_000, toMs)
-  const hurt = new Set(deeds.filter(({ kind }) => isIncapacity(kind)).flatMap(({ nodes }) => nodes))
+  const hurt = hurtBy(deeds)
   if (hurt.size >= cluster.options.nodes) return Infinity
   if (deeds.some((deed) => isForeign(deed) && deed.kind.includes(place.unit))) return Infinity
   const theft = `foreign host takes ${place.unit}`
@@ -166,6 +179,7 @@ function darkBound(cluster: Cluster, place: Place, { fromMs, toMs, last }: Gap):
     return hurt.size === 0 ? darkBounds.startMs : darkBounds.startMs + darkBounds.gossipMs
   }
   const isLossy = lossNow(cluster, fromMs, toMs) > 0
+  if (isLocal(cluster.record, place.unit) && deeds.length === 0 && !isLossy) return darkBounds.rolloutMs
   const isHealing = deeds.some(({ untilMs }) => untilMs <= toMs)
   const isGossipCut = deeds.some(({ kind }) => kind.startsWith('gossip cut'))
   const calm = deeds.filter(({ kind }) => isIncapacity(kind) || kind.startsWith('gossip'))
@@ -180,20 +194,25 @@ function darkBound(cluster: Cluster, place: Place, { fromMs, toMs, last }: Gap):
 
 /** Nothing moves without cause: an owner loses a unit only to something that was done to it. */
 export function checkMoves(cluster: Cluster): readonly Finding[] {
-  return [...cluster.record.places.values()].flatMap((place) =>
+  const isHurt = (nodes: readonly string[], atMs: Millis): boolean =>
+    nodes.some((node) => hurtBy(during(cluster, atMs - 2_000, atMs)).has(node))
+  const endings = checkEndings(cluster, isHurt)
+  const moves = [...cluster.record.places.values()].flatMap((place) =>
     movesOf(place).flatMap((moved): readonly Finding[] => {
       const { from, to, atMs } = moved
       if (isMoveCaused(cluster, place, moved)) return []
       return [{ check: 'move', atMs, text: `${place.unit} moved from ${from} to ${to} without cause` }]
     }))
+  return [...moves, ...endings]
 }
 
 function isMoveCaused(
-  cluster: Cluster, place: Place, { from, to, atMs, endedMs }: Move,
+  cluster: Cluster, place: Place, moved: Move,
 ): boolean {
+  const { from, to, atMs, endedMs } = moved
   const startMs = Math.min(endedMs, atMs)
   if (lossNow(cluster, startMs, atMs) >= 0.1 || cluster.options.strangers > 0) return true
-  if (cluster.options.placement === 'hash') return true
+  if (cluster.options.placement === 'hash' || isMovedByRollout(cluster.record, place, moved)) return true
   const deeds = during(cluster, startMs - 2_000, atMs)
   // Provisional placements of a start may each move once, within 60 s.
   // A take-over may take two steps: whoever took a unit from a node that was hurt may be contested by it.

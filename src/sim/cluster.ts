@@ -2,7 +2,7 @@
 import { answerKey } from '../l2/responder.ts'
 import type { Millis } from '../net/model.ts'
 import { fenceMs } from '../ownership/limits.ts'
-import type { Leg, Note, Nominee, Peer, Wish, World } from '../ownership/model.ts'
+import type { Leg, Note, Peer, Wish, World } from '../ownership/model.ts'
 import { after, at, type Clock, createClock } from './clock.ts'
 import { hear } from './frames.ts'
 import {
@@ -15,10 +15,12 @@ import {
   addLeg, answeredUntil, type Brain, createMachine, type Machine, ownTime, receiveMessage, start,
   type Surroundings, touchWorld, trueTime,
 } from './machine.ts'
-import { isStranger, nodeName, type Options, planHost, planLeg, planUnit, type Unit } from './plan.ts'
+import {
+  type Endpoints, isStranger, nodeName, nomineesOf, type Options, planHost, planLeg, planUnit, type Unit,
+} from './plan.ts'
 import { createRandom, type Random } from './random.ts'
 import {
-  createRecord, cut, extend, placeOf, type Record, tell, wantPlace, wouldAnswer,
+  createRecord, cut, extend, noteServed, placeOf, type Record, tell, wantPlace, wouldAnswer,
 } from './record.ts'
 import {
   createRings, type Rings, ringViewOf, sendByRing, setRingLegs, startRing, stopRing, thawRings,
@@ -238,8 +240,9 @@ export function machineOf(cluster: Cluster, name: string): Machine {
 }
 
 /** A Service appears: each node hears of it at its own time. */
-export function addUnit(cluster: Cluster, index: number): void {
-  const unit = planUnit(index, cluster.options.isDual)
+export function addUnit(cluster: Cluster, index: number, endpoints?: Endpoints): void {
+  const unit = planUnit(index, cluster.options.isDual, endpoints)
+  noteServed(cluster.record, unit, cluster.clock.nowMs)
   cluster.api.units.set(unit.key, unit)
   for (const { address } of unit.addresses) {
     cluster.unitsByAddress.set(answerKey(address), unit.key)
@@ -287,10 +290,10 @@ function worldOf(cluster: Cluster, machine: Machine): World {
   const { api, options } = cluster
   const peers = samePeers(cluster.kept, machine.name, peersOf(cluster, machine))
   const able = peers.filter(({ name, isAlive, legs }) =>
-    isAlive && legs.length > 0 && !api.excluded.has(name))
+    isAlive && legs.length > 0 && !api.excluded.has(name)).map(({ name }) => name)
   const wishes = [...cluster.seen.get(machine.name)?.values() ?? []].map((unit): Wish => {
-    const { key, addresses, interfaces } = unit
-    const nominees = able.map(({ name }): Nominee => ({ node: name, score: 0, interfaces }))
+    const { key, addresses } = unit
+    const nominees = nomineesOf(unit, able)
     return sameWish(cluster.kept, { key, addresses, nominees, hint: api.hints.get(key) })
   })
   return {

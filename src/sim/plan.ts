@@ -1,7 +1,7 @@
 /** What a simulated cluster consists of: names, addresses, units. */
 import { parseAddress } from '../net/address.ts'
 import type { Address, Prefix } from '../net/model.ts'
-import type { Leg, UnitAddress } from '../ownership/model.ts'
+import type { Leg, Nominee, UnitAddress } from '../ownership/model.ts'
 import type { Placement } from '../l2/placement.ts'
 import type { Costs } from './machine.ts'
 import { goodQuality, type Quality } from './segment.ts'
@@ -97,19 +97,34 @@ export function planHost(number: number, segment: number): {
   }
 }
 
+/**
+ * Nodes that have endpoints of a Service with policy Local; `ending`: all that the node has terminates, and
+ * serves still.
+ */
+export type Endpoints = ReadonlyMap<string, 'ready' | 'ending'>
+
 /** A unit: its key is the text of its first address. */
 export interface Unit {
   readonly key: string
   readonly addresses: readonly UnitAddress[]
   /** Every node answers on all its legs. */
   readonly interfaces: ReadonlyMap<string, 'all'>
+  /** undefined = policy Cluster: every node serves. */
+  readonly endpoints: Endpoints | undefined
 }
 
-export function planUnit(index: number, isDual: boolean): Unit {
+export function planUnit(index: number, isDual: boolean, endpoints?: Endpoints): Unit {
   const ipv4 = `203.0.113.${index + 1}`
   const ipv6 = `2001:db8:2::${(index + 1).toString(16)}`
   const texts = index >= mostIPv4Units ? [ipv6] : isDual ? [ipv4, ipv6] : [ipv4]
   const addresses = texts.map((text) => ({ address: address(text), text }))
   const interfaces = new Map(texts.map((text) => [text, 'all' as const]))
-  return { key: texts[0] ?? '', addresses, interfaces }
+  return { key: texts[0] ?? '', addresses, interfaces, endpoints }
+}
+
+/** Those of the nodes that may own the unit. */
+export function nomineesOf({ interfaces, endpoints }: Unit, nodes: readonly string[]): readonly Nominee[] {
+  if (endpoints === undefined) return nodes.map((node) => ({ node, score: 0, interfaces }))
+  return nodes.filter((node) => endpoints.has(node)).map((node) =>
+    ({ node, score: 0, interfaces, isEnding: endpoints.get(node) === 'ending' }))
 }

@@ -4,6 +4,7 @@
  */
 import type { Note } from '../ownership/model.ts'
 import type { Millis } from '../net/model.ts'
+import type { Endpoints, Unit } from './plan.ts'
 
 /** A time in which a node would have answered an ask at any instant. */
 export interface Tenure {
@@ -47,10 +48,23 @@ export interface Deed {
   untilMs: Millis
 }
 
+/** A promise that was broken. */
+export interface Finding {
+  readonly check: 'voice' | 'silence' | 'move' | 'balance' | 'storm' | 'converge' | 'quiet'
+  readonly atMs: Millis
+  readonly text: string
+}
+
 export interface NodeNote {
   readonly atMs: Millis
   readonly node: string
   readonly note: Note
+}
+
+/** From this instant on a Service with policy Local had these endpoints. */
+export interface Served {
+  readonly atMs: Millis
+  readonly endpoints: Endpoints
 }
 
 export interface Record {
@@ -58,13 +72,16 @@ export interface Record {
   readonly strays: Stray[]
   readonly deeds: Deed[]
   readonly notes: NodeNote[]
+  /** By unit, in order; those with policy Cluster are not there. */
+  readonly served: Map<string, Served[]>
   /** Lines for people; undefined = nobody wants them. */
   readonly history: string[] | undefined
 }
 
 export function createRecord(isTold: boolean): Record {
   return {
-    places: new Map(), strays: [], deeds: [], notes: [], history: isTold ? [] : undefined,
+    places: new Map(), strays: [], deeds: [], notes: [], served: new Map(),
+    history: isTold ? [] : undefined,
   }
 }
 
@@ -87,6 +104,15 @@ export function wantPlace(record: Record, unit: string, segment: string, atMs: M
   record.places.set(key, {
     unit, segment, tenures: [], open: new Map(), fromMs: atMs, untilMs: Infinity,
   })
+}
+
+/** What the API server says of its endpoints from now on. */
+export function noteServed(record: Record, { key, endpoints }: Unit, atMs: Millis): void {
+  if (endpoints === undefined) return
+  const known = record.served.get(key) ?? []
+  record.served.set(key, [...known, { atMs, endpoints }])
+  const facts = [...endpoints].map(([node, state]) => `${node} ${state}`).join(', ')
+  tell(record, atMs, '!', `endpoints of ${key}: ${facts === '' ? 'none' : facts}`)
 }
 
 /** Its node would answer for all of the tenure, unless something happens. */

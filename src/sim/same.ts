@@ -13,7 +13,7 @@ export interface Kept {
 export function sameWish({ wishes }: Kept, wish: Wish): Wish {
   const { key, addresses, nominees, hint } = wish
   const texts = addresses.map(({ text }) => text)
-  const names = nominees.map(({ node, interfaces }) => [node, ...interfaces])
+  const names = nominees.map(({ node, isEnding, interfaces }) => [node, isEnding, ...interfaces])
   const id = JSON.stringify([key, texts, names, hint])
   const known = wishes.get(id)
   if (known === undefined) wishes.set(id, wish)

@@ -1,7 +1,7 @@
 /** Starts a cluster, lets time pass, and sums up what was seen. */
 import type { Millis } from '../net/model.ts'
 import {
-  checkConverged, checkMoves, checkQuiet, checkSilence, checkStorm, checkVoice, type Finding, isVeryLossy,
+  checkConverged, checkMoves, checkQuiet, checkSilence, checkStorm, checkVoice, isVeryLossy,
 } from './checks.ts'
 import { at, runUntil } from './clock.ts'
 import {
@@ -9,7 +9,8 @@ import {
 } from './cluster.ts'
 import type { NeighbourTiming } from './hosts.ts'
 import { linuxTiming } from './hosts.ts'
-import type { Options } from './plan.ts'
+import type { Endpoints, Options } from './plan.ts'
+import type { Finding } from './record.ts'
 import { gapsOf } from './tenure.ts'
 
 export interface Start {
@@ -20,12 +21,14 @@ export interface Start {
   readonly timing?: NeighbourTiming
   /** Clients have packets that often. */
   readonly trafficMs?: Millis
+  /** Endpoints of the unit of that number, if its policy is Local. */
+  readonly endpointsOf?: (index: number) => Endpoints | undefined
 }
 
 /** A cluster whose nodes boot, with its units wanted from the first instant. */
 export function startSimulation(options: Options, start: Start): Cluster {
   const cluster = createCluster(options, start.createBrain, start.isTold)
-  for (let i = 0; i < options.units; i++) addUnit(cluster, i)
+  for (let i = 0; i < options.units; i++) addUnit(cluster, i, start.endpointsOf?.(i))
   for (const name of cluster.machines.keys()) {
     at(cluster.clock, cluster.random.between(0, start.spreadMs), () => boot(cluster, name))
   }

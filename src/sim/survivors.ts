@@ -1,5 +1,5 @@
 /** Named histories of who is left and who comes back: what silence means to them, and who is believed. */
-import { crash, cutGossip, freezeNode, split } from './faults.ts'
+import { crash, cutGossip, deafen, freezeNode, kill, split } from './faults.ts'
 import type { Scenario } from './scenario.ts'
 
 export const survivors: readonly Scenario[] = [
@@ -38,5 +38,27 @@ export const survivors: readonly Scenario[] = [
     most: { darkMs: 0 },
     also: ({ cluster, owner }) => cluster.record.notes.flatMap(({ node, note }) =>
       note.kind === 'silenced' && node !== owner ? [`${node} was silenced for ${note.unit}`] : []),
+  },
+  {
+    it: 'an owner goes deaf, one of its heirs is killed and one is late again and again: the third claims',
+    options: { nodes: 4, units: 8 },
+    seeds: 12,
+    story: (stage) => {
+      const { cluster, owner, others: [late = '', dead = ''], lan, pass } = stage
+      const { random } = cluster
+      kill(cluster, dead)
+      pass(random.between(0, 1_000))
+      stage.judgeFromHere()
+      deafen(cluster, lan(), owner)
+      for (let i = 0; i < 6; i++) {
+        const goOn = freezeNode(cluster, late)
+        pass(random.between(50, 700))
+        goOn()
+        pass(random.between(5, 300))
+      }
+      pass(1_000)
+    },
+    most: { darkMs: 2_000, overlapMs: 0 },
+    isSettled: false,
   },
 ]

@@ -1,6 +1,6 @@
 /** Random histories: what a run consists of, and what is done to it, drawn from one seed. */
 import type { Millis } from '../net/model.ts'
-import type { Finding } from './checks.ts'
+import type { Finding } from './record.ts'
 import type { Cluster, CreateBrain } from './cluster.ts'
 import {
   appear, crash, cutGossip, deafen, disappear, drain, exclude, freezeNode, kill, loseCarrier,
@@ -9,6 +9,7 @@ import {
 } from './faults.ts'
 import { type Options, plainOptions } from './plan.ts'
 import { createRandom, type Random } from './random.ts'
+import { drawRollout } from './rollout.ts'
 import { goodQuality, type Quality } from './segment.ts'
 import {
   checkRun, type Dark, darksOf, historyOf, pass, schedule, settle, startSimulation,
@@ -162,12 +163,15 @@ export function runSeed(
   seed: number, limits: SwarmLimits, createBrain: CreateBrain, isTold = false,
 ): Outcome {
   const options = drawOptions(seed, limits)
+  const rollout = drawRollout(options)
   const cluster = startSimulation(options, {
     createBrain, isTold, spreadMs: 600, timing: { reachableMs: 6_000, retransMs: 1_000, unicastAsks: 3 },
+    ...rollout === undefined ? {} : { endpointsOf: rollout.endpointsOf },
   })
   const random = cluster.random.fork()
   const hand: Hand = { cluster, random, undo: [], next: options.units }
   pass(cluster, 6_000)
+  if (rollout !== undefined) hand.undo.push(rollout.begin(cluster))
   const count = 1 + random.below(4)
   for (let i = 0; i < count; i++) {
     random.pick(strikes)(hand)
