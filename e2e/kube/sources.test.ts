@@ -86,7 +86,8 @@ check('CRDs installed later are noticed: pools are read, statuses are written', 
     const names = await rig.kubectl('get', 'servicel2statuses', '-n', namespace, '-o', 'json')
     return ['web', 'modern'].every((name) => names.includes(`"serviceName": "${name}"`))
   }, waitMs)
-  assert.ok(isAnnounced(await rig.service('web')), 'nothing happened to it')
+  const web = await rig.serviceWhen('web', 'is announced as before', isAnnounced)
+  assert.equal([ingressOf(web), poolOf(web)], [['192.168.1.240'], 'old'], 'nothing happened to it')
 })
 
 check('what is taken in is counted, an object at a time; a Service that is refused has failed', async () => {
