@@ -4,7 +4,7 @@ import { nextDueMs } from '../l2/schedule.ts'
 import { isSameList } from '../l2/unit.ts'
 import type { Millis } from '../net/model.ts'
 import { isFenced, sendBeats, sendList } from './beats.ts'
-import { isBeating, orphanDead, orphanVacant, postponeUnheard, stepAttempt } from './claim.ts'
+import { isBeating, orphanDead, orphanVacant, postponeUnheard } from './claim.ts'
 import { claimsMessage, gossipNews, onClaims, onQuery, onReply } from './claims.ts'
 import { decodeMessage, isPart, type Message } from './codec.ts'
 import { onContested, type Rival } from './compare.ts'
@@ -12,7 +12,7 @@ import { onProbe, onRival, onVoice, recogniseMember } from './conflict.ts'
 import { isMixed, isSameButWishes, readFleet } from './fleet.ts'
 import { onOffer, onRefusal, reviewOwned, stepOffer } from './handover.ts'
 import { askMissing, greet, hear, isAllDeaf, seek, watchHearing } from './hearing.ts'
-import { pausedMs, postponeMs, slowMs, stallMs, unheardRetryMs, unicastCount } from './limits.ts'
+import { pausedMs, slowMs, stallMs, unheardRetryMs } from './limits.ts'
 import { heirOf } from './lists.ts'
 import { serveLine, takeTurn } from './line.ts'
 import { sendMail } from './mail.ts'
@@ -28,6 +28,7 @@ import { countExpiry, countLate, jittered, noteQueue, strainOf } from './strain.
 import { outdate, restateAll } from './stale.ts'
 import { lookAt, note, type Ownership, takeLook, type Unit } from './state.ts'
 import { orphanWithdrawn, recogniseStranger } from './stranger.ts'
+import { stepWaiting } from './suppressed.ts'
 import { mayOwn, readWishes } from './units.ts'
 import { endSuspicion, onSuspicion } from './suspicion.ts'
 import { endTrial } from './trial.ts'
@@ -332,18 +333,6 @@ function endCheck(o: Ownership, unit: Unit, heard: ReadonlySet<number>, now: Mil
   unit.unproven.clear()
   outdate(o, unit)
   announce(o, unit)
-}
-
-/** A claim whose suspect was asked by unicast, or one that waits for its turn. */
-function stepWaiting(o: Ownership, unit: Unit, now: Millis): void {
-  const { attempt } = unit
-  if (attempt?.unicastMs === undefined || now < attempt.startMs) return stepAttempt(o, unit, now)
-  if (attempt.unicasts < unicastCount) {
-    attempt.unicastMs = undefined
-    attempt.startMs = now + postponeMs
-    return lookAt(o, unit, attempt.startMs)
-  }
-  take(o, unit, { cause: 'arpSuppression', from: attempt.suspect }, now)
 }
 
 function endClaim(
