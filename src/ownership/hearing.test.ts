@@ -1,6 +1,7 @@
 /** Whether silence means anything: which hosts count as others, for a node that nobody hears any more. */
 import { test } from 'uvu'
 import * as assert from 'uvu/assert'
+import { answerArp, arpRequest, decodeArp } from '../l2/arp.ts'
 import { sameAddress } from '../net/address.ts'
 import { decodeMessage, encodeMessage, entryOf, messageOf } from './codec.ts'
 import { announcementOf, broadcast, type Rig, type RigNode, runUntil, setWorld } from './rig.ts'
@@ -155,6 +156,31 @@ test('a member that came back by membership is asked for until it is heard, and 
   asks = 0
   runUntil(rig, rig.nowMs + 1_000)
   assert.ok(asks <= 3, `it has been heard, and is asked for ${asks} times`)
+})
+
+test('the hosts heard last have died with the owner: the one heard before them says that it is heard', () => {
+  const { rig, owner } = ownedOf(4, false)
+  rig.listeners.push(({ frame, from }) => {
+    const packet = decodeArp(frame)
+    if (from === 'router' || typeof packet === 'string' || packet.operation !== arpRequest) return
+    if (packet.target.bits !== router.address.bits) return
+    broadcast(rig, { segment: 'lan', from: 'router', frame: answerArp(packet, router.mac) })
+  })
+  for (const frame of announcementOf(router.address, router.mac)) {
+    broadcast(rig, { segment: 'lan', from: 'router', frame })
+  }
+  const [left, ...dead] = [...rig.nodes.values()].filter((node) => node !== owner)
+  // They are heard after it.
+  for (const { legs: [leg] } of dead) {
+    const address = leg?.addresses[0]?.address
+    for (const frame of announcementOf(address ?? router.address, leg?.mac ?? '')) {
+      broadcast(rig, { segment: 'lan', from: 'dead', frame })
+    }
+  }
+  runUntil(rig, rig.nowMs + 20)
+  for (const node of [owner, ...dead]) node.isUp = false
+  runUntil(rig, rig.nowMs + 2_500)
+  assert.equal(ownersOf(rig, vip), [left?.name])
 })
 
 test.run()

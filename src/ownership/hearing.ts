@@ -242,8 +242,10 @@ function controlTargets(
   const member = memberTarget(o, hearing.ifindex, suspect)
   if (member !== undefined) targets.push(member)
   const except = macsOf(o, suspect)
-  const hosts = [...hearing.hosts].filter(([mac]) => !except.has(mac)).toReversed()
-  for (const [mac, { address }] of hosts.slice(0, 2)) {
+  const [last, ...before] = [...hearing.hosts].filter(([mac]) => !except.has(mac)).toReversed()
+  // The hosts heard last may have died with the suspect: one of the others goes with the last, in turn.
+  const other = before[hearing.hostTurn++ % Math.max(1, before.length)]
+  for (const [mac, { address }] of [last, other].flatMap((host) => host === undefined ? [] : [host])) {
     const target = addressOf(o, mac, address)
     if (target !== undefined) targets.push(target)
   }

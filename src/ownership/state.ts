@@ -102,6 +102,8 @@ export interface Hearing {
   readonly asked: Map<Mac, Millis>
   isDeaf: boolean
   controlMs: Millis
+  /** Which of the hosts besides the last is asked next. */
+  hostTurn: number
   /** When one member alone was asked, since nobody was heard. */
   glanceMs: Millis
   /** Since when this node owns something there: silence before that was not its concern. */
@@ -330,7 +332,7 @@ export function hearingOf(o: Ownership, ifindex: number): Hearing {
   if (known !== undefined) return known
   const fresh: Hearing = {
     ifindex, heardMs: undefined, hosts: new Map(), answered: new Map(), asked: new Map(), isDeaf: false,
-    controlMs: 0, glanceMs: 0, watchedMs: undefined,
+    controlMs: 0, hostTurn: 0, glanceMs: 0, watchedMs: undefined,
   }
   o.hearing.set(ifindex, fresh)
   return fresh
