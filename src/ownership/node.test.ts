@@ -164,4 +164,35 @@ test('rights one change after another: those of the last list, and told of by wh
   }
 })
 
+test('an interface goes and comes back: what is announced there is what there is a right for', () => {
+  const second: LinkState = { ...link, index: 3, name: 'eth1', mac: '02:00:5e:00:53:03' }
+  const both = [link, second]
+  const legs = (...ifindexes: readonly number[]): Right => ({ ...right(1e9), ifindexes: new Set(ifindexes) })
+  let script: readonly Effect[] = []
+  const node = createNode(({ kind }) => kind === 'messages' ? script : [])
+  const sentOn = (turn: Turn, now: number): ReadonlySet<number> => {
+    const effects = node.turn(turn, now)
+    return new Set(effects.flatMap((effect) => effect.kind === 'sendFrame' ? [effect.ifindex] : []))
+  }
+  const within = (fromMs: number): ReadonlySet<number> => new Set(
+    Array.from({ length: 20 }, (_, i) => [...sentOn(quiet, fromMs + 400 * i)]).flat())
+  sentOn({ ...quiet, links: both }, 0)
+  script = [{ kind: 'rights', rights: [legs(2, 3)] }]
+  assert.equal(sentOn(told(1), 1), new Set([2, 3]))
+  sentOn({ ...quiet, links: [link] }, 10_000)
+  // Another has taken over there.
+  script = [{ kind: 'rightsChanged', gone: [], come: [legs(2)] }]
+  sentOn(told(10_001), 10_001)
+  script = []
+  assert.equal(sentOn({ ...quiet, links: both }, 20_000), new Set())
+  assert.equal(within(20_001).has(3), false)
+  // A right names an interface before the kernel has told of it.
+  sentOn({ ...quiet, links: [link] }, 40_000)
+  script = [{ kind: 'rightsChanged', gone: [], come: [legs(2, 3)] }]
+  sentOn(told(40_001), 40_001)
+  script = []
+  sentOn({ ...quiet, links: both }, 50_000)
+  assert.equal(within(50_001).has(3), true)
+})
+
 test.run()

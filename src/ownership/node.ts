@@ -141,6 +141,9 @@ function setLinks(
     [index, { index, generation, mac }]))
   parts.announcements.clear()
   runEngine(parts, { kind: 'links', links }, out, now)
+  // Announcements name interfaces: with other links they are other values, which the engine gets as a whole.
+  const announcements = [...parts.byText.values()].map((right) => announcementOf(parts, right))
+  runEngine(parts, { kind: 'desired', announcements }, out, now)
   parts.table = { links: parts.answerLinks, answers: parts.answers }
 }
 
