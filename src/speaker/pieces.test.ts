@@ -16,6 +16,16 @@ test('what is due goes after a long piece, and waits through short ones', async 
   assert.is(await isLetGo(-1_000), false)
 })
 
+test('a timer that is late goes between two pieces, with what it puts off and asks for anew', async () => {
+  const left: string[] = []
+  // As the announcer does: late, it reads what waits first, is told that it stalled, and is called again.
+  setTimeout(() => setImmediate(() => setTimeout(() => void left.push('beat'), 0)), 1)
+  const pieces = { atMs: performance.now() }
+  while (performance.now() - pieces.atMs < 20);
+  await breathe(pieces)
+  assert.equal(left, ['beat'])
+})
+
 test('after a breath the next piece begins', async () => {
   const pieces = { atMs: 0 }
   const beforeMs = performance.now()
