@@ -118,7 +118,7 @@ function serve(ring: Ring, stream: Stream, message: StreamMessage): void {
     case 'pushPull':
       // Our state as it was before theirs came in, as the library does.
       reply(ring, stream, ownState(ring, message.isJoin))
-      takeState(ring, message)
+      takeState(ring, message, stream.to)
       return
     case 'user':
       ring.effects.push({
@@ -150,15 +150,15 @@ function takeReply(ring: Ring, stream: Stream, message: StreamMessage): void {
     drop(ring, 'unexpectedReply')
     return settlePeer(ring, peer, false)
   }
-  settlePeer(ring, peer, takeState(ring, message))
+  settlePeer(ring, peer, takeState(ring, message, stream.to))
 }
 
-function takeState(ring: Ring, { nodes, userState, isJoin }: PushPull): boolean {
+function takeState(ring: Ring, { nodes, userState, isJoin }: PushPull, from: Endpoint): boolean {
   if (!areCompatible(ring, nodes)) {
     drop(ring, 'incompatible')
     return false
   }
-  merge(ring, nodes)
+  merge(ring, nodes, from)
   if (userState.length > 0) ring.effects.push({ kind: 'remoteState', userState, isJoin })
   return true
 }

@@ -84,6 +84,24 @@ test('a host that comes back with another address is not held up by what others 
   assert.is(hearBelieved(n, low, 30_000), false)
 })
 
+test('whoever others tell of is the member, also after it was away: the other one yields', () => {
+  for (const [member, guest] of [[low, high], [high, low]] as const) {
+    const [late, back] = [createNamesakes(guest, 0), createNamesakes(member, 60_000)]
+    hear(late, member, false, 300)
+    assert.is(later(late, 30_000), false, 'the member is gone')
+    // It knows nothing of before, and takes itself for the newcomer; then others tell the guest of it.
+    assert.is(hear(back, guest, false, 60_300), true)
+    assert.is(hear(late, member, true, 60_300), false)
+    hear(late, member, true, 69_900)
+    assert.is(hearBelieved(late, member, 70_000), true)
+    for (let now = 70_900; now < 82_000; now += 1_000) {
+      assert.is(hear(late, member, back.isYielding, now), true)
+      hear(back, guest, true, now)
+    }
+    assert.is(back.isYielding, false)
+  }
+})
+
 test('of three, one speaks', () => {
   const n = createNamesakes(high, 0)
   hear(n, low, true, 300)

@@ -10,10 +10,12 @@ import type { Endpoint } from './model.ts'
 interface Namesake {
   readonly firstMs: Millis
   lastMs: Millis
+  /** When others told of it last: they know the name by its address, and this host is no member. */
+  believedMs: Millis | undefined
   /** When it said something itself; others believe in it when it may have gone, or has another address. */
   wordMs: Millis
-  /** It hands over, or yields. */
-  isGoing: boolean
+  /** Since when it hands over, or yields, as far as it has said; undefined = it does not. */
+  goingMs: Millis | undefined
 }
 
 /** Mutable; owned by the shell, changed by the functions below alone. */
@@ -52,25 +54,34 @@ export function hearNamesake(
 ): void {
   const { endpoint, isGoing, isWord } = heard
   const key = keyOf(endpoint)
-  const known = n.known.get(key)
-  if (known === undefined) n.known.set(key, { endpoint, firstMs: now, lastMs: now, wordMs: now, isGoing })
-  else Object.assign(known, { lastMs: now, ...isWord ? { wordMs: now, isGoing } : {} })
+  const known = n.known.get(key) ??
+    { endpoint, firstMs: now, lastMs: now, believedMs: undefined, wordMs: now, goingMs: undefined }
+  known.lastMs = now
+  if (isWord) known.wordMs = now
+  else known.believedMs = now
+  if (isWord || !n.known.has(key)) known.goingMs = isGoing ? known.goingMs ?? now : undefined
+  n.known.set(key, known)
   decideNamesakes(n, now)
 }
 
 /**
- * A newcomer yields, and says so; of several that yield the lowest address does so no more. Two that both
- * have been here, as when a split heals, leave a newcomer time to yield: then the higher address does.
+ * Whoever hears of others that they believe in the other one yields for as long as that one speaks; so does a
+ * newcomer, and says so. Of several that yield the lowest address does so no more, or whoever sees that the
+ * other one goes on yielding: that one knows why. Two that both have been here, as when a split heals, leave
+ * a newcomer time to yield: then the higher address does.
  */
 export function decideNamesakes(n: Namesakes, now: Millis): void {
   for (const [key, { lastMs }] of n.known) if (now - lastMs > namesakeMs) n.known.delete(key)
   const rivals = [...n.known.values()].filter(({ wordMs }) => now - wordMs <= wordlessMs)
-  if (n.isYielding) {
-    n.isYielding = rivals.some(({ endpoint, isGoing }) => !isGoing || isBefore(endpoint, n.self))
+  const isBelieved = rivals.some(({ believedMs }) =>
+    believedMs !== undefined && now - believedMs <= namesakeMs)
+  if (isBelieved || n.isYielding) {
+    n.isYielding = isBelieved || rivals.some(({ endpoint, goingMs }) =>
+      goingMs === undefined || (now - goingMs <= graceMs && isBefore(endpoint, n.self)))
     return
   }
-  n.isYielding = rivals.some(({ endpoint, firstMs, isGoing }) => {
-    if (isGoing) return false
+  n.isYielding = rivals.some(({ endpoint, firstMs, goingMs }) => {
+    if (goingMs !== undefined) return false
     if (firstMs - n.startedMs < newcomerMs) return true
     if (n.metMs !== undefined && Math.abs(firstMs - n.metMs) < newcomerMs) return true
     return now - firstMs > graceMs && isBefore(endpoint, n.self)

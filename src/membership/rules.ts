@@ -3,6 +3,7 @@ import {
   addHealth, aliveOf, broadcast, drop, isLive, isSameEndpoint, type Node, type Ring, sendTogether, setTimer,
   type Suspicion, tell,
 } from './ring.ts'
+import type { Endpoint } from './model.ts'
 import { nextIndex } from './random.ts'
 import { suspicionMs, suspicionTimes } from './timing.ts'
 import { isSameBytes } from './wire/bytes.ts'
@@ -178,11 +179,12 @@ export function areCompatible(ring: Ring, listed: readonly ListedNode[]): boolea
   })
 }
 
-/** Takes in the other side's list; its dead are only suspects to us. */
-export function merge(ring: Ring, listed: readonly ListedNode[]): void {
+/** Takes in the other side's list, which has itself too; its dead are only suspects to us. */
+export function merge(ring: Ring, listed: readonly ListedNode[], from: Endpoint): void {
   for (const { state, ...node } of listed) {
     const { name, incarnation } = node
-    if (state === 'alive') hearAlive(ring, { kind: 'alive', ...node }, 'list')
+    const speaker = isSameBytes(node.address, from.address) ? 'other' : 'list'
+    if (state === 'alive') hearAlive(ring, { kind: 'alive', ...node }, speaker)
     else if (state === 'left') hearDead(ring, { kind: 'dead', name, incarnation, from: name })
     else hearSuspect(ring, { kind: 'suspect', name, incarnation, from: ring.self.name })
   }
