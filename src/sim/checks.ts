@@ -196,7 +196,10 @@ function darkBound(cluster: Cluster, place: Place, { fromMs, toMs, last }: Gap):
 export function checkMoves(cluster: Cluster): readonly Finding[] {
   const isHurt = (nodes: readonly string[], atMs: Millis): boolean =>
     nodes.some((node) => hurtBy(during(cluster, atMs - 2_000, atMs)).has(node))
-  const endings = checkEndings(cluster, isHurt)
+  // Whoever does not see endpoints change goes by what it saw.
+  const isBlind = (atMs: Millis): boolean =>
+    during(cluster, atMs - 2_000, atMs).some(({ kind }) => kind === 'API server down')
+  const endings = checkEndings(cluster, (nodes, atMs) => isBlind(atMs) || isHurt(nodes, atMs))
   const moves = [...cluster.record.places.values()].flatMap((place) =>
     movesOf(place).flatMap((moved): readonly Finding[] => {
       const { from, to, atMs } = moved
