@@ -9,7 +9,7 @@ import { isAliveNode, lookAt, note, type Ownership, setOwner, touch, type Unit }
 import { isBeaten } from './lists.ts'
 import { startRound } from './round.ts'
 import { jittered, strainOf } from './strain.ts'
-import { mayOwn, ranksOf } from './units.ts'
+import { isNominee, mayOwn, ranksOf } from './units.ts'
 
 export interface Loss {
   readonly suspect: string | undefined
@@ -213,6 +213,30 @@ export function orphanVacant(o: Ownership, vacant: readonly Unit[], now: Millis)
   const open = vacant.filter((unit) => unit.attempt === undefined && unit.pick === undefined)
   for (const [suspect, units] of Map.groupBy(open, ({ owner }) => owner)) {
     const cause: Cause = suspect === undefined ? 'placed' : 'ownerLeft'
-    orphan(o, units, { suspect, cause, lastBeatMs: now - fenceMs, segments: undefined }, now)
+    // One that nobody has owned may be placed, and announced at once, where it is seen only now.
+    const [unowned, owned] = [units.filter(isNeverOwned), units.filter((unit) => !isNeverOwned(unit))]
+    orphan(o, unowned, { suspect, cause, lastBeatMs: now, segments: undefined }, now)
+    orphan(o, owned, { suspect, cause, lastBeatMs: now - fenceMs, segments: undefined }, now)
+  }
+}
+
+function isNeverOwned({ owner, term }: Unit): boolean {
+  return owner === undefined && term === 0
+}
+
+/** Units whose owner, as far as this node knows, may not own them any more: it may have missed the end. */
+export function orphanStray(o: Ownership, now: Millis): void {
+  const byOwner = new Map<string, Unit[]>()
+  for (const unit of o.units.values()) {
+    const { owner } = unit
+    if (unit.wish === undefined || owner === undefined || owner === o.self || unit.own !== undefined) continue
+    if (unit.attempt !== undefined || unit.pick !== undefined || isNominee(unit, owner)) continue
+    if (!mayOwn(o, unit, now) || isBeaten(o, unit, owner, now)) continue
+    const list = byOwner.get(owner)
+    if (list === undefined) byOwner.set(owner, [unit])
+    else list.push(unit)
+  }
+  for (const [suspect, units] of byOwner) {
+    orphan(o, units, { suspect, cause: 'ownerLeft', lastBeatMs: now, segments: undefined }, now)
   }
 }

@@ -100,6 +100,30 @@ test('all endpoints go and come back elsewhere: those that its owner has not tol
   }
 })
 
+test('one that missed that the owner let go finds out by itself, within a look and a claim', () => {
+  const all = ['n0', 'n1', 'n2', 'n3', 'n4', 'n5', 'n6']
+  for (const next of all.slice(1)) {
+    const rig = lanOf(all.length)
+    give(rig, [wishOf(vip, ['n0'])])
+    settled(rig, vip)
+    nodeOf(rig, next).isMuted = (what) => what === 'message'
+    give(rig, [wishOf(vip, ['n0', next])])
+    give(rig, [wishOf(vip, [next])])
+    // The owner cannot hand over, and lets go in the end.
+    watch(rig, vip, 5_000)
+    nodeOf(rig, next).isMuted = () => false
+    watch(rig, vip, 2_500)
+    assert.equal(ownersOf(rig, vip), [next])
+  }
+})
+
+test('it is asked to move where all ends: it stays', () => {
+  const { rig, owner } = placed()
+  const to = names.find((name) => name !== owner.name) ?? ''
+  give(rig, [endingOn([to])], (world) => ({ ...world, moves: new Map([[vip, to]]) }))
+  assert.equal(watch(rig, vip, 3_000), { darkMs: 0, overlapMs: 0, owners: [owner.name] })
+})
+
 test('hash: the election asks who may, and nothing else', () => {
   const { rig, owner } = placed((world) => ({ ...world, placement: 'hash' }))
   give(rig, [endingOn([owner.name])], (world) => ({ ...world, placement: 'hash' }))

@@ -1,7 +1,7 @@
 /** Hand-over: make before break, of exactly one set of addresses, to a node that accepts it. */
 import type { Millis } from '../net/model.ts'
 import { entryOf, isBroken, isOptional, isReturn, type Message } from './codec.ts'
-import { isComplete, isHash } from './fleet.ts'
+import { isHash } from './fleet.ts'
 import { isCutOff, isMet } from './hearing.ts'
 import {
   expiryMs, ineligibleMs, meetMs, offerGapMs, offerMs, offerTickMs, offerTries, preferredMs, provisionalMs,
@@ -70,7 +70,8 @@ function wantedElsewhere(
   // It serves still: whoever does not answer on the wire does not get it.
   if (lasting !== undefined) return { to: lasting, cause: 'handOver', isOptional: true }
   const move = isHash(o, now) ? undefined : o.world?.moves.get(key)
-  if (move !== undefined && move !== o.self && isSuccessor(o, unit, move, now)) {
+  const isMovable = move !== undefined && move !== o.self && !isEnding(unit, move)
+  if (isMovable && isSuccessor(o, unit, move, now)) {
     return { to: move, cause: 'handOver', isOptional: true }
   }
   if (isHash(o, now)) {
@@ -125,7 +126,8 @@ function provisional(o: Ownership, unit: Unit, now: Millis): Wanted | undefined 
   if (!isOpen) return undefined
   // One move each: it waits for those that are still to join, and for its hint, half the time at most.
   const isAwaited = hint !== undefined && o.world?.expected.includes(hint) === true && !isEnding(unit, hint)
-  if ((isAwaited || !isComplete(o)) && now < own.provisionalUntilMs - provisionalMs / 2) return undefined
+  const isThere = o.world?.expected.every((name) => isAliveNode(o, name)) === true
+  if ((isAwaited || !isThere) && now < own.provisionalUntilMs - provisionalMs / 2) return undefined
   const load = loadOf(o, now)
   const next = loadRank(o, unit, load, o.self).find((node) => isLasting(o, unit, node, now))
   const gap = next === undefined ? 0 : (load.get(o.self) ?? 0) - (load.get(next) ?? 0)

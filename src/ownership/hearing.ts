@@ -205,7 +205,7 @@ export function isMet(o: Ownership, unit: Unit, node: string, now: Millis): bool
   return isKnown
 }
 
-/** Asks the gateway, a live member and the hosts heard last; at most once in a probe's gap. */
+/** Asks the gateway, a live member, the hosts heard last and one of the others; once in a probe's gap. */
 export function sendControls(
   o: Ownership, ifindex: number, now: Millis, suspect: string | undefined,
 ): void {
@@ -242,10 +242,11 @@ function controlTargets(
   const member = memberTarget(o, hearing.ifindex, suspect)
   if (member !== undefined) targets.push(member)
   const except = macsOf(o, suspect)
-  const [last, ...before] = [...hearing.hosts].filter(([mac]) => !except.has(mac)).toReversed()
-  // The hosts heard last may have died with the suspect: one of the others goes with the last, in turn.
-  const other = before[hearing.hostTurn++ % Math.max(1, before.length)]
-  for (const [mac, { address }] of [last, other].flatMap((host) => host === undefined ? [] : [host])) {
+  const hosts = [...hearing.hosts].filter(([mac]) => !except.has(mac)).toReversed()
+  // The two heard last may have died with the suspect: one of those before goes with them, in turn.
+  const before = hosts.slice(2)
+  const other = before.slice(hearing.hostTurn++ % Math.max(1, before.length)).slice(0, 1)
+  for (const [mac, { address }] of [...hosts.slice(0, 2), ...other]) {
     const target = addressOf(o, mac, address)
     if (target !== undefined) targets.push(target)
   }

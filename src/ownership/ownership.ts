@@ -4,7 +4,7 @@ import { nextDueMs } from '../l2/schedule.ts'
 import { isSameList } from '../l2/unit.ts'
 import type { Millis } from '../net/model.ts'
 import { isFenced, sendBeats, sendList } from './beats.ts'
-import { isBeating, orphanDead, orphanVacant, postponeUnheard } from './claim.ts'
+import { isBeating, orphanDead, orphanStray, orphanVacant, postponeUnheard } from './claim.ts'
 import { claimsMessage, gossipNews, onClaims, onQuery, onReply } from './claims.ts'
 import { decodeMessage, isPart, type Message } from './codec.ts'
 import { onContested, type Rival } from './compare.ts'
@@ -48,6 +48,8 @@ export function step(o: Ownership, event: Event, now: Millis): readonly Effect[]
   switch (event.kind) {
     case 'world':
       takeWorld(o, event.world, now)
+      // Stalled: what it has not read yet comes first, as in `wake`.
+      if (now > o.wakeMs + stallMs) return [...flush(o), { kind: 'wake', atMs: o.wakeMs }]
       break
     case 'frames':
       takeFrames(o, event.frames, now)
@@ -279,6 +281,7 @@ function lookSlowly(o: Ownership, now: Millis): void {
   greet(o, now)
   reviewOwned(o, now)
   findIdle(o, now)
+  orphanStray(o, now)
   orphanDead(o, now)
   orphanWithdrawn(o, now)
 }

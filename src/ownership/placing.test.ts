@@ -12,6 +12,7 @@ import { broadcast, runUntil, type Rig, setWorld } from './rig.ts'
 import {
   addressOf, answers, give, lanOf, nodeOf, notesOf, ownersOf, settled, watch, wishOf,
 } from './stage.ts'
+import { createOwnership } from './state.ts'
 
 const vip = '192.168.1.100'
 const vips = (count: number): string[] =>
@@ -318,6 +319,20 @@ test('total restart: one of several that hears nobody places nothing, and asks u
   answerAsGateway(rig)
   runUntil(rig, rig.nowMs + 3_000)
   assert.equal(ownersOf(rig, vip), ['n0'])
+})
+
+test('who has just started asks before it announces what only somebody may own that it has not met', () => {
+  const rig = lanOf(3)
+  give(rig, [wishOf(vip, ['n1'])])
+  assert.is(settled(rig, vip).name, 'n1')
+  const late = nodeOf(rig, 'n2')
+  late.ownership = createOwnership('n2')
+  late.isMuted = (what) => what === 'message'
+  const peers = late.world.peers.filter(({ name }) => name !== 'n1')
+  setWorld(rig, late, { ...late.world, peers, wishes: [wishOf(vip, [])] })
+  runUntil(rig, rig.nowMs + 4_000)
+  setWorld(rig, late, { ...late.world, wishes: [wishOf(vip, ['n2'])] })
+  assert.equal(watch(rig, vip, 3_000), { darkMs: 0, overlapMs: 0, owners: ['n1'] })
 })
 
 test('total restart: what waits for its host is not balanced first: it would have no move left', () => {

@@ -43,9 +43,12 @@ export function startDueMs({ isStarting, world, startedMs }: Ownership, now: Mil
   return now < startedMs + startMs ? startedMs + startMs : now + slowMs
 }
 
-/** Whether what is new to this node may be another's by now: it stood still, or others place units too. */
+/**
+ * Whether what is new to this node may be another's by now: it stood still, others place units too, or it has
+ * just started and has not met all: whoever it has not met may own what nobody else may.
+ */
 function isInDoubt(o: Ownership, now: Millis): boolean {
-  return isLate(o, now) || isParted(o)
+  return isLate(o, now) || isParted(o) || (now < o.startedMs + provisionalMs && !isComplete(o))
 }
 
 /**

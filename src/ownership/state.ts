@@ -102,7 +102,7 @@ export interface Hearing {
   readonly asked: Map<Mac, Millis>
   isDeaf: boolean
   controlMs: Millis
-  /** Which of the hosts besides the last is asked next. */
+  /** Which of the hosts besides the last two is asked next. */
   hostTurn: number
   /** When one member alone was asked, since nobody was heard. */
   glanceMs: Millis

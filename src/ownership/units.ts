@@ -168,7 +168,7 @@ function isUnowned({ term, owner, own, attempt, pick }: Unit): boolean {
     pick === undefined
 }
 
-function isNominee({ nominees }: Unit, name: string | undefined): boolean {
+export function isNominee({ nominees }: Unit, name: string | undefined): boolean {
   return nominees.some(({ node }) => node === name)
 }
 
