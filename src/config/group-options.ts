@@ -33,7 +33,8 @@ export function buildGroup(values: Values): GroupOptions | undefined | Usage {
     return typeof value === 'string' ? value : ''
   }
   const forgets = Array.isArray(values['forget']) ? values['forget'].map(String) : []
-  if (text('join') === '') return undefined
+  // Given and empty is a variable that is not set, on a host that would announce beside its group.
+  if (values['join'] === undefined) return undefined
   const join: Address[] = []
   for (const part of text('join').split(',').map((each) => each.trim())) {
     const address = parseAddress(part)

@@ -23,6 +23,7 @@ const refused = [
   { argv: ['standalone', '--http-port', '70000', 'f'], want: /^Bad value "70000" of --http-port/ },
   { argv: ['standalone', '--http-port', 'x', 'f'], want: /^Bad value "x" of --http-port/ },
   { argv: ['standalone', '--join', '192.0.2.1,here', 'f'], want: /^Bad value "here" of --join/ },
+  { argv: ['standalone', '--join', '', 'f'], want: /^Bad value "" of --join: want addresses of hosts/ },
   { argv: ['standalone', '--join', '0.0.0.0', 'f'], want: /^Bad value "0.0.0.0" of --join/ },
   { argv: ['standalone', '--join', '192.0.2.1', '--ml-bindaddr', 'x', 'f'],
     want: /^Bad value "x" of --ml-bindaddr/ },
