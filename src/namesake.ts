@@ -66,11 +66,20 @@ export function watchNames({ name, self, clock, onChange, greet }: NameWatchOpti
     told = text
     onChange()
   }
-  const timer = setInterval(() => {
-    for (const { endpoint } of own.known.values()) greet(endpoint)
-    look()
-  }, lookMs)
-  timer.unref()
+  // Where all have names of their own, nothing is looked at.
+  let timer: ReturnType<typeof setInterval> | undefined
+  const rest = (): void => {
+    clearInterval(timer)
+    timer = undefined
+  }
+  const watch = (): void => {
+    timer ??= setInterval(() => {
+      for (const { endpoint } of own.known.values()) greet(endpoint)
+      look()
+      if (own.known.size + third.size === 0) rest()
+    }, lookMs)
+    timer.unref()
+  }
   return {
     list,
     meet: () => meetMember(own, clock.now()),
@@ -83,9 +92,10 @@ export function watchNames({ name, self, clock, onChange, greet }: NameWatchOpti
         const conflict: NameConflict = { name: claimed, first, second, here: 'neither' }
         third.set(`${claimed} ${other.address.join()}`, { conflict, lastMs: now })
       }
+      watch()
       look()
     },
-    [Symbol.dispose]: () => clearInterval(timer),
+    [Symbol.dispose]: rest,
   }
 }
 
