@@ -102,6 +102,14 @@ test('whoever others tell of is the member, also after it was away: the other on
   }
 })
 
+test('an address in another form is the same host', () => {
+  const n = createNamesakes(high, 0)
+  hear(n, low, false, 300)
+  const address = Uint8Array.of(0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 255, 255, ...low.address)
+  assert.is(hear(n, { ...low, address }, true, 400), true, 'both yield, and the lower address goes on')
+  assert.is(n.known.size, 1)
+})
+
 test('of three, one speaks', () => {
   const n = createNamesakes(high, 0)
   hear(n, low, true, 300)

@@ -5,6 +5,7 @@
  */
 import type { Millis } from '../net/model.ts'
 import type { Endpoint } from './model.ts'
+import { plainAddress } from './ring.ts'
 
 /** A host with our name at another address. */
 interface Namesake {
@@ -52,7 +53,8 @@ export function hearNamesake(
   n: Namesakes, heard: { readonly endpoint: Endpoint; readonly isGoing: boolean; readonly isWord: boolean },
   now: Millis,
 ): void {
-  const { endpoint, isGoing, isWord } = heard
+  const { isGoing, isWord } = heard
+  const endpoint = { ...heard.endpoint, address: plainAddress(heard.endpoint.address) }
   const key = keyOf(endpoint)
   const known = n.known.get(key) ??
     { endpoint, firstMs: now, lastMs: now, believedMs: undefined, wordMs: now, goingMs: undefined }

@@ -238,6 +238,24 @@ test('an exchange answers with our list first, then takes theirs: their dead are
   assert.equal([...ring.byName.get('d')?.suspicion?.from ?? []], ['a'], 'the suspicion is our own')
 })
 
+test("who a second host of our name is: by a list of others it is believed, by its own it says so", () => {
+  const says = (from: Endpoint, claimed: Endpoint): readonly boolean[] => {
+    const ring = ringOf()
+    step(ring, { kind: 'streamAccepted', stream: 1, from }, 10)
+    const bytes = encodeStream(pushPull([listed('a', 7, claimed), listed('b', 9)]), true)
+    return step(ring, { kind: 'streamBytes', stream: 1, bytes }, 10)
+      .flatMap((effect) => effect.kind === 'conflict' ? [effect.isWord] : [])
+  }
+  const mapped = (address: Bytes): Endpoint =>
+    ({ address: Uint8Array.of(0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 255, 255, ...address), port: 40_000 })
+  const ipv6: Endpoint = { address: Uint8Array.of(32, 1, 13, 184, ...new Uint8Array(11), 7), port: 7946 }
+  assert.equal(says(asker, place(7)), [false])
+  assert.equal(says({ ...place(7), port: 40_000 }, place(7)), [true])
+  assert.equal(says(mapped(place(7).address), place(7)), [true])
+  assert.equal(says(asker, ipv6), [false])
+  assert.equal(says({ ...ipv6, port: 40_000 }, ipv6), [true])
+})
+
 const streams: readonly (readonly [it: string, content: Bytes, want: string])[] = [
   ['versions that not all understand', encodeStream(pushPull([
     listed('b', 2, { versions: Uint8Array.of(3, 5, 3, 0, 0, 0) }),

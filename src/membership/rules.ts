@@ -1,7 +1,7 @@
 /** What is believed of a node when somebody says it is alive, suspect or dead. */
 import {
-  addHealth, aliveOf, broadcast, drop, isLive, isSameEndpoint, type Node, type Ring, sendTogether, setTimer,
-  type Suspicion, tell,
+  addHealth, aliveOf, broadcast, drop, isLive, isSameEndpoint, type Node, plainAddress, type Ring,
+  sendTogether, setTimer, type Suspicion, tell,
 } from './ring.ts'
 import type { Endpoint } from './model.ts'
 import { nextIndex } from './random.ts'
@@ -183,7 +183,7 @@ export function areCompatible(ring: Ring, listed: readonly ListedNode[]): boolea
 export function merge(ring: Ring, listed: readonly ListedNode[], from: Endpoint): void {
   for (const { state, ...node } of listed) {
     const { name, incarnation } = node
-    const speaker = isSameBytes(node.address, from.address) ? 'other' : 'list'
+    const speaker = isSameBytes(plainAddress(node.address), plainAddress(from.address)) ? 'other' : 'list'
     if (state === 'alive') hearAlive(ring, { kind: 'alive', ...node }, speaker)
     else if (state === 'left') hearDead(ring, { kind: 'dead', name, incarnation, from: name })
     else hearSuspect(ring, { kind: 'suspect', name, incarnation, from: ring.self.name })
