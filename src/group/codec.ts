@@ -116,18 +116,23 @@ function parseMember(value: unknown): GroupMember | undefined {
 function parseOptions(
   value: Readonly<Record<string, unknown>>,
 ): { readonly options?: OptionTexts } | undefined {
-  if (value['options'] === undefined) return {}
-  const options = parseTexts(value['options'])
-  return options === undefined ? undefined : { options }
+  return parseOptional(value['options'], parseTexts, (options) => ({ options }))
 }
 
 /** Nor when they were agreed on. */
 function parseOptionsFrom(
   value: Readonly<Record<string, unknown>>,
 ): { readonly optionsFrom?: Version } | undefined {
-  if (value['optionsFrom'] === undefined) return {}
-  const optionsFrom = parseVersion(value['optionsFrom'])
-  return optionsFrom === undefined ? undefined : { optionsFrom }
+  return parseOptional(value['optionsFrom'], parseVersion, (optionsFrom) => ({ optionsFrom }))
+}
+
+/** Nothing where there is nothing; undefined = it is there, and is not what it should be. */
+function parseOptional<T, F extends object>(
+  value: unknown, parse: (value: unknown) => T | undefined, field: (parsed: T) => F,
+): F | { readonly [key: string]: never } | undefined {
+  if (value === undefined) return {}
+  const parsed = parse(value)
+  return parsed === undefined ? undefined : field(parsed)
 }
 
 function parseShared(value: unknown): Shared | undefined {
