@@ -63,29 +63,22 @@ function strayed({ cluster }: Stage): readonly string[] {
   })
 }
 
+function restart(
+  it: string, seeds: number, slowness: Slowness, options: Scenario['options'] = {},
+): Scenario {
+  return {
+    it, seeds, options: { units: 6, ...options }, story: (stage) => restartAll(stage, slowness), most: {},
+    also: strayed,
+  }
+}
+
+const calm: Slowness = { turns: 0, lateMs: 0 }
+const slow: Slowness = { turns: 4, lateMs: 800 }
+
+const all = 'everything is killed and started'
+
 export const restarts: readonly Scenario[] = [
-  {
-    it: 'everything is killed and started within 5 s: each address is where it was',
-    options: { units: 6 },
-    seeds: 12,
-    story: (stage) => restartAll(stage, { turns: 0, lateMs: 0 }),
-    most: {},
-    also: strayed,
-  },
-  {
-    it: 'everything is killed and started, turns are up to 800 ms late: each address is where it was',
-    options: { units: 6 },
-    seeds: 24,
-    story: (stage) => restartAll(stage, { turns: 4, lateMs: 800 }),
-    most: {},
-    also: strayed,
-  },
-  {
-    it: 'the same with production membership, and four nodes',
-    options: { nodes: 4, units: 6, hasRings: true },
-    seeds: 12,
-    story: (stage) => restartAll(stage, { turns: 4, lateMs: 800 }),
-    most: {},
-    also: strayed,
-  },
+  restart(`${all} within 5 s: each address is where it was`, 12, calm),
+  restart(`${all}, turns are up to 800 ms late: each address is where it was`, 24, slow),
+  restart('the same with production membership, and four nodes', 12, slow, { nodes: 4, hasRings: true }),
 ]
