@@ -188,10 +188,26 @@ export function endAttempt(o: Ownership, unit: Unit, owner: string, now: Millis)
 
 /** A node that is gone by membership: its units are orphans, its fence has long ended. */
 export function orphanDead(o: Ownership, now: Millis): void {
+  const loss = { cause: 'ownerSilent', lastBeatMs: now - fenceMs } as const
+  orphanOf(o, (_, owner) => !isAliveNode(o, owner), loss, now)
+}
+
+/** Units whose owner, as far as this node knows, may not own them any more: it may have missed the end. */
+export function orphanStray(o: Ownership, now: Millis): void {
+  const isStray = (unit: Unit, owner: string): boolean => owner !== o.self && unit.pick === undefined &&
+    !isNominee(unit, owner) && mayOwn(o, unit, now)
+  orphanOf(o, isStray, { cause: 'ownerLeft', lastBeatMs: now }, now)
+}
+
+/** Units that nobody here cares for yet and whose owner is such, by owner. */
+function orphanOf(
+  o: Ownership, isSuch: (unit: Unit, owner: string) => boolean, loss: Pick<Loss, 'cause' | 'lastBeatMs'>,
+  now: Millis,
+): void {
   const byOwner = new Map<string, Unit[]>()
   for (const unit of o.units.values()) {
     const { owner } = unit
-    if (unit.wish === undefined || owner === undefined || isAliveNode(o, owner)) continue
+    if (unit.wish === undefined || owner === undefined || !isSuch(unit, owner)) continue
     if (unit.attempt !== undefined || unit.own !== undefined) continue
     // Membership was mistaken, or has not seen yet that it is back.
     if (isBeaten(o, unit, owner, now)) continue
@@ -199,10 +215,7 @@ export function orphanDead(o: Ownership, now: Millis): void {
     if (list === undefined) byOwner.set(owner, [unit])
     else list.push(unit)
   }
-  for (const [suspect, units] of byOwner) {
-    const cause: Cause = 'ownerSilent'
-    orphan(o, units, { suspect, cause, lastBeatMs: now - fenceMs, segments: undefined }, now)
-  }
+  for (const [suspect, units] of byOwner) orphan(o, units, { ...loss, suspect, segments: undefined }, now)
 }
 
 /**
@@ -222,21 +235,4 @@ export function orphanVacant(o: Ownership, vacant: readonly Unit[], now: Millis)
 
 function isNeverOwned({ owner, term }: Unit): boolean {
   return owner === undefined && term === 0
-}
-
-/** Units whose owner, as far as this node knows, may not own them any more: it may have missed the end. */
-export function orphanStray(o: Ownership, now: Millis): void {
-  const byOwner = new Map<string, Unit[]>()
-  for (const unit of o.units.values()) {
-    const { owner } = unit
-    if (unit.wish === undefined || owner === undefined || owner === o.self || unit.own !== undefined) continue
-    if (unit.attempt !== undefined || unit.pick !== undefined || isNominee(unit, owner)) continue
-    if (!mayOwn(o, unit, now) || isBeaten(o, unit, owner, now)) continue
-    const list = byOwner.get(owner)
-    if (list === undefined) byOwner.set(owner, [unit])
-    else list.push(unit)
-  }
-  for (const [suspect, units] of byOwner) {
-    orphan(o, units, { suspect, cause: 'ownerLeft', lastBeatMs: now, segments: undefined }, now)
-  }
 }

@@ -192,31 +192,32 @@ const encoder = new TextEncoder()
 const decoder = new TextDecoder()
 
 /** Addresses and names are ASCII in practice: the encoder is asked where they are not. */
-function isAscii(text: string): boolean {
-  for (let i = 0; i < text.length; i++) if (text.charCodeAt(i) > 127) return false
-  return true
-}
-
 function cutBytesOf(text: string): Uint8Array {
   return encoder.encode(text).subarray(0, nameBytes)
 }
 
 function sizeOf(text: string): number {
-  return isAscii(text) ? Math.min(text.length, nameBytes) : cutBytesOf(text).length
+  const size = Math.min(text.length, nameBytes)
+  for (let i = 0; i < size; i++) if (text.charCodeAt(i) > 127) return cutBytesOf(text).length
+  return size
 }
 
 /** Its length in a byte, then its bytes; returns where the next begins. */
 function writeText(into: Uint8Array, at: number, text: string): number {
-  if (!isAscii(text)) {
-    const bytes = cutBytesOf(text)
-    into[at] = bytes.length
-    into.set(bytes, at + 1)
-    return at + 1 + bytes.length
-  }
   const size = Math.min(text.length, nameBytes)
   into[at] = size
-  for (let i = 0; i < size; i++) into[at + 1 + i] = text.charCodeAt(i)
+  for (let i = 0; i < size; i++) {
+    const code = text.charCodeAt(i)
+    if (code > 127) return writeBytes(into, at, cutBytesOf(text))
+    into[at + 1 + i] = code
+  }
   return at + 1 + size
+}
+
+function writeBytes(into: Uint8Array, at: number, bytes: Uint8Array): number {
+  into[at] = bytes.length
+  into.set(bytes, at + 1)
+  return at + 1 + bytes.length
 }
 
 function readText(bytes: Uint8Array, at: number): { text: string; next: number } | undefined {

@@ -8,6 +8,8 @@ import { give, lanOf, nodeOf, notesOf, ownersOf, settled, watch, wishOf } from '
 
 const vip = '192.168.1.100'
 const names = ['n0', 'n1', 'n2']
+/** More than an owner has monitors. */
+const seven = [...names, 'n3', 'n4', 'n5', 'n6']
 
 /** The wish, with the endpoints of these nodes terminating. */
 function endingOn(ending: readonly string[], wish: Wish = wishOf(vip, names)): Wish {
@@ -86,9 +88,8 @@ test('a node with a higher score that is ending does not get the unit', () => {
 })
 
 test('all endpoints go and come back elsewhere: those that its owner has not told do not wait for it', () => {
-  const all = ['n0', 'n1', 'n2', 'n3', 'n4', 'n5', 'n6']
-  for (const next of all.slice(1)) {
-    const rig = lanOf(all.length)
+  for (const next of seven.slice(1)) {
+    const rig = lanOf(seven.length)
     give(rig, [wishOf(vip, ['n0'])])
     settled(rig, vip)
     give(rig, [wishOf(vip, [])])
@@ -101,9 +102,8 @@ test('all endpoints go and come back elsewhere: those that its owner has not tol
 })
 
 test('one that missed that the owner let go finds out by itself, within a look and a claim', () => {
-  const all = ['n0', 'n1', 'n2', 'n3', 'n4', 'n5', 'n6']
-  for (const next of all.slice(1)) {
-    const rig = lanOf(all.length)
+  for (const next of seven.slice(1)) {
+    const rig = lanOf(seven.length)
     give(rig, [wishOf(vip, ['n0'])])
     settled(rig, vip)
     nodeOf(rig, next).isMuted = (what) => what === 'message'

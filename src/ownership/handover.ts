@@ -126,8 +126,9 @@ function provisional(o: Ownership, unit: Unit, now: Millis): Wanted | undefined 
   if (!isOpen) return undefined
   // One move each: it waits for those that are still to join, and for its hint, half the time at most.
   const isAwaited = hint !== undefined && o.world?.expected.includes(hint) === true && !isEnding(unit, hint)
-  const isThere = o.world?.expected.every((name) => isAliveNode(o, name)) === true
-  if ((isAwaited || !isThere) && now < own.provisionalUntilMs - provisionalMs / 2) return undefined
+  // One without interfaces is there: unlike a start, this does not wait for them.
+  const haveJoined = o.world?.expected.every((name) => isAliveNode(o, name)) === true
+  if ((isAwaited || !haveJoined) && now < own.provisionalUntilMs - provisionalMs / 2) return undefined
   const load = loadOf(o, now)
   const next = loadRank(o, unit, load, o.self).find((node) => isLasting(o, unit, node, now))
   const gap = next === undefined ? 0 : (load.get(o.self) ?? 0) - (load.get(next) ?? 0)

@@ -244,9 +244,8 @@ function controlTargets(
   const except = macsOf(o, suspect)
   const hosts = [...hearing.hosts].filter(([mac]) => !except.has(mac)).toReversed()
   // The two heard last may have died with the suspect: one of those before goes with them, in turn.
-  const before = hosts.slice(2)
-  const other = before.slice(hearing.hostTurn++ % Math.max(1, before.length)).slice(0, 1)
-  for (const [mac, { address }] of [...hosts.slice(0, 2), ...other]) {
+  const turn = 2 + hearing.hostTurn++ % Math.max(1, hosts.length - 2)
+  for (const [mac, { address }] of [...hosts.slice(0, 2), ...hosts.slice(turn, turn + 1)]) {
     const target = addressOf(o, mac, address)
     if (target !== undefined) targets.push(target)
   }

@@ -22,7 +22,7 @@ import { isUsable } from '../l2/eligible.ts'
 import { encodeLinks } from '../l2/facts.ts'
 import type { Links } from '../l2/linux/links.ts'
 import { type Gateways, readGateways } from '../l2/linux/routes.ts'
-import type { Announcement, Member } from '../l2/model.ts'
+import type { Announcement, LinkState, Member } from '../l2/model.ts'
 import { type AnnouncementPlan, planAnnouncements, prepare } from '../l2/plan.ts'
 import { unitsFrom } from '../l2/unit.ts'
 import type { Log } from '../log.ts'
@@ -182,7 +182,7 @@ async function turn(parts: ShareParts, memory: Memory): Promise<void> {
   }
   parts.calm.stir(memory.holdings.follow(config))
   await breathe(pieces)
-  const world = lookOut(parts, memory, config)
+  const world = lookOut(parts, memory, { config, current })
   await breathe(pieces)
   if (world !== undefined) announcer.setWorld(world)
   await breathe(pieces)
@@ -246,11 +246,13 @@ function account(parts: ShareParts, memory: Memory): void {
 }
 
 /** The world, where it is another. Nothing is placed before the ring is there, and says who else lives. */
-function lookOut(parts: ShareParts, memory: Memory, config: Config): World | undefined {
-  const { feed, options, links, announcer, ring } = parts
+function lookOut(
+  parts: ShareParts, memory: Memory,
+  { config, current }: { readonly config: Config; readonly current: readonly LinkState[] },
+): World | undefined {
+  const { feed, options, announcer, ring } = parts
   const { holdings } = memory
   if (ring === undefined) return undefined
-  const current = links.current()
   const deaf = new Set(announcer.failures().keys())
   tellRing(ring, memory, {
     legs: legsOf(current, deaf, namedInterfaces(config)), peers: feed.speakerAddresses(),
