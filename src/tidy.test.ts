@@ -185,6 +185,7 @@ const reasons: Readonly<Record<string, readonly string[]>> = {
   'src/l2/model.ts': ['Silence', 'Drop'],
   'src/ownership/model.ts': ['Cause', 'Postponement'],
   'src/plan/held.ts': ['Unheld'],
+  'src/finding.ts': ['findingReasons'],
   'src/group/model.ts': ['Standstill'],
   'src/plan/withdrawal.ts': ['Withdrawal'],
   'src/membership/model.ts': ['MemberChange', 'RingDrop', 'ShellDrop'],
@@ -463,9 +464,10 @@ none('every literal reason is provoked by a test', () => {
 
 function literalsOf(path: string, name: string): readonly string[] {
   const nodes = files.filter((file) => file.path === path).flatMap(({ tree }) => everyNode(tree))
+  // A union, or the list that one is made of.
   return nodes.flatMap((node) =>
-    ts.isTypeAliasDeclaration(node) && node.name.text === name
-      ? everyNode(node.type).flatMap((part) => ts.isStringLiteral(part) ? [part.text] : [])
+    (ts.isTypeAliasDeclaration(node) || ts.isVariableDeclaration(node)) && node.name.getText() === name
+      ? everyNode(node).flatMap((part) => ts.isStringLiteral(part) ? [part.text] : [])
       : []
   )
 }

@@ -209,6 +209,17 @@ check('a second replica serves the same, and writes nothing', async () => {
   assert.is(await version(), before)
 })
 
+check('a port that is taken: reviews are not served there, and status and metric say so', async () => {
+  const second = await rig.startController('--webhook-mode=enabled', '--pod-name=controller-1',
+    '--webhook-port=9443', '--http-port=7473', '--health-probe-port=17473')
+  await using _second = second
+  const get = async (path: string): Promise<string> =>
+    (await rig.lab.host('api').exec(['curl', '-s', `http://127.0.0.1:7473${path}`])).stdout
+  await until('it is told', async () =>
+    (await get('/status?format=text')).includes('webhookNotServed'), waitMs)
+  assert.match(await get('/metrics'), /^arpeggio_findings\{reason="webhookNotServed"\} 1$/m)
+})
+
 check('its rights are used, and no others', async () => {
   const roles = await Promise.all([
     rig.read(`/apis/rbac.authorization.k8s.io/v1/namespaces/${namespace}/roles/controller-webhook`),

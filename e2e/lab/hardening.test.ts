@@ -1,6 +1,6 @@
 /** What a host may do to the program: kills at any instant, missing rights, ports and tools. */
 import { watch } from 'node:fs'
-import { mkdir, readFile, writeFile } from 'node:fs/promises'
+import { mkdir, readFile, rename, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { test } from 'uvu'
 import * as assert from 'uvu/assert'
@@ -230,6 +230,23 @@ test('a state folder that cannot be made ends it with a sentence', async () => {
   )
   assert.is(code, 1)
   assert.match(stderr, /^Cannot use the state folder "\/proc\/x": .*see --state-dir/)
+})
+
+test('a state folder that is lost: nothing new is given, which status tells, until it is back', async () => {
+  const at = await folder('lost')
+  await writeFile(join(at.input, 'a.yaml'), service('a'))
+  await using program = await openArpeggio(node, ['--no-forward', '--state-dir', at.state, at.input])
+  await program.statusWhen('a has an address', ({ services }) => services.length === 1)
+  await rename(at.state, `${at.state}-away`)
+  await writeFile(join(at.input, 'b.yaml'), service('b'))
+  const { services, findings } = await program.statusWhen('it is told', (status) =>
+    status.findings.some(({ reason }) => reason === 'stateNotStored'))
+  assert.equal(services.flatMap(({ addresses }) => addresses), ['192.168.1.100'])
+  assert.match(findings[0]?.message ?? '', /^Cannot store assigned addresses in ".*": .*; nothing changes/)
+  await rename(`${at.state}-away`, at.state)
+  await writeFile(join(at.input, 'c.yaml'), service('c'))
+  await program.statusWhen('all have one, and nothing is told', (status) =>
+    status.findings.length === 0 && status.services.flatMap(({ addresses }) => addresses).length === 3)
 })
 
 test('SIGTERM in the middle of a turn: it ends, silent, and takes its rules along', async () => {

@@ -49,7 +49,7 @@ export const secretWords = 'what another member sends cannot be read: give all t
 
 /** Members with another secret, or one of several that has none, are never met. */
 export function secretFindings(isUnreadable: boolean): StatusDocument['findings'] {
-  return isUnreadable ? [{ reason: otherSecret, message: secretWords }] : []
+  return findingOf(otherSecret, isUnreadable ? secretWords : undefined)
 }
 
 export const sameName = 'sameName'
