@@ -229,6 +229,38 @@ for (const { it, lateMs, mac = '02:00:5e:00:53:00', sent } of lates) {
   })
 }
 
+/**
+ * The owner with the lowest MAC stands still beyond its fence, its beats are lost, and after the last
+ * probe with which it wants to answer again it stands still once more, for `lateMs`.
+ */
+function standStillTwice(lateMs: number) {
+  const { rig, owner } = placed(3)
+  assert.is(owner.name, 'n0')
+  owner.isMuted = (what) => what === 'message'
+  owner.isFrozen = true
+  runUntil(rig, rig.nowMs + 310)
+  owner.isFrozen = false
+  const isAsked = (): boolean => owner.ownership.units.get(vip)?.round?.sent === 5
+  for (let i = 0; i < 200 && !isAsked(); i++) runUntil(rig, rig.nowMs + 1)
+  assert.ok(isAsked())
+  owner.isFrozen = true
+  const still = watch(rig, vip, lateMs)
+  owner.isFrozen = false
+  const after = watch(rig, vip, 1_000)
+  const owners = [...new Set([...still.owners, ...after.owners])]
+  return { owners, overlapMs: after.overlapMs, silenced: notesOf(rig, 'silenced') }
+}
+
+test('an owner that is late to answer again, and one that has asked meanwhile: never both', () => {
+  const seen = new Set<string>()
+  for (let lateMs = 150; lateMs < 200; lateMs++) {
+    const { owners, ...rest } = standStillTwice(lateMs)
+    seen.add(owners.join(' '))
+    assert.equal({ lateMs, ...rest }, { lateMs, overlapMs: 0, silenced: ['n0 expired'] })
+  }
+  assert.equal([...seen], ['n0', 'n1'], 'late: it goes on; later: another has it')
+})
+
 test('two interfaces on one segment: the lower one answers alone', () => {
   const rig = lanOf(2, ['lan', 'lan'])
   give(rig, [wishOf(vip, [...rig.nodes.keys()])])

@@ -367,12 +367,12 @@ export function onProbe(o: Ownership, unit: Unit, probe: Probe, now: Millis): vo
     unit.round = undefined
     unit.own.probeMs = now + rankMs
     lookAt(o, unit, unit.own.probeMs)
-  } else if (unit.attempt !== undefined && unit.round !== undefined) probeLastAgain(o, unit, unit.round, now)
+  } else if (unit.round !== undefined) probeLastAgain(o, unit, unit.round, now)
 }
 
 /**
- * This node goes on, but its loop is so late that the other may have begun after its last probe, and end
- * before its first announcement: that probe is repeated, and whoever waits for it sees it.
+ * This node goes on to claim or resume, but its loop is so late that the other may have begun after its last
+ * probe, and end before its first announcement: that probe is repeated, and whoever waits for it sees it.
  */
 function probeLastAgain(o: Ownership, unit: Unit, round: Round, now: Millis): void {
   if (round.sent < probeCount || now <= round.startMs + roundMs + probeGapMs) return

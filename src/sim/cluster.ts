@@ -12,7 +12,7 @@ import {
   type Host, type NeighbourTiming, plugHost, startAsker, startClient, suppressAsks,
 } from './hosts.ts'
 import {
-  addLeg, answeredUntil, type Brain, createMachine, type Machine, ownTime, receiveMessage, start,
+  addLeg, type Brain, createMachine, type Machine, ownTime, receiveMessage, start,
   type Surroundings, touchWorld, trueTime,
 } from './machine.ts'
 import {
@@ -29,6 +29,7 @@ import { type Kept, samePeers, sameWish } from './same.ts'
 import {
   canHear, canSend, type Captured, createSegment, type Segment, sendDatagram,
 } from './segment.ts'
+import { answeredUntil } from './slice.ts'
 import { createStranger } from './stranger.ts'
 
 /** What the API server says, as far as ownership depends on it. */
@@ -358,7 +359,7 @@ function observeRights(cluster: Cluster, machine: Machine): void {
     for (const place of record.places.values()) {
       if (place.segment !== segment.name || kept.has(place.unit)) continue
       if (!place.open.has(machine.name)) continue
-      if (cut(place, machine.name, answeredUntil(machine))) {
+      if (cut(place, machine.name, answeredUntil(machine.quota, clock.nowMs))) {
         tell(record, clock.nowMs, machine.name, `is silent for ${place.unit} on ${segment.name}`)
       }
     }

@@ -5,7 +5,7 @@ import {
 } from './cluster.ts'
 import { after } from './clock.ts'
 import { giveBack, type Host, sayOnce, usurp } from './hosts.ts'
-import { freeze, type Machine, stop, thaw, touchLinks, touchWorld } from './machine.ts'
+import { freeze, lift, type Machine, stop, thaw, touchLinks, touchWorld } from './machine.ts'
 import { type Deed, tell } from './record.ts'
 import type { Quality, Segment } from './segment.ts'
 
@@ -68,8 +68,8 @@ export function pauseNode(cluster: Cluster, name: string): Undo {
 /** The process gets `runMs` of each `periodMs`. */
 export function starve(cluster: Cluster, name: string, runMs: Millis, periodMs: Millis): Undo {
   const machine = machineOf(cluster, name)
-  machine.quota = { fromMs: cluster.clock.nowMs, periodMs, runMs }
-  return fault(cluster, 'starve', [name], () => void (machine.quota = undefined))
+  machine.quota = { fromMs: cluster.clock.nowMs, periodMs, runMs, isOver: false }
+  return fault(cluster, 'starve', [name], () => lift(machine))
 }
 
 /** What is left at the end is let go so long before. */

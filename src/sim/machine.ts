@@ -12,6 +12,7 @@ import { after, at, type Clock } from './clock.ts'
 import { answerFrame, hear } from './frames.ts'
 import type { Random } from './random.ts'
 import { plug, type Port, type Segment, transmit } from './segment.ts'
+import { pokeMs, type Quota, sliceAt } from './slice.ts'
 
 /** What a machine runs. */
 export interface Brain {
@@ -29,9 +30,6 @@ export type State = 'running' | 'frozen' | 'paused' | 'killed' | 'down'
 
 /** Of a receive buffer: a full one loses what comes (net.core.rmem_default and small packets). */
 export const queueLimit = 256
-
-/** How long a process that sleeps takes to run. */
-const pokeMs = { from: 0.02, to: 0.3 }
 
 export interface MachineLeg {
   readonly leg: Leg
@@ -87,8 +85,7 @@ export interface Machine {
   /** Own instant at which the process wants to be woken, and the true one of the earliest timer. */
   wakeAtMs: Millis | undefined
   timerAtMs: Millis
-  /** A CPU quota: it runs during the first `runMs` of each `periodMs`. */
-  quota: { readonly fromMs: Millis; readonly periodMs: Millis; readonly runMs: Millis } | undefined
+  quota: Quota | undefined
   /** Its turn takes until then. */
   busyUntilMs: Millis
   /** The end of its turn, where it stands still in the middle. */
@@ -151,16 +148,11 @@ export function trueTime(machine: Machine, ownMs: Millis): Millis {
   return (ownMs - machine.baseMs) / machine.rate + machine.lostMs
 }
 
-/**
- * The latest instant at which an ask that came then has been answered by now, if this is the process's
- * first turn since it was last let run: what it reads now, it reads before it answers anything.
- */
-export function answeredUntil({ quota, around }: Machine): Millis {
-  const { nowMs } = around.clock
-  if (quota === undefined) return nowMs
-  const phaseMs = nowMs % quota.periodMs
-  if (phaseMs > quota.runMs) return nowMs - phaseMs + quota.runMs
-  return phaseMs > pokeMs.to ? nowMs : Math.max(quota.fromMs, nowMs - phaseMs - quota.periodMs + quota.runMs)
+/** The quota ends: a process that waits for its slice runs now, and has answered nothing since the last. */
+export function lift(machine: Machine): void {
+  const { quota, isRunDue } = machine
+  machine.quota = quota !== undefined && isRunDue ? { ...quota, isOver: true } : undefined
+  if (isRunDue) plan(machine)
 }
 
 /** Power on, or a new process: a node without memory. */
@@ -264,17 +256,19 @@ export function touchLinks(machine: Machine): void {
 function poke(machine: Machine): void {
   if (machine.isRunDue || machine.state !== 'running') return
   machine.isRunDue = true
-  const { clock } = machine.around
-  let atMs = Math.max(clock.nowMs, machine.busyUntilMs) + machine.random.between(pokeMs.from, pokeMs.to)
-  const { quota } = machine
-  if (quota !== undefined && atMs % quota.periodMs > quota.runMs) {
-    atMs = (Math.floor(atMs / quota.periodMs) + 1) * quota.periodMs
-  }
-  at(clock, atMs, () => run(machine))
+  plan(machine)
+}
+
+function plan(machine: Machine): void {
+  const { around: { clock }, busyUntilMs, random, quota } = machine
+  const readyMs = Math.max(clock.nowMs, busyUntilMs) + random.between(pokeMs.from, pokeMs.to)
+  at(clock, sliceAt(quota, readyMs), () => run(machine))
 }
 
 /** One turn of the process's loop, as the shell takes it: see `Turn`. */
 function run(machine: Machine): void {
+  // It was let run before this.
+  if (!machine.isRunDue) return
   machine.isRunDue = false
   const { brain, frames, messages } = machine
   if (machine.state !== 'running' || brain === undefined) return
@@ -294,6 +288,10 @@ function run(machine: Machine): void {
     machine.isCatchingUp = false
     machine.rights = keptOf(before, rights)
     machine.around.onAbility(machine)
+  }
+  if (machine.quota?.isOver === true) {
+    setRights(machine, keptOf(before, rights))
+    machine.quota = undefined
   }
   const finish = (): void => {
     if (machine.brain !== brain) return

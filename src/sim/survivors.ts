@@ -1,5 +1,5 @@
 /** Named histories of who is left and who comes back: what silence means to them, and who is believed. */
-import { crash, cutGossip, deafen, freezeNode, kill, split } from './faults.ts'
+import { crash, cutGossip, deafen, freezeNode, kill, split, starve } from './faults.ts'
 import type { Scenario } from './scenario.ts'
 
 export const survivors: readonly Scenario[] = [
@@ -60,5 +60,21 @@ export const survivors: readonly Scenario[] = [
     },
     most: { darkMs: 2_000, overlapMs: 0 },
     isSettled: false,
+  },
+  {
+    // Its asks lie for longer than 40 ms and are dropped, a round of probes fits between two of its slices.
+    it: 'an owner with 5 % of a processor is taken for deaf, and is let run in the middle of that: one voice',
+    options: { nodes: 8, units: 24, clients: 0 },
+    seeds: 12,
+    story: ({ cluster, owner, pass }) => {
+      const { notes } = cluster.record
+      const letRun = starve(cluster, owner, 5, 100)
+      const isTaken = (): boolean => notes.some(({ note }) =>
+        note.kind === 'claimed' && note.cause === 'ownerDeaf' && note.from === owner)
+      for (let i = 0; i < 5_000 && !isTaken(); i++) pass(1)
+      letRun()
+      pass(3_000)
+    },
+    most: { darkMs: 600 },
   },
 ]
