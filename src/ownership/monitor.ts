@@ -31,6 +31,9 @@ export function onBeat(
     }
     return
   }
+  // It may be the only one: whoever has had nothing to look at looks when the next two are missing.
+  const isFirst = legs.some((ifindex) => !record.heard.has(ifindex))
+  if (isFirst) o.wakeMs = Math.min(o.wakeMs, at.atMs + suspectMs)
   for (const ifindex of legs) {
     record.heard.set(ifindex, Math.max(record.heard.get(ifindex) ?? 0, at.atMs))
     record.macs.set(ifindex, message.mac)

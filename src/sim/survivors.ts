@@ -1,5 +1,5 @@
 /** Named histories of who is left and who comes back: what silence means to them, and who is believed. */
-import { crash, cutGossip, deafen, freezeNode, kill, split, starve } from './faults.ts'
+import { appear, crash, cutGossip, deafen, freezeNode, kill, split, starve } from './faults.ts'
 import type { Scenario } from './scenario.ts'
 
 export const survivors: readonly Scenario[] = [
@@ -74,6 +74,21 @@ export const survivors: readonly Scenario[] = [
       for (let i = 0; i < 5_000 && !isTaken(); i++) pass(1)
       letRun()
       pass(3_000)
+    },
+    most: { darkMs: 600 },
+  },
+  {
+    it: 'one of 20 nodes dies just after its first beat, and those that get it had nobody to watch before',
+    options: { nodes: 20, units: 0 },
+    seeds: 10,
+    story: (stage) => {
+      const { cluster, answerers, pass } = stage
+      appear(cluster, 0, 1)
+      for (let i = 0; i < 3_000 && answerers().length === 0; i++) pass(1)
+      pass(cluster.random.between(0, 100))
+      stage.judgeFromHere()
+      for (const name of answerers()) crash(cluster, name)
+      pass(4_000)
     },
     most: { darkMs: 600 },
   },
