@@ -141,12 +141,35 @@ test('a host with another secret: both say why they do not meet', async () => {
   await mkdir(secret)
   await writeFile(join(secret, 'secretkey'), 'another secret')
   await start('b', '--ml-secret-key-path', secret)
-  for (const name of ['b', 'c'] as const) {
+  for (const [name, other] of [['b', '192.168.1.13'], ['c', '192.168.1.12']] as const) {
+    const words = `What ${other} sends cannot be read here: one of us has another secret, or none; give all`
     await when(name, 'what it hears cannot be read', ({ findings }) =>
-      findings.some(({ reason }) => reason === 'otherSecret'))
-    assert.match(told(name, 'memberlist messages cannot be read').join(), /"level":"warn".*"otherSecret"/)
+      findings.some(({ reason, message }) => reason === 'otherSecret' && message.startsWith(words)))
+    const counts = await lab.host(name).execOk(['curl', '-sS', 'http://127.0.0.1:7472/metrics'])
+    assert.match(counts, /^arpeggio_findings\{reason="otherSecret"\} 1$/m)
+  }
+  // A stranger, whom nobody expects, adds nothing.
+  const flood = 'for i in $(seq 300); do echo nonsense >/dev/udp/192.168.1.12/7946; done'
+  await lab.host('client').execOk(['bash', '-c', flood])
+  const { findings } = await program('b').status()
+  assert.equal(findings.filter(({ message }) => message.includes('192.168.1.20')), [])
+  for (const name of ['b', 'c'] as const) {
+    const lines = told(name, 'memberlist messages cannot be read')
+    assert.match(lines.join(), /"level":"warn".*"otherSecret","from":\["192\.168\.1\.1[23]"\]/)
+    assert.is(lines.length, 1)
   }
   await kill('b')
+})
+
+test('with another secret, from an address that nobody knows: it says so at once', async () => {
+  const secret = join(lab.folder, 'secret')
+  const state = join(lab.folder, 'd-state')
+  await using d = spawnArpeggio(lab.host('client'), ['--node-name', 'd', '--no-forward', '--state-dir', state,
+    ...join3, '--ml-secret-key-path', secret, input])
+  const line = /"msg":"memberlist messages cannot be read".*"from":\["192\.168\.1\.13"\]/
+  await d.child.line(line, slowCapMs)
+  const { findings } = await program('c').status()
+  assert.equal(findings.filter(({ message }) => message.includes('192.168.1.20')), [])
 })
 
 test('a second host makes a majority: the log says so, and addresses are given', async () => {

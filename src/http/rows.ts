@@ -3,6 +3,7 @@ import { findingOf, type HostFinding } from '../finding.ts'
 import { isUsable } from '../l2/eligible.ts'
 import type { Announcement, LinkState } from '../l2/model.ts'
 import { formatAddress } from '../net/address.ts'
+import type { Address } from '../net/model.ts'
 import type { NameConflict } from '../namesake.ts'
 import type { RingMember } from '../ring.ts'
 import type { MemberStatus } from './ownership.ts'
@@ -45,11 +46,13 @@ export function announcerFindings(
 }
 
 export const otherSecret = 'otherSecret'
-export const secretWords = 'what another member sends cannot be read: give all the same --ml-secret-key-path'
 
-/** Members with another secret, or one of several that has none, are never met. */
-export function secretFindings(isUnreadable: boolean): StatusDocument['findings'] {
-  return findingOf(otherSecret, isUnreadable ? secretWords : undefined)
+/** Hosts with another secret, or one of several that has none, are never met. */
+export function secretFindings(from: readonly Address[]): StatusDocument['findings'] {
+  if (from.length === 0) return []
+  const message = `What ${nameSome(from.map(formatAddress))} sends cannot be read here: one of us has ` +
+    'another secret, or none; give all the same --ml-secret-key-path'
+  return findingOf(otherSecret, message)
 }
 
 export const sameName = 'sameName'
@@ -91,12 +94,15 @@ export function memberStatus({ name, address, state, legs }: RingMember): Member
 /** Addresses named in one sentence. */
 const maxNamed = 5
 
+function nameSome(texts: readonly string[]): string {
+  const more = texts.length > maxNamed ? ` and ${texts.length - maxNamed} more` : ''
+  return texts.slice(0, maxNamed).join(', ') + more
+}
+
 /** Addresses that are announced though no connected prefix covers them. */
 export function outsideFinding(texts: readonly string[]): readonly HostFinding[] {
   if (texts.length === 0) return []
-  const more = texts.length > maxNamed ? ` and ${texts.length - maxNamed} more` : ''
-  const list = texts.slice(0, maxNamed).join(', ') + more
-  const message = `No interface has a connected prefix that covers ${list}: announced on all ` +
+  const message = `No interface has a connected prefix that covers ${nameSome(texts)}: announced on all ` +
     'usable interfaces; give the right one an address of that network'
   return [{ reason: 'outsidePrefix', message }]
 }

@@ -237,7 +237,7 @@ function findingsOf(parts: ShareParts, outside: readonly string[]): readonly Hos
     ...findingOf('writeFailed', writer.trouble),
     ...announcerFindings([...announcer.failures().values()], metrics),
     ...outsideFinding(outside),
-    ...secretFindings(ring?.isUnreadable() === true),
+    ...secretFindings(ring?.unreadable() ?? []),
     ...nameFindings(ring?.conflicts() ?? []),
   ]
 }

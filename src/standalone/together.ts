@@ -104,7 +104,7 @@ export async function openTogether(
   const met: Met = { announcer, group, ring: opened }
   return {
     host: work, announcer,
-    findings: () => [...secretFindings(opened.isUnreadable()), ...nameFindings(opened.conflicts())],
+    findings: () => [...secretFindings(opened.unreadable()), ...nameFindings(opened.conflicts())],
     status: () => statusOf(met, wire.clock.now()),
     leave: () => leave(met, work),
   }
