@@ -2,9 +2,9 @@
 
 /** Literals, for scripts: docs/reference.md says what each means. */
 export const findingReasons = [
-  'minority', 'noAllocator', 'foreignGroup', 'optionsDiffer', 'sameName', 'otherSecret', 'stateNotStored',
-  'outsidePrefix', 'socketFailed', 'sendFailed', 'forwardingOff', 'forwardBlocked', 'rulesNotLoaded',
-  'loopbackEndpoint', 'noEndpointForPort', 'portTaken', 'watchFailed', 'writeFailed', 'notLeading',
+  'minority', 'noAllocator', 'foreignGroup', 'optionsDiffer', 'sameName', 'otherSecret', 'inConflict',
+  'stateNotStored', 'outsidePrefix', 'socketFailed', 'sendFailed', 'forwardingOff', 'forwardBlocked',
+  'rulesNotLoaded', 'loopbackEndpoint', 'noEndpointForPort', 'portTaken', 'watchFailed', 'writeFailed', 'notLeading',
   'webhookNotServed',
 ] as const
 

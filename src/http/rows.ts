@@ -5,6 +5,8 @@ import type { Announcement, LinkState } from '../l2/model.ts'
 import { formatAddress } from '../net/address.ts'
 import type { Address } from '../net/model.ts'
 import type { NameConflict } from '../namesake.ts'
+import type { ForeignVoice } from '../ownership/view.ts'
+import type { AnnouncementRow, ServiceRow, WireRow } from '../plan/report.ts'
 import type { RingMember } from '../ring.ts'
 import type { MemberStatus } from './ownership.ts'
 import type { AnnouncementStatus, LinkStatus, StatusDocument } from './status.ts'
@@ -53,6 +55,31 @@ export function secretFindings(from: readonly Address[]): StatusDocument['findin
   const message = `What ${nameSome(from.map(formatAddress))} sends cannot be read here: one of us has ` +
     'another secret, or none; give all the same --ml-secret-key-path'
   return findingOf(otherSecret, message)
+}
+
+/** Addresses that another machine has: one sentence, for what to do is the same. */
+export function conflictFindings(voices: readonly ForeignVoice[]): StatusDocument['findings'] {
+  if (voices.length === 0) return []
+  const pairs = voices.map(({ text, mac }) => `${mac ?? 'another machine'} answers for ${text}`)
+  const message = `${nameSome(pairs)}: this host is silent there until that ends; give that machine ` +
+    'another address, or the Service'
+  return [{ reason: 'inConflict', message }]
+}
+
+/** Rows as the wire has them: what foreign machines keep `node` from announcing is silent. */
+export function rowsInConflict(
+  rows: readonly ServiceRow[], voices: readonly ForeignVoice[], node: string,
+): readonly WireRow[] {
+  if (voices.length === 0) return rows
+  const taken = new Set(voices.map(({ text }) => text))
+  return rows.map((row) => {
+    const isTaken = (each: AnnouncementRow): boolean => each.node === node && taken.has(each.address)
+    const silent = row.announcements.filter(isTaken)
+      .map(({ address }) => ({ address, node, reason: 'inConflict' as const }))
+    if (silent.length === 0) return row
+    const announcements = row.announcements.filter((each) => !isTaken(each))
+    return { ...row, announcements, silent: [...row.silent, ...silent] }
+  })
 }
 
 export const sameName = 'sameName'
