@@ -4,8 +4,8 @@
 export const findingReasons = [
   'minority', 'noAllocator', 'foreignGroup', 'optionsDiffer', 'sameName', 'otherSecret', 'inConflict',
   'stateNotStored', 'outsidePrefix', 'socketFailed', 'sendFailed', 'forwardingOff', 'forwardBlocked',
-  'rulesNotLoaded', 'loopbackEndpoint', 'noEndpointForPort', 'portTaken', 'watchFailed', 'writeFailed', 'notLeading',
-  'webhookNotServed',
+  'rulesNotLoaded', 'loopbackEndpoint', 'noEndpointForPort', 'portTaken', 'watchFailed', 'writeFailed',
+  'notLeading', 'webhookNotServed',
 ] as const
 
 export type FindingReason = (typeof findingReasons)[number]
