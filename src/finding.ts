@@ -10,6 +10,16 @@ export const findingReasons = [
 
 export type FindingReason = (typeof findingReasons)[number]
 
+/** No trouble now, or none by themselves: everything is served as agreed, or another replica does it. */
+export const noteReasons: ReadonlySet<string> = new Set<FindingReason>([
+  'optionsDiffer', 'outsidePrefix', 'sendFailed', 'notLeading',
+])
+
+/** Whether something is not as it should be; what an older program does not know is. */
+export function isTrouble(reason: unknown): boolean {
+  return typeof reason !== 'string' || !noteReasons.has(reason)
+}
+
 export interface HostFinding {
   readonly reason: FindingReason
   /** A sentence that ends with the fix. */

@@ -127,7 +127,8 @@ test('one of three, before anything was agreed: who is missing, how many are nee
   assert.equal([group?.size, group?.heard, group?.needed, group?.missing.join()],
     [3, 1, 2, '192.168.1.11,192.168.1.12'])
   assert.match(findings.find(({ reason }) => reason === 'minority')?.message ?? '', words)
-  const text = await lab.host('c').execOk([...arpeggio, 'status'], { capMs: startCapMs })
+  const { code, stdout: text } = await lab.host('c').exec([...arpeggio, 'status'], { capMs: startCapMs })
+  assert.is(code, 1)
   assert.match(text, /^arpeggio .* NO CONFIGURATION IN FORCE: the hosts of the group have not agreed/)
   assert.match(text, words)
   assert.match(text, /^1 of 3 members live, nobody allocates, nothing agreed yet/m)

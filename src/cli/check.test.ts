@@ -176,7 +176,8 @@ const orphans: readonly (readonly [it: string, of: Reading, want: readonly strin
     'a.yaml:2 EndpointSlice/s0 metadata.labels: UnknownService: Without the label ' +
       'kubernetes.io/service-name these endpoints serve nobody']],
   ['with endpoints on loopback', slices(labelled('a', ', {addresses: [127.0.0.1, "::1"]}')),
-    ['127.0.0.1', '::1'].map((text, n) => `a.yaml:2 EndpointSlice/s0 endpoints[1].addresses[${n}]: LoopbackEndpoint: ${text} is a ` +
+    ['127.0.0.1', '::1'].map((text, n) =>
+      `a.yaml:2 EndpointSlice/s0 endpoints[1].addresses[${n}]: LoopbackEndpoint: ${text} is a ` +
       'loopback address: nothing can be forwarded to it, and Kubernetes refuses it; write the address ' +
       'that the host has on its LAN, or a container\'s')],
 ]
