@@ -237,7 +237,8 @@ test('a host with other options: all name it, the option and the values', async 
       /^--placement differs .*: "hash" on b; "sticky" on a, c\. In force for all of them is "sticky"/,
     ]
     wants.forEach((want, i) => assert.match(found[i] ?? '', want, `${found[i]} on ${name}`))
-    assert.ok(told(name, 'options of hosts differ').some((line) =>
+    // Status tells what is so now, the log in the next turn.
+    await until(`${name} logs it`, async () => told(name, 'options of hosts differ').some((line) =>
       line.includes('"level":"warn"') && line.includes('\\"x/y\\" on b')))
   }
   const text = await lab.host('a').execOk([...arpeggio, 'status'], { capMs: startCapMs })
