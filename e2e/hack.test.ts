@@ -1,6 +1,8 @@
 /** Scripts of hack/ judge their arguments before they install anything, and know the names that there are. */
 import { spawnSync } from 'node:child_process'
-import { cpSync, mkdtempSync, readdirSync, rmSync, writeFileSync } from 'node:fs'
+import {
+  cpSync, globSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, symlinkSync, writeFileSync,
+} from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { test } from 'uvu'
@@ -18,36 +20,76 @@ for (const folder of ['hack', 'src', 'e2e']) {
 // What installs or downloads tells that it was reached, and does no more.
 const reached = 99
 for (const name of readdirSync(join(clone, 'hack'))) {
-  if (/^(bootstrap|kube-assets|gitops-tools|base-image|bundle|engine|as-root)$/.test(name)) {
+  if (/^(bootstrap|kube-assets|gitops-tools|promtool|base-image|bundle|engine|as-root)$/.test(name)) {
     writeFileSync(join(clone, 'hack', name), `#!/bin/sh\nexit ${reached}\n`)
   }
 }
 
-/** Exit code, and what is printed, of `hack/NAME ARGUMENT…`, called from another folder. */
-function call(line: string): { code: number | null; stdout: string; stderr: string } {
-  const { ARPEGGIO_ENGINE: _, ...env } = process.env
-  const { status, stdout, stderr } = spawnSync('bash', ['-c', `${clone}/hack/${line}`], {
+/** The scripts as they are, where whatever installs, builds or downloads tells that it was reached. */
+const whole = join(clone, 'whole')
+cpSync(join(root, 'hack'), join(whole, 'hack'), { recursive: true })
+for (const folder of ['src', 'e2e', 'deploy']) symlinkSync(join(root, folder), join(whole, folder))
+const shims = join(clone, 'shims')
+mkdirSync(shims)
+for (const name of ['npm', 'node', 'go', 'docker', 'dockerd', 'apt-get', 'git']) {
+  writeFileSync(join(shims, name), `#!/bin/sh\nexit ${reached}\n`, { mode: 0o755 })
+}
+const cache = join(clone, 'cache')
+
+/** Exit code, and what is printed, of `hack/NAME ARGUMENT…` of a clone, called from another folder. */
+function call(line: string, at = clone): { code: number | null; stdout: string; stderr: string } {
+  const { ARPEGGIO_ENGINE: _, KUBEBUILDER_ASSETS: __, PATH = '', ...rest } = process.env
+  const env = { ...rest, PATH: at === whole ? `${shims}:${PATH}` : PATH, XDG_CACHE_HOME: cache }
+  const { status, stdout, stderr } = spawnSync('bash', ['-c', `${at}/hack/${line}`], {
     cwd: tmpdir(), env, encoding: 'utf8', stdio: ['ignore', 'pipe', 'pipe'],
   })
   return { code: status, stdout, stderr }
 }
 
-const helps: readonly (readonly [name: string, says: RegExp])[] = [
-  ['fault', /^Usage: hack\/fault [^]*Names: link-cut kill /], ['bench', /^Usage: hack\/bench /],
-  ['sim', /^Usage: hack\/sim --seeds N [^`]*--mutate[^`]*\n$/], ['test', /^Usage: hack\/test /],
-  ['e2e', /^Usage: hack\/e2e /], ['demo', /^Usage: hack\/demo /], ['gitops', /^Usage: hack\/gitops\n/],
-  ['image', /^Builds the image /],
-]
-for (const [name, says] of helps) {
+/** All that people or other scripts call; hack/kind/runc-swap is called by dockerd, in place of runc. */
+const scripts = ['*', 'kind/*'].flatMap((glob) => globSync(glob, { cwd: join(root, 'hack') }))
+  .filter((name) => !/\.|^kube$|^kind$|^kind\/(node|netd|coredns|runc-swap)$/.test(name))
+  .filter((name) => readFileSync(join(root, 'hack', name), 'utf8').startsWith('#!')).toSorted()
+/** Everything that there is in the clone, and in the cache. */
+const contents = (): readonly string[] => [whole, cache].flatMap((cwd) =>
+  globSync('{*,hack/**,build/**,dist/**}', { cwd }).toSorted())
+const before = contents()
+
+test('the scripts are found', () => {
+  assert.ok(['as-root', 'engine', 'kind/node-image', 'test'].every((name) => scripts.includes(name)))
+  assert.ok(scripts.length >= 22, scripts.join())
+})
+
+for (const name of scripts) {
   for (const argument of ['--help', '-h']) {
-    test(`hack/${name} ${argument} helps at once`, () => {
-      const { code, stdout, stderr } = call(`${name} ${argument}`)
+    test(`hack/${name} ${argument} helps at once, and does nothing`, () => {
+      const { code, stdout, stderr } = call(`${name} ${argument}`, whole)
       assert.equal([code, stderr], [0, ''])
-      assert.match(stdout, says)
-      assert.not.match(stdout, /set -e/)
+      assert.is(stdout.split('\n')[0]?.split(/ --| \[| COMMAND/)[0], `Usage: hack/${name}`)
+      assert.ok(stdout.trim().split('\n').length > 1, stdout)
+      assert.not.match(stdout, /set -e|^#/m)
+      assert.equal(contents(), before)
     })
   }
+  test(`hack/${name} --nope is wrong usage, and does nothing`, () => {
+    const { code, stdout, stderr } = call(`${name} --nope`, whole)
+    assert.equal([code, stdout], [2, ''])
+    assert.match(stderr, /^(Unknown|Unexpected) .*"--nope"/)
+    assert.ok(stderr.endsWith(`; see hack/${name} --help\n`), stderr)
+    assert.equal(contents(), before)
+  })
 }
+
+test('help says what there is to choose from', () => {
+  assert.match(call('fault -h').stdout, /^Names: link-cut kill /m)
+  assert.match(call('sim -h').stdout, /^Usage: hack\/sim --seeds N [^`]*--mutate[^`]*\n$/)
+})
+
+test('what hack/as-root runs has options of its own', () => {
+  const { code, stdout } = call('as-root echo --help --can', whole)
+  // 1 = namespaces cannot be made here.
+  assert.is(code === 1 ? '--help --can\n' : stdout, '--help --can\n')
+})
 
 const wrong: readonly (readonly [line: string, says: RegExp])[] = [
   ['fault nope', /^Unknown fault "nope": want some of link-cut /],
@@ -76,6 +118,11 @@ const wrong: readonly (readonly [line: string, says: RegExp])[] = [
   ['e2e --kep', /^Unknown option "--kep"/],
   ['demo --stay', /^Unknown option "--stay"/],
   ['gitops flux', /^Unexpected "flux"/],
+  ['image nope', /^Unexpected "nope"/],
+  ['image --platforms', /^--platforms wants linux\/amd64, linux\/arm64 or both with a comma, found ""/],
+  ['image --platforms linux/arm64,darwin/arm64 -t x', /found "linux\/arm64,darwin\/arm64"/],
+  ['crds --chek', /^Unknown option "--chek": want some of --check/],
+  ['release --too x', /^Unexpected "--too"/],
 ]
 for (const [line, says] of wrong) {
   test(`hack/${line} is wrong usage, said at once`, () => {
@@ -91,7 +138,7 @@ const right = [
   'sim --seeds 5 --from 0 --nodes 3..5 --jobs 2', "sim --scenario 'hard kill' --seed 0 --verbose",
   'sim --seed 42 --nodes 7 --verbose', 'sim --faults --trials 2', 'sim --figures', 'sim --mutate --seeds 9',
   'test', 'test src/net e2e/lab', 'test tsc', 'test e2e/gitops/flux-release', 'e2e', 'e2e --keep failover',
-  'demo', 'demo --exit', 'gitops', 'image',
+  'demo', 'demo --exit', 'gitops', 'image', 'image --platforms linux/amd64,linux/arm64 -t x --push',
 ]
 for (const line of right) {
   test(`hack/${line} goes on to install`, () => {

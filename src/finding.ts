@@ -2,13 +2,24 @@
 
 /** Literals, for scripts: docs/reference.md says what each means. */
 export const findingReasons = [
-  'minority', 'noAllocator', 'foreignGroup', 'optionsDiffer', 'sameName', 'otherSecret', 'stateNotStored',
-  'outsidePrefix', 'socketFailed', 'sendFailed', 'forwardingOff', 'forwardBlocked', 'rulesNotLoaded',
-  'loopbackEndpoint', 'noEndpointForPort', 'portTaken', 'watchFailed', 'writeFailed', 'notLeading',
-  'webhookNotServed',
+  'minority', 'noAllocator', 'hostMissing', 'notForgotten', 'foreignGroup', 'optionsDiffer', 'sameName',
+  'otherSecret', 'inConflict',
+  'stateNotStored', 'outsidePrefix', 'socketFailed', 'sendFailed', 'forwardingOff', 'forwardBlocked',
+  'rulesNotLoaded', 'loopbackEndpoint', 'noEndpointForPort', 'portTaken', 'watchFailed', 'writeFailed',
+  'notLeading', 'webhookNotServed',
 ] as const
 
 export type FindingReason = (typeof findingReasons)[number]
+
+/** No trouble now, or none by themselves: everything is served as agreed, or another replica does it. */
+export const noteReasons: ReadonlySet<string> = new Set<FindingReason>([
+  'hostMissing', 'notForgotten', 'optionsDiffer', 'outsidePrefix', 'sendFailed', 'notLeading',
+])
+
+/** Whether something is not as it should be; what an older program does not know is. */
+export function isTrouble(reason: unknown): boolean {
+  return typeof reason !== 'string' || !noteReasons.has(reason)
+}
 
 export interface HostFinding {
   readonly reason: FindingReason

@@ -7,7 +7,7 @@ import { type EventReason, eventReasons } from './cluster/vocabulary.ts'
 import {
   annotationKeys, conditionTypes, labelKeys, prefixes, serviceAnnotations,
 } from './config/names.ts'
-import { findingReasons } from './finding.ts'
+import { findingReasons, noteReasons } from './finding.ts'
 import type { Refusal } from './ipam/model.ts'
 import { createMetrics } from './metrics.ts'
 import { silenceTexts } from './plan/why.ts'
@@ -106,6 +106,8 @@ test('findings: all that a role can tell, and no others', () => {
   const sources = globSync('src/**/*.ts', { cwd: root })
     .filter((path) => !path.endsWith('.test.ts') && path !== join('src', 'finding.ts'))
     .map((path) => readFileSync(join(root, path), 'utf8')).join('')
+  const notes = /which are notes: ([^.]*)\./.exec(document)?.[1] ?? ''
+  assert.equal(quoted(notes), [...noteReasons])
   for (const reason of findingReasons) assert.ok(sources.includes(`'${reason}'`), `nobody tells ${reason}`)
 })
 

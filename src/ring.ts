@@ -11,8 +11,12 @@ import {
 } from './membership/net/membership.ts'
 import { fromAddressBytes, toAddressBytes } from './membership/net/endpoint.ts'
 import type { Drop } from './membership/model.ts'
+import {
+  createUnreadable, hearUnreadable, listUnreadable, unreadableNews,
+} from './membership/unreadable.ts'
 import type { Settings } from './membership/settings.ts'
 import { type NameConflict, watchNames } from './namesake.ts'
+import { formatAddress, parseAddress } from './net/address.ts'
 import type { Address } from './net/model.ts'
 
 /** A member of the ring as of now. */
@@ -44,8 +48,8 @@ export interface RingOptions {
   readonly onMember: (change: string, name: string) => void
   /** Hosts have the same name, or do no more. */
   readonly onConflicts: (conflicts: readonly NameConflict[]) => void
-  /** Somebody sends what cannot be read with this member's secret, or without one: told once a minute. */
-  readonly onUnreadable: () => void
+  /** What these send cannot be read with this member's secret, or without one; none: it has ended. */
+  readonly onUnreadable: (fresh: readonly Address[]) => void
 }
 
 export interface Ring extends MemberPort, AsyncDisposable {
@@ -60,8 +64,8 @@ export interface Ring extends MemberPort, AsyncDisposable {
   setClaims(read: () => Uint8Array): void
   /** To a member, whole or not at all: over TCP, at most 4 MiB. */
   deliver(to: string, bytes: Uint8Array): void
-  /** In the last minute somebody sent what cannot be read with this member's secret. */
-  isUnreadable(): boolean
+  /** Who ought to be met, and sends what cannot be read with this member's secret. */
+  unreadable(): readonly Address[]
   /** Hosts that have the same name. */
   conflicts(): readonly NameConflict[]
   /** Others take another host for this one: it must own nothing, and what it says is not sent. */
@@ -70,7 +74,6 @@ export interface Ring extends MemberPort, AsyncDisposable {
   readonly membership: Membership
 }
 
-const unreadableMs = 60_000
 const nothing = new Uint8Array()
 
 /** Binds the membership's port; rejects where that cannot be. */
@@ -87,7 +90,7 @@ export async function openRing(options: RingOptions): Promise<Ring> {
         if (event.member.name !== name) names.meet()
         onMember(event.change, event.member.name)
         onChange()
-        return
+        return unreadable.look()
       case 'conflict': return names.take(event)
       case 'message':
       case 'remoteState': {
@@ -96,7 +99,7 @@ export async function openRing(options: RingOptions): Promise<Ring> {
       }
     }
   }
-  const unreadable = watchUnreadable(options)
+  const unreadable = watchUnreadable(options, () => members())
   const tellMeta = (): void => {
     byName = undefined
     membership.setMeta(bytesOf(encodeMeta(legs, isLeaving || names.isYielding())))
@@ -131,12 +134,12 @@ export async function openRing(options: RingOptions): Promise<Ring> {
       isLeaving = true
       tellMeta()
     },
-    setPeers: (addresses) => membership.setPeers(addresses),
+    setPeers: (addresses) => membership.setPeers(unreadable.expect(addresses)),
     setClaims: (read) => membership.setUserState(() => names.isYielding() ? nothing : bytesOf(read())),
     ...voiceOf({ name, membership, members, legs: () => legs, isMuted: names.isYielding }),
     conflicts: names.list,
     isYielding: names.isYielding,
-    isUnreadable: unreadable.isRecent,
+    unreadable: unreadable.list,
     membership,
     [Symbol.asyncDispose]: () => {
       names[Symbol.dispose]()
@@ -190,23 +193,68 @@ function voiceOf(
   }
 }
 
-interface Unreadable {
-  take(reason: Drop): void
-  isRecent(): boolean
+type Members = ReadonlyMap<string, RingMember>
+
+interface UnreadableWatch {
+  /** Who ought to be met beside members; given back. */
+  expect(peers: readonly Address[]): readonly Address[]
+  take(reason: Drop, from: Address | undefined): void
+  /** Somebody may have become a member. */
+  look(): void
+  list(): readonly Address[]
 }
 
-function watchUnreadable({ clock, onUnreadable }: RingOptions): Unreadable {
-  let [lastMs, toldMs] = [Number.NEGATIVE_INFINITY, Number.NEGATIVE_INFINITY]
-  return {
-    take: (reason) => {
-      if (reason !== 'undecryptable' && reason !== 'unencrypted') return
-      lastMs = clock.now()
-      if (lastMs - toldMs < unreadableMs) return
-      toldMs = lastMs
-      onUnreadable()
-    },
-    isRecent: () => clock.now() - lastMs < unreadableMs,
+/** A flood must cost no more than its packets: sets are made when members or peers are others. */
+function watchUnreadable({ clock, onUnreadable }: RingOptions, members: () => Members): UnreadableWatch {
+  const u = createUnreadable()
+  let peers: readonly Address[] = []
+  const placesNow = createPlaces(() => peers, members)
+  const list = (): readonly Address[] =>
+    addressesOfTexts(listUnreadable(u, placesNow().living, clock.now()))
+  const look = (): void => {
+    if (u.heard.size + u.told.length === 0) return
+    const { fresh, hasEnded } = unreadableNews(u, list().map(formatAddress))
+    if (fresh.length > 0 || hasEnded) onUnreadable(addressesOfTexts(fresh))
   }
+  return {
+    list, look,
+    expect: (addresses) => (peers = addresses),
+    take: (reason, from) => {
+      if (from === undefined || (reason !== 'undecryptable' && reason !== 'unencrypted')) return
+      if (hearUnreadable(u, formatAddress(from), placesNow().expected, clock.now())) look()
+    },
+  }
+}
+
+interface Places {
+  /** Of whoever ought to be met: peers, and members, whatever their state. */
+  readonly expected: ReadonlySet<string>
+  readonly living: ReadonlySet<string>
+}
+
+function createPlaces(peersNow: () => readonly Address[], membersNow: () => Members): () => Places {
+  let of: readonly [readonly Address[], Members] | undefined
+  let places: Places = { expected: new Set(), living: new Set() }
+  return () => {
+    const [peers, members] = [peersNow(), membersNow()]
+    if (peers === of?.[0] && members === of[1]) return places
+    const list = [...members.values()]
+    of = [peers, members]
+    places = {
+      expected: new Set([...peers.map(formatAddress), ...list.flatMap(placesOf)]),
+      living: new Set(list.filter(({ isAlive }) => isAlive).flatMap(placesOf)),
+    }
+    return places
+  }
+}
+
+/** Where it sends from: its address, and those of its interfaces. */
+function placesOf({ address, legs = [] }: RingMember): readonly string[] {
+  return [address, ...legs.flatMap(addressesOf)].map(formatAddress)
+}
+
+function addressesOfTexts(texts: readonly string[]): readonly Address[] {
+  return texts.flatMap((text) => parseAddress(text) ?? [])
 }
 
 function toRingMember(

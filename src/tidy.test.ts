@@ -104,6 +104,7 @@ const imports: Readonly<Record<string, Readonly<Record<string, string>>>> = {
     config: 'its test announces addresses', 'l2/linux': 'its test runs on a real wire',
   },
   'cli': {
+    'finding.ts': 'some are bad news',
     net: 'ranges are printed', config: 'files become a world', ipam: 'capacities are printed',
     plan: 'rows are printed',
   },

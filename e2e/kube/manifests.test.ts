@@ -18,7 +18,7 @@ test.after(() => rm(scratch, { recursive: true }))
 
 test('an edit of the base alone is noticed', async () => {
   await mkdir(join(scratch, 'hack'))
-  await cp(join(root, 'hack/render'), join(scratch, 'hack/render'))
+  for (const name of ['hack/render', 'hack/arguments']) await cp(join(root, name), join(scratch, name))
   await cp(join(root, 'deploy'), join(scratch, 'deploy'), { recursive: true })
   const render = join(scratch, 'hack/render')
   await runOk([render])

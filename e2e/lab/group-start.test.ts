@@ -127,7 +127,8 @@ test('one of three, before anything was agreed: who is missing, how many are nee
   assert.equal([group?.size, group?.heard, group?.needed, group?.missing.join()],
     [3, 1, 2, '192.168.1.11,192.168.1.12'])
   assert.match(findings.find(({ reason }) => reason === 'minority')?.message ?? '', words)
-  const text = await lab.host('c').execOk([...arpeggio, 'status'], { capMs: startCapMs })
+  const { code, stdout: text } = await lab.host('c').exec([...arpeggio, 'status'], { capMs: startCapMs })
+  assert.is(code, 1)
   assert.match(text, /^arpeggio .* NO CONFIGURATION IN FORCE: the hosts of the group have not agreed/)
   assert.match(text, words)
   assert.match(text, /^1 of 3 members live, nobody allocates, nothing agreed yet/m)
@@ -141,12 +142,35 @@ test('a host with another secret: both say why they do not meet', async () => {
   await mkdir(secret)
   await writeFile(join(secret, 'secretkey'), 'another secret')
   await start('b', '--ml-secret-key-path', secret)
-  for (const name of ['b', 'c'] as const) {
+  for (const [name, other] of [['b', '192.168.1.13'], ['c', '192.168.1.12']] as const) {
+    const words = `What ${other} sends cannot be read here: one of us has another secret, or none; give all`
     await when(name, 'what it hears cannot be read', ({ findings }) =>
-      findings.some(({ reason }) => reason === 'otherSecret'))
-    assert.match(told(name, 'memberlist messages cannot be read').join(), /"level":"warn".*"otherSecret"/)
+      findings.some(({ reason, message }) => reason === 'otherSecret' && message.startsWith(words)))
+    const counts = await lab.host(name).execOk(['curl', '-sS', 'http://127.0.0.1:7472/metrics'])
+    assert.match(counts, /^arpeggio_findings\{reason="otherSecret"\} 1$/m)
+  }
+  // A stranger, whom nobody expects, adds nothing.
+  const flood = 'for i in $(seq 300); do echo nonsense >/dev/udp/192.168.1.12/7946; done'
+  await lab.host('client').execOk(['bash', '-c', flood])
+  const { findings } = await program('b').status()
+  assert.equal(findings.filter(({ message }) => message.includes('192.168.1.20')), [])
+  for (const name of ['b', 'c'] as const) {
+    const lines = told(name, 'memberlist messages cannot be read')
+    assert.match(lines.join(), /"level":"warn".*"otherSecret","from":\["192\.168\.1\.1[23]"\]/)
+    assert.is(lines.length, 1)
   }
   await kill('b')
+})
+
+test('with another secret, from an address that nobody knows: it says so at once', async () => {
+  const secret = join(lab.folder, 'secret')
+  const state = join(lab.folder, 'd-state')
+  await using d = spawnArpeggio(lab.host('client'), ['--node-name', 'd', '--no-forward', '--state-dir', state,
+    ...join3, '--ml-secret-key-path', secret, input])
+  const line = /"msg":"memberlist messages cannot be read".*"from":\["192\.168\.1\.13"\]/
+  await d.child.line(line, slowCapMs)
+  const { findings } = await program('c').status()
+  assert.equal(findings.filter(({ message }) => message.includes('192.168.1.20')), [])
 })
 
 test('a second host makes a majority: the log says so, and addresses are given', async () => {
@@ -213,7 +237,8 @@ test('a host with other options: all name it, the option and the values', async 
       /^--placement differs .*: "hash" on b; "sticky" on a, c\. In force for all of them is "sticky"/,
     ]
     wants.forEach((want, i) => assert.match(found[i] ?? '', want, `${found[i]} on ${name}`))
-    assert.ok(told(name, 'options of hosts differ').some((line) =>
+    // Status tells what is so now, the log in the next turn.
+    await until(`${name} logs it`, async () => told(name, 'options of hosts differ').some((line) =>
       line.includes('"level":"warn"') && line.includes('\\"x/y\\" on b')))
   }
   const text = await lab.host('a').execOk([...arpeggio, 'status'], { capMs: startCapMs })

@@ -34,10 +34,10 @@ async function write(host: Name, name: string, text: string): Promise<void> {
   await rename(join(lab.folder, `${host}-${name}`), join(folder, name))
 }
 
-async function start(name: Name): Promise<Arpeggio> {
+async function start(name: Name, ...more: readonly string[]): Promise<Arpeggio> {
   const program = await openArpeggio(lab.host(name), [
     '--node-name', name, '--no-forward', '--state-dir', join(lab.folder, `${name}-state`),
-    '--join', '192.168.1.11,192.168.1.12,192.168.1.13', join(lab.folder, name),
+    '--join', '192.168.1.11,192.168.1.12,192.168.1.13', ...more, join(lab.folder, name),
   ], slowCapMs)
   running.set(name, program)
   return program
@@ -110,7 +110,7 @@ test('one input in three directories: one voice for each address', async () => {
   await write('b', 'mail.yaml', service('mail', 25))
   await write('b', 'web.yaml', service('web'))
   await mkdir(join(lab.folder, 'c'), { recursive: true })
-  await Promise.all(names.map(start))
+  await Promise.all(names.map((name) => start(name)))
   await everywhere('both Services have addresses', (status) => Object.keys(heldIn(status)).length === 2)
   assert.equal(heldIn(await program('c').status()), { web: '192.168.1.240', mail: '192.168.1.241' })
   await everywhere('all three are members', ({ group }) => group?.members.join() === 'a,b,c')
@@ -187,7 +187,7 @@ test('everything is killed and started: addresses and owners are as before', asy
   const held = heldIn(await program('a').status())
   const owners = await Promise.all(Object.values(held).map(owner))
   for (const name of names) await kill(name)
-  await Promise.all(names.map(start))
+  await Promise.all(names.map((name) => start(name)))
   await everywhere('the ledger is in force', (status) => Object.keys(heldIn(status)).length === 4)
   assert.equal(heldIn(await program('b').status()), held)
   // A host that starts late gets what it had within the first minute.
@@ -200,9 +200,11 @@ test('everything is killed and started: addresses and owners are as before', asy
 
 test('a host that stops hands over; its own documents stay, until it is told to forget it', async () => {
   const before = heldIn(await program('a').status())
-  const code = await program('c').child.stop()
+  const stopped = program('c').child
+  const code = await stopped.stop()
   running.delete('c')
   assert.is(code, 0)
+  assert.ok(stopped.lines.some((line) => line.includes('"event":"leaving"')), 'it does not say so')
   for (const address of Object.values(before)) assert.is.not(await owner(address), 'c')
   assert.equal(heldIn(await program('a').status()), before)
   const ledger: { members: readonly { name: string }[] } =
@@ -211,6 +213,32 @@ test('a host that stops hands over; its own documents stay, until it is told to 
   await rm(join(lab.folder, 'a', 'more.yaml'))
   await everywhere('what nobody brings any more goes', (status) => heldIn(status)['more'] === undefined)
   assert.is(heldIn(await program('a').status())['late'], '192.168.1.242')
+})
+
+test('the host that was stopped counts, and all say so; it is forgotten, and nobody else is', async () => {
+  const words = /^Not heard: c, stopped or dead; all 3 hosts of the group count until they are heard or /
+  await everywhere('it is missed, and counts', ({ findings, group }) => group?.size === 3 &&
+    findings.some(({ reason, message }) => reason === 'hostMissing' && words.test(message)))
+  const before = heldIn(await program('a').status())
+  await program('b').child.stop()
+  running.delete('b')
+  // One that lives and is given up by mistake keeps all that it has brought, the pool among it.
+  const { child, statusWhen } = await start('b', '--forget', 'c', '--forget', 'a', '--forget', 'nobody')
+  await child.line(/"msg":"host of the group is forgotten","event":"forgotten","node":"c"/, slowCapMs)
+  await everywhere('two are left, and none is missed', ({ group, findings }) => group?.size === 2 &&
+    group.members.join() === 'a,b' && findings.every(({ reason }) => reason !== 'hostMissing'))
+  await statusWhen('why the others are not', ({ findings }) => {
+    const found = findings.filter(({ reason }) => reason === 'notForgotten').map(({ message }) => message)
+    return found.length === 2 && found[0]?.startsWith('--forget a: it has been heard') === true &&
+      found[1]?.startsWith('--forget nobody: no host of the group has this name') === true
+  }, slowCapMs)
+  for (const why of ['a: it has been heard since', 'nobody: no host of the group']) {
+    const line = new RegExp(`"msg":"host of the group is not forgotten".*--forget ${why}`)
+    await child.line(line, slowCapMs)
+  }
+  // What c alone brought goes with it; the rest stays where it was.
+  const { late: _, ...rest } = before
+  for (const name of ['a', 'b'] as const) assert.equal(heldIn(await program(name).status()), rest)
 })
 
 test.run()

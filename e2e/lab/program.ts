@@ -78,6 +78,9 @@ export interface ServiceStatus {
   readonly pool: string | null
   readonly addresses: readonly string[]
   readonly announcements: readonly { readonly address: string; readonly node: string }[]
+  readonly silent: readonly {
+    readonly address: string; readonly node: string | null; readonly reason: string
+  }[]
 }
 
 /** The program on a host. Disposing sends SIGTERM. */

@@ -161,6 +161,39 @@ test('check: what a Service asks for in vain is a problem, with its place and th
   ])
 })
 
+const slices = (...lines: readonly string[]): Reading => reading(service, ...lines.map((line, i) => `
+apiVersion: discovery.k8s.io/v1
+kind: EndpointSlice
+metadata: {name: s${i}${line}]`))
+const labelled = (name: string, more = ''): string =>
+  `, labels: {kubernetes.io/service-name: ${name}}}\nendpoints: [{addresses: [192.0.2.1]}${more}`
+const orphans: readonly (readonly [it: string, of: Reading, want: readonly string[]])[] = [
+  ['of a Service of the input', slices(labelled('a')), []],
+  ['of no Service of the input', slices(labelled('b')), [
+    'a.yaml:2 EndpointSlice/s0 metadata.labels["kubernetes.io/service-name"]: UnknownService: There is no ' +
+      'Service "default/b" in the input, so these endpoints serve nobody; did you mean "default/a"?']],
+  ['of nobody', slices('}\nendpoints: ['), [
+    'a.yaml:2 EndpointSlice/s0 metadata.labels: UnknownService: Without the label ' +
+      'kubernetes.io/service-name these endpoints serve nobody']],
+  ['with endpoints on loopback', slices(labelled('a', ', {addresses: [127.0.0.1, "::1"]}')),
+    ['127.0.0.1', '::1'].map((text, n) =>
+      `a.yaml:2 EndpointSlice/s0 endpoints[1].addresses[${n}]: LoopbackEndpoint: ${text} is a ` +
+      'loopback address: nothing can be forwarded to it, and Kubernetes refuses it; write the address ' +
+      'that the host has on its LAN, or a container\'s')],
+]
+for (const [it, of, want] of orphans) {
+  test(`check: an EndpointSlice ${it}`, () => {
+    assert.equal(check(of).stdout.split('\n'), [...want.map((line) => `warning: ${line}`), 'ok'])
+  })
+}
+
+test('check: where no Service is in the input, EndpointSlices miss none', () => {
+  assert.equal(checkReport(reading(`
+apiVersion: discovery.k8s.io/v1
+kind: EndpointSlice
+metadata: {name: s, labels: {kubernetes.io/service-name: a}}`)).warnings, [])
+})
+
 /** As published, one file a step. */
 const guide = join(import.meta.dirname, '../../e2e/kube/guide')
 const published = readdirSync(guide).filter((name) => name.endsWith('.yaml'))

@@ -2,6 +2,7 @@
 import { createServer } from 'node:http'
 import { test } from 'uvu'
 import * as assert from 'uvu/assert'
+import { dumpYaml } from '../config/yaml.ts'
 import { askStatus, refusedWords } from './status.ts'
 
 interface Served {
@@ -17,6 +18,22 @@ interface Served {
 
 const stranger = 'Cannot read status from "URL": what answers there is not Arpeggio; see --url'
 const strangers = [stranger, stranger, stranger]
+
+/** Forwarding works, and there is this finding: told by the host, and by its forwarding. */
+function told(reason: string, code: 0 | 1): Served {
+  const findings = [{ reason, message: 'so it is' }]
+  const [own, ofRules] = reason === 'forwardBlocked' ? [[], findings] : [findings, []]
+  const document = {
+    program: 'arpeggio', config: { ok: true }, forwarding: { findings: ofRules }, findings: own,
+  }
+  return {
+    it: `the program, with ${reason}: ${code}`, codes: [code, code, code],
+    text: 'arpeggio 0.1.0 standalone on a', json: JSON.stringify(document),
+    want: ['arpeggio 0.1.0 standalone on a', JSON.stringify(document, undefined, 2),
+      dumpYaml(document).trimEnd()],
+  }
+}
+
 const cases: readonly Served[] = [
   { it: 'the program', text: 'arpeggio 0.1.0 standalone on a\n', json: '{"program":"arpeggio"}',
     want: ['arpeggio 0.1.0 standalone on a', '{\n  "program": "arpeggio"\n}', 'program: arpeggio'] },
@@ -26,7 +43,9 @@ const cases: readonly Served[] = [
     want: [`arpeggio 0.1.0 standalone on a, CONFIGURATION REFUSED: 1 problem; none is in force`,
       JSON.stringify({ program: 'arpeggio', config: { ok: false, problems: [{}] } }, undefined, 2),
       'program: arpeggio\nconfig:\n  ok: false\n  problems:\n    - {}'] },
-  { it: 'the program before it has read anything', codes: [0, 0, 0],
+  ...['minority', 'inConflict', 'forwardBlocked', 'unheardOf'].map((reason): Served => told(reason, 1)),
+  ...['notLeading', 'optionsDiffer', 'outsidePrefix', 'sendFailed'].map((reason): Served => told(reason, 0)),
+  { it: 'the program before it has read anything', codes: [1, 1, 1],
     text: 'arpeggio 0.1.0 standalone on a, configuration not read yet\n, CONFIGURATION REFUSED: 1',
     json: '{"program":"arpeggio","config":{"ok":false,"problems":[]}}',
     want: ['arpeggio 0.1.0 standalone on a, configuration not read yet\n, CONFIGURATION REFUSED: 1',

@@ -2,6 +2,7 @@
 import type { Output } from '../config/option-values.ts'
 import { type Fields, isFields } from '../config/fields.ts'
 import { dumpYaml } from '../config/yaml.ts'
+import { isTrouble } from '../finding.ts'
 
 const timeoutMs = 5_000
 
@@ -11,44 +12,43 @@ export const refusedWords = 'CONFIGURATION REFUSED'
 export interface StatusAnswer {
   readonly stdout: string
   readonly stderr: ''
-  /** 1 = the configuration is refused. */
+  /** 1 = something is wrong there: see `isBadNews`. */
   readonly exitCode: 0 | 1
 }
 
 /** The status as text, JSON or YAML. Throws when nobody answers at `url`, or somebody else does. */
 export async function askStatus(url: string, output: Output): Promise<StatusAnswer> {
-  const format = output === 'table' ? 'text' : 'json'
-  const { status, text } = await ask(url, `/status?format=${format}`)
-  if (status !== 200) throw new Error(`Cannot read status from "${url}": HTTP ${status}`)
-  if (output === 'table') {
-    if (!text.startsWith('arpeggio ')) throw stranger(url)
-    const [first = ''] = text.split('\n', 1)
-    return answer(text.trimEnd(), first.includes(`, ${refusedWords}: `))
-  }
-  const document = parse(text)
+  const document = parse(await ask(url, 'json'))
   if (!isFields(document) || document['program'] !== 'arpeggio') throw stranger(url)
-  const stdout = output === 'yaml' ? dumpYaml(document).trimEnd() : JSON.stringify(document, undefined, 2)
-  return answer(stdout, isRefused(document))
+  const exitCode = isBadNews(document) ? 1 : 0
+  return { stdout: await format(url, document, output), stderr: '', exitCode }
 }
 
-function answer(stdout: string, isBad: boolean): StatusAnswer {
-  return { stdout, stderr: '', exitCode: isBad ? 1 : 0 }
+async function format(url: string, document: Fields, output: Output): Promise<string> {
+  if (output === 'json') return JSON.stringify(document, undefined, 2)
+  if (output === 'yaml') return dumpYaml(document).trimEnd()
+  const text = await ask(url, 'text')
+  if (!text.startsWith('arpeggio ')) throw stranger(url)
+  return text.trimEnd()
 }
 
-/** Not in force, and for a reason: one that was not read yet has none. */
-function isRefused({ config }: Fields): boolean {
-  return isFields(config) && config['ok'] === false &&
-    Array.isArray(config['problems']) && config['problems'].length > 0
+/** The input as it is now is not in force, or a finding is more than a note. */
+function isBadNews({ config, findings, forwarding }: Fields): boolean {
+  if (isFields(config) && config['ok'] === false) return true
+  const lists = [findings, isFields(forwarding) ? forwarding['findings'] : undefined]
+  return lists.some((list) => Array.isArray(list) && list.some((one: unknown) =>
+    isFields(one) && isTrouble(one['reason'])))
 }
 
-async function ask(url: string, path: string): Promise<{ status: number; text: string }> {
+async function ask(url: string, form: 'text' | 'json'): Promise<string> {
   const base = url.replace(/\/+$/, '').replace(/\/status$/, '')
-  try {
-    const response = await fetch(base + path, { signal: AbortSignal.timeout(timeoutMs) })
-    return { status: response.status, text: await response.text() }
-  } catch (cause) {
-    throw new Error(`Cannot reach "${url}": is the program running there?`, { cause })
-  }
+  const answer = await fetch(`${base}/status?format=${form}`, { signal: AbortSignal.timeout(timeoutMs) })
+    .then(async (response) => ({ status: response.status, text: await response.text() }))
+    .catch((cause: unknown) => {
+      throw new Error(`Cannot reach "${url}": is the program running there?`, { cause })
+    })
+  if (answer.status !== 200) throw new Error(`Cannot read status from "${url}": HTTP ${answer.status}`)
+  return answer.text
 }
 
 function parse(text: string): unknown {

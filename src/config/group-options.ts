@@ -33,6 +33,11 @@ export function buildGroup(values: Values): GroupOptions | undefined | Usage {
     return typeof value === 'string' ? value : ''
   }
   const forgets = Array.isArray(values['forget']) ? values['forget'].map(String) : []
+  const own = text('node-name')
+  for (const name of forgets) {
+    if (name === '') return usage('Bad value "" of --forget: want the name of a host of the group')
+    if (name === own) return usage(`Bad value "${name}" of --forget: it is this host; tell another one`)
+  }
   // Given and empty is a variable that is not set, on a host that would announce beside its group.
   if (values['join'] === undefined) return undefined
   const join: Address[] = []

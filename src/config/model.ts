@@ -199,6 +199,8 @@ export type ProblemReason =
   | 'ForeignNamespace' // warning: configuration outside the release namespace
   | 'UnknownPool' // warning: an advertisement names a pool that does not exist
   | 'IgnoredPool' // warning: a ConfigMap pool that overlaps pools from CRDs
+  | 'UnknownService' // warning: an EndpointSlice of no Service of the input
+  | 'LoopbackEndpoint' // warning: an endpoint to which nothing can be forwarded
   | 'NotAdvertised' // warning: a pool that no L2Advertisement selects
   | 'UnknownAnnotation' // warning: a key of our groups that nobody reads
   | 'IgnoredAnnotation' // warning: a deprecated key beside the stable one, which says something else

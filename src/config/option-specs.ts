@@ -78,7 +78,7 @@ export const specs: Readonly<Record<string, OptionSpec>> = {
   },
   forget: {
     type: 'string', multiple: true, value: 'HOST', commands: ['standalone'],
-    about: 'this host of the group does not come back: do not count it; may be repeated',
+    about: 'count this host of the group no more, it does not come back; see the log; may be repeated',
   },
   'http-port': {
     type: 'string', value: 'PORT', commands: servers,
@@ -203,7 +203,9 @@ export const commands: Readonly<Record<string, { readonly takes?: string; readon
     takes: 'PATH…', about: 'which address each Service would get and which node would announce it',
   },
   convert: { takes: 'PATH…', about: 'legacy ConfigMap to IPAddressPool and L2Advertisement manifests' },
-  status: { about: 'ask a running program; exit 1 if its configuration is refused' },
+  status: {
+    about: 'ask a running program; exit 1 if its configuration is not in force, or it tells of trouble',
+  },
   version: { about: 'which version this is' },
   help: { takes: '[COMMAND]', about: 'this text, or the options of a command' },
 }
@@ -223,7 +225,8 @@ export function helpText(command?: string): string {
     return ['Arpeggio, a layer-2 load balancer', '', ...rows, '',
       'PATH is a file, a folder (its *.yaml, *.yml and *.json) or - for standard input.',
       'Exit codes: 0 good; 1 bad news: input that is wrong, empty or not to be read, a Service refused or',
-      'silent in plan, a status with a refused configuration, nobody who answers; 2 wrong usage.',
+      'silent in plan, a status that tells of trouble (README.md: of which), nobody who answers;',
+      '2 wrong usage.',
       'Options of a command: arpeggio COMMAND --help'].join('\n')
   }
   const rows = Object.entries(specs)

@@ -18,6 +18,7 @@ import type {
 import { labelKeys } from './names.ts'
 import { type BareLegacy, checkNamed, labelsOf, type RawObject, readObjects } from './object.ts'
 import { choosesNamespaces, type RawPool, readPool, reportOverlaps } from './pool.ts'
+import { warnSlice } from './slice.ts'
 import { parseDocuments } from './yaml.ts'
 
 export interface ReadOptions {
@@ -45,6 +46,8 @@ export function readWorld(sources: readonly Source[], options: ReadOptions = {})
   const placed = placeServices(byRole)
   const nodes = of(byRole, 'node').map(readNode)
   const slices = of(byRole, 'slice')
+  const serviceKeys = new Set(placed.map(({ intent }) => intent.key))
+  for (const object of slices) warnSlice(object, serviceKeys)
   const world: World = {
     config,
     services: placed.map(({ intent }) => intent).toSorted((a, b) => compareText(a.key, b.key)),

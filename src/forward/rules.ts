@@ -1,6 +1,6 @@
 /** Decides which connections are forwarded where: addresses and ports to endpoints. */
 import type { Endpoint, Intent, Port, Protocol } from '../config/model.ts'
-import { formatAddress, sameAddress } from '../net/address.ts'
+import { formatAddress, isLoopback, sameAddress } from '../net/address.ts'
 import type { Address } from '../net/model.ts'
 
 export interface Target {
@@ -117,11 +117,6 @@ function portOf(endpoint: Endpoint, port: Port): number | undefined {
   if (endpoint.ports.length > 0) return undefined
   if (typeof port.targetPort === 'string') return undefined
   return port.targetPort ?? port.port
-}
-
-/** 127.0.0.0/8 and ::1: the kernel does not route what comes from outside to them. */
-function isLoopback(address: Address): boolean {
-  return address.family === 'ipv4' ? address.bits >> 24n === 127n : address.bits === 1n
 }
 
 function loopbackProblem(service: Intent, address: Address): ForwardProblem {

@@ -1,7 +1,11 @@
 /** Findings of the wire side, from what it knows to the reason and the sentence. */
 import { test } from 'uvu'
 import * as assert from 'uvu/assert'
-import { announcerFindings, outsideFinding } from './rows.ts'
+import { parseAddress } from '../net/address.ts'
+import type { ServiceRow } from '../plan/report.ts'
+import {
+  announcerFindings, conflictFindings, outsideFinding, rowsInConflict, secretFindings,
+} from './rows.ts'
 
 const none = { requests: 0, replies: 0, gratuitous: 0 }
 
@@ -12,6 +16,36 @@ test('sockets that fail and frames that are refused are told, each with its sent
   assert.equal(told([], undefined), [])
   assert.equal(told(['eth0: no right', 'eth1: no right'], 'eth0: too long'),
     ['socketFailed eth0: no right', 'socketFailed eth1: no right', 'sendFailed eth0: too long'])
+})
+
+const row = (text: string, ...nodes: readonly string[]): ServiceRow => ({
+  namespace: 'default', name: text, verdict: 'kept', reason: '', message: '', pool: 'lan', addresses: [text],
+  announcements: nodes.map((node) => ({ address: text, node, interfaces: ['eth0'] })), silent: [],
+})
+
+test('addresses that foreign machines answer for are one finding; here their rows are silent', () => {
+  const voices = [{ text: '192.0.2.1', mac: '02:00:5e:00:53:01' }, { text: '192.0.2.2', mac: undefined }]
+  assert.equal(conflictFindings([]), [])
+  const [one, ...rest] = conflictFindings(voices)
+  assert.equal([one?.reason, rest], ['inConflict', []])
+  assert.match(one?.message ?? '',
+    /^02:00:5e:00:53:01 answers for 192\.0\.2\.1, another machine answers for 192\.0\.2\.2: this host is/)
+  const rows = [row('192.0.2.1', 'here', 'there'), row('192.0.2.2', 'there'), row('192.0.2.3', 'here')]
+  assert.is(rowsInConflict(rows, [], 'here'), rows)
+  const [first, ...others] = rowsInConflict(rows, voices, 'here')
+  assert.equal(others, rows.slice(1))
+  assert.equal([first?.announcements, first?.silent], [
+    [{ address: '192.0.2.1', node: 'there', interfaces: ['eth0'] }],
+    [{ address: '192.0.2.1', node: 'here', reason: 'inConflict' }],
+  ])
+})
+
+test('hosts whose messages cannot be read are one finding, and five of them are named', () => {
+  assert.equal(secretFindings([]), [])
+  const from = [1, 2, 3, 4, 5, 6, 7].map((n) => parseAddress(`192.0.2.${n}`)).flatMap((each) => each ?? [])
+  const [one, ...rest] = secretFindings(from)
+  assert.equal([one?.reason, rest], ['otherSecret', []])
+  assert.match(one?.message ?? '', /^What 192\.0\.2\.1, .*192\.0\.2\.5 and 2 more sends cannot be read here/)
 })
 
 test('addresses of both families that no prefix covers are one finding', () => {

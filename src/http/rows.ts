@@ -3,7 +3,10 @@ import { findingOf, type HostFinding } from '../finding.ts'
 import { isUsable } from '../l2/eligible.ts'
 import type { Announcement, LinkState } from '../l2/model.ts'
 import { formatAddress } from '../net/address.ts'
+import type { Address } from '../net/model.ts'
 import type { NameConflict } from '../namesake.ts'
+import type { ForeignVoice } from '../ownership/view.ts'
+import type { AnnouncementRow, ServiceRow, WireRow } from '../plan/report.ts'
 import type { RingMember } from '../ring.ts'
 import type { MemberStatus } from './ownership.ts'
 import type { AnnouncementStatus, LinkStatus, StatusDocument } from './status.ts'
@@ -45,11 +48,38 @@ export function announcerFindings(
 }
 
 export const otherSecret = 'otherSecret'
-export const secretWords = 'what another member sends cannot be read: give all the same --ml-secret-key-path'
 
-/** Members with another secret, or one of several that has none, are never met. */
-export function secretFindings(isUnreadable: boolean): StatusDocument['findings'] {
-  return findingOf(otherSecret, isUnreadable ? secretWords : undefined)
+/** Hosts with another secret, or one of several that has none, are never met. */
+export function secretFindings(from: readonly Address[]): StatusDocument['findings'] {
+  if (from.length === 0) return []
+  const message = `What ${nameSome(from.map(formatAddress))} sends cannot be read here: one of us has ` +
+    'another secret, or none; give all the same --ml-secret-key-path'
+  return findingOf(otherSecret, message)
+}
+
+/** Addresses that another machine has: one sentence, for what to do is the same. */
+export function conflictFindings(voices: readonly ForeignVoice[]): StatusDocument['findings'] {
+  if (voices.length === 0) return []
+  const pairs = voices.map(({ text, mac }) => `${mac ?? 'another machine'} answers for ${text}`)
+  const message = `${nameSome(pairs)}: this host is silent there until that ends; give that machine ` +
+    'another address, or the Service'
+  return [{ reason: 'inConflict', message }]
+}
+
+/** Rows as the wire has them: what foreign machines keep `node` from announcing is silent. */
+export function rowsInConflict(
+  rows: readonly ServiceRow[], voices: readonly ForeignVoice[], node: string,
+): readonly WireRow[] {
+  if (voices.length === 0) return rows
+  const taken = new Set(voices.map(({ text }) => text))
+  return rows.map((row) => {
+    const isTaken = (each: AnnouncementRow): boolean => each.node === node && taken.has(each.address)
+    const silent = row.announcements.filter(isTaken)
+      .map(({ address }) => ({ address, node, reason: 'inConflict' as const }))
+    if (silent.length === 0) return row
+    const announcements = row.announcements.filter((each) => !isTaken(each))
+    return { ...row, announcements, silent: [...row.silent, ...silent] }
+  })
 }
 
 export const sameName = 'sameName'
@@ -91,12 +121,15 @@ export function memberStatus({ name, address, state, legs }: RingMember): Member
 /** Addresses named in one sentence. */
 const maxNamed = 5
 
+function nameSome(texts: readonly string[]): string {
+  const more = texts.length > maxNamed ? ` and ${texts.length - maxNamed} more` : ''
+  return texts.slice(0, maxNamed).join(', ') + more
+}
+
 /** Addresses that are announced though no connected prefix covers them. */
 export function outsideFinding(texts: readonly string[]): readonly HostFinding[] {
   if (texts.length === 0) return []
-  const more = texts.length > maxNamed ? ` and ${texts.length - maxNamed} more` : ''
-  const list = texts.slice(0, maxNamed).join(', ') + more
-  const message = `No interface has a connected prefix that covers ${list}: announced on all ` +
+  const message = `No interface has a connected prefix that covers ${nameSome(texts)}: announced on all ` +
     'usable interfaces; give the right one an address of that network'
   return [{ reason: 'outsidePrefix', message }]
 }

@@ -53,6 +53,11 @@ export function formatAddress(address: Address): string {
   return new ipaddr.IPv6(parts).toRFC5952String()
 }
 
+/** 127.0.0.0/8 and ::1: the kernel does not route what comes from outside to them. */
+export function isLoopback(address: Address): boolean {
+  return address.family === 'ipv4' ? address.bits >> 24n === 127n : address.bits === 1n
+}
+
 /** Negative, zero or positive: IPv4 before IPv6, then by value. */
 export function compareAddresses(a: Address, b: Address): number {
   if (a.family !== b.family) return a.family === 'ipv4' ? -1 : 1

@@ -12,6 +12,7 @@ import { announcementOf, broadcast, type Captured, emit, type Rig, runUntil, set
 import {
   addressOf, give, lanOf, nodeOf, notesOf, ownersOf, settled, watch, wishOf,
 } from './stage.ts'
+import { foreignVoices } from './view.ts'
 
 const vip = '192.168.1.100'
 const foreignMac = '02:00:5e:00:53:66'
@@ -74,8 +75,10 @@ test('a foreign host that stays: inConflict with its MAC, nobody claims, cleared
   assert.equal(watch(rig, vip, 15_000).owners, [])
   assert.equal(notesOf(rig, 'inConflict'), [`${owner.name} ${vip}`])
   assert.equal(notesOf(rig, 'claimed'), [])
+  assert.equal(foreignVoices(owner.ownership), [{ text: vip, mac: foreignMac }])
   stop()
   runUntil(rig, rig.nowMs + 60_000)
+  assert.equal(foreignVoices(owner.ownership), [])
   assert.equal(ownersOf(rig, vip), [owner.name])
   assert.equal(notesOf(rig, 'conflictEnded'), [`${owner.name} ${vip}`])
 })
@@ -96,8 +99,12 @@ test('a host that answers a claim: put off, inConflict, and tried again', () => 
   owner.isUp = false
   assert.equal(watch(rig, vip, 3_000).owners, [])
   assert.ok(notesOf(rig, 'postponed').some((text) => text.endsWith('inConflict')))
+  const seen = (): readonly unknown[] => [...rig.nodes.values()].filter(({ isUp }) => isUp)
+    .flatMap(({ ownership }) => foreignVoices(ownership))
+  assert.equal(seen()[0], { text: vip, mac: undefined })
   stop()
   runUntil(rig, rig.nowMs + 12_000)
+  assert.equal(seen(), [])
   assert.is(ownersOf(rig, vip).length, 1)
 })
 

@@ -162,6 +162,48 @@ test('what needs no pools to judge is found beside problems, in the order of the
   assert.equal(read(given).found.map(({ object }) => object), ['Service/b', 'Service/a'])
 })
 
+/** The Service is judged beside what is bad only where that cannot make it good. */
+const advertisement = (spec: Values): Values =>
+  ({ apiVersion: 'metallb.io/v1beta1', kind: 'L2Advertisement', metadata: { name: 'all' }, spec })
+const slice: Values = {
+  apiVersion: 'discovery.k8s.io/v1', kind: 'EndpointSlice', metadata: { name: 's' }, endpoints: 5,
+}
+const noKind: Values = { metadata: { name: 'nobody knows what' } }
+const broken = pool('wan', ['x'])
+const bothAsk = [service('a', ips('192.0.2.1')), service('b', ips('192.0.2.1'))]
+const beside: readonly (readonly [it: string, bad: Values, given: readonly Values[], want: string])[] = [
+  ['an advertisement', advertisement({ interfaces: 5 }),
+    [service('a', ips('203.0.113.1'))], 'addressNotInPool'],
+  ['an EndpointSlice', slice, [service('a', named('nowhere'))], 'unknownPool'],
+  ['another pool, for a pool by name', broken, [service('a', named('nowhere'))], 'unknownPool'],
+  ['another pool, for a good one', pool('wan', ['x', '198.51.100.0/28']),
+    [service('a', { ...ips('198.51.100.1'), ...named('lan') })], 'addressNotInRequestedPool'],
+  ['a pool, which may have the address', broken, [service('a', ips('203.0.113.1'))], ''],
+  ['the pool that is asked for', broken, [service('a', named('wan'))], ''],
+  ['who knows what, which may be the pool', noKind, [service('a', named('nowhere'))], ''],
+  ['who knows what, which may have the address', noKind, [service('a', ips('203.0.113.1'))], ''],
+  ['who knows what, for an excluded address', noKind, [service('a', ips('192.0.2.9'))], 'addressExcluded'],
+  ['a pool, which may have the excluded address', broken, [service('a', ips('192.0.2.9'))], ''],
+  ['another pool, for an excluded address of a good one', broken,
+    [service('a', { ...ips('192.0.2.9'), ...named('lan') })], 'addressExcluded'],
+  ['who knows what, for two that ask for one address', noKind, bothAsk, 'addressInUse'],
+  ['who knows what, for one who asks for what another just gets', noKind,
+    [service('a', {}), service('b', ips('192.0.2.1'))], ''],
+  ['an advertisement, for the same', advertisement({ interfaces: 5 }),
+    [service('a', {}), service('b', ips('192.0.2.1'))], 'addressInUse'],
+  ['a Service that asks for the same address', service('c', ips('192.0.2.1'), { ports: 5 }),
+    [service('a', ips('192.0.2.1'))], ''],
+  ['that Service alone, for another', service('c', {}, { ports: 5 }), bothAsk, 'addressInUse'],
+  ['two pools that overlap', pool('more', ['192.0.2.8/29']), [service('a', named('nowhere'))], 'unknownPool'],
+]
+for (const [it, bad, given, want] of beside) {
+  test(`beside ${it}: ${want === '' ? 'nothing is told' : want}`, () => {
+    const { reading, found } = read([lan, bad, ...given])
+    assert.ok(reading.world === undefined, 'nothing is bad')
+    assert.is(found.map(({ reason }) => reason).join(), want)
+  })
+}
+
 test('a misspelt pool is told with the one that was meant', () => {
   assert.equal(read([lan, service('a', named('lam')), service('b', named('nowhere'))]).found
     .map(({ message }) => message), [

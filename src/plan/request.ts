@@ -4,6 +4,9 @@ import { allocate, type Allocator, type Refused } from '../ipam/allocate.ts'
 import { release, take } from '../ipam/ledger.ts'
 import type { Refusal, Verdict } from '../ipam/model.ts'
 import { isOurs, meetsRequest, planAfresh } from '../ipam/plan.ts'
+import { formatAddress } from '../net/address.ts'
+import type { Address } from '../net/model.ts'
+import { doubtsOf, isCertain } from './doubt.ts'
 
 /** A refusal with its place; reason and message are the controller's. */
 export interface RefusedRequest extends Omit<Problem, 'reason'> {
@@ -17,12 +20,12 @@ const isAboutPools: Readonly<Partial<Record<Refusal, true>>> = {
 
 /**
  * One finding for each Service of this class ('' = without one) that asks for what it cannot have, in the
- * order of the input. What takes pools to judge is left out where the input has none, or has problems: its
- * pools may be incomplete then; and so is what the cluster decides. A Service that keeps an address although
- * it asks for another is found too.
+ * order of the input. What takes pools to judge is left out where the input has none, or where it may be
+ * false since something else is bad; and so is what the cluster decides. A Service that keeps an address
+ * although it asks for another is found too.
  */
 export function refusedRequests(reading: Reading, loadBalancerClass: string): readonly RefusedRequest[] {
-  const byPools = reading.world === undefined || reading.config.pools.length === 0
+  const byPools = reading.config.pools.length === 0
     ? new Map<string, Refused>()
     : judge(reading, loadBalancerClass)
   return reading.services.flatMap((placed) => {
@@ -44,17 +47,32 @@ function isOpen(reason: Refusal, { intent, unseen }: PlacedService): boolean {
     requested.length === 1 && requested[0]?.family === families[0]
 }
 
-/** Refusals by Service key. */
+/** Refusals by Service key, of Services that are not bad themselves. */
 function judge(
-  { config, services: placed }: Reading, loadBalancerClass: string,
+  { config, services: placed, problems }: Reading, loadBalancerClass: string,
 ): ReadonlyMap<string, Refused> {
-  const services = new Map(placed.map(({ intent }) => [intent.key, intent]))
+  const doubts = doubtsOf(problems)
+  const services = new Map(placed.filter(({ object }) => !doubts.services.has(object))
+    .map(({ intent }) => [intent.key, intent]))
+  const isShared = createShared([...services.values()])
   const { verdicts, allocator } = planAfresh({ config, services: [...services.values()], loadBalancerClass })
   return new Map(verdicts.flatMap((verdict) => {
     const service = services.get(verdict.service)
     const refused = service && whyRefused(allocator, service, verdict)
-    return refused === undefined ? [] : [[verdict.service, refused] as const]
+    if (service === undefined || refused === undefined) return []
+    return isCertain(refused.reason, service, doubts, isShared) ? [[service.key, refused] as const] : []
   }))
+}
+
+/** Whether more than one of the Services asks for an address, or holds it. */
+function createShared(services: readonly Intent[]): (address: Address) => boolean {
+  const counts = new Map<string, number>()
+  for (const { requested, held } of services) {
+    for (const text of new Set([...requested, ...held].map(formatAddress))) {
+      counts.set(text, (counts.get(text) ?? 0) + 1)
+    }
+  }
+  return (address) => (counts.get(formatAddress(address)) ?? 0) > 1
 }
 
 function whyRefused(allocator: Allocator, service: Intent, verdict: Verdict): Refused | undefined {

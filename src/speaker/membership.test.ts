@@ -1,4 +1,5 @@
-/** The ring on real sockets: how old messages are, and hosts that have one name. */
+/** The ring on real sockets: how old messages are, hosts with one name, hosts with two secrets. */
+import { createSocket } from 'node:dgram'
 import { test } from 'uvu'
 import * as assert from 'uvu/assert'
 import { systemClock } from '../clock.ts'
@@ -21,7 +22,9 @@ interface Heard {
 
 interface Place {
   readonly at: string
+  readonly key: Uint8Array
   readonly onConflicts: (conflicts: readonly NameConflict[]) => void
+  readonly onUnreadable: (fresh: readonly Address[]) => void
 }
 
 /** On loopback, and used by nobody else on this machine. */
@@ -33,16 +36,16 @@ function addressOf(name: string): Address {
 }
 
 async function open(
-  name: string, heard: Heard[], { at = name, onConflicts = () => undefined }: Partial<Place> = {},
+  name: string, heard: Heard[],
+  { at = name, key, onConflicts = () => undefined, onUnreadable = () => undefined }: Partial<Place> = {},
 ): Promise<Ring> {
   const address = addressOf(at)
   const ring = await openRing({
-    name, address, port, settings: lanSettings, key: undefined, clock, ageOf: lastAge,
+    name, address, port, settings: lanSettings, key, clock, ageOf: lastAge,
     onMessages: (messages) => {
       for (const message of messages) heard.push({ message, readAtMs: clock.now() })
     },
-    onChange: () => undefined, onMember: () => undefined, onUnreadable: () => undefined,
-    onConflicts,
+    onChange: () => undefined, onMember: () => undefined, onUnreadable, onConflicts,
   })
   ring.setPeers(['a', 'b', 'c'].map(addressOf))
   return ring
@@ -55,6 +58,32 @@ async function until(what: string, isDone: () => boolean): Promise<void> {
     await new Promise((resolve) => setTimeout(resolve, 5))
   }
 }
+
+test('hosts with two secrets: each lists the other, once told, until they can read each other', async () => {
+  const [one, two] = [new Uint8Array(16).fill(1), new Uint8Array(16).fill(2)]
+  const told: string[] = []
+  const tell = (who: string) => (fresh: readonly Address[]): void =>
+    void told.push(`${who} ${fresh.map(formatAddress).join()}`)
+  await using a = await open('a', [], { key: one, onUnreadable: tell('a') })
+  const [atA, atB] = ['a', 'b'].map((name) => formatAddress(addressOf(name)))
+  const list = (ring: Ring): string => ring.unreadable().map(formatAddress).join()
+  {
+    await using b = await open('b', [], { key: two, onUnreadable: tell('b') })
+    await until('both list the other', () => list(a) === atB && list(b) === atA)
+    // A stranger, who has no address that anybody ought to have, is heard and adds nothing.
+    const stranger = createSocket('udp4')
+    const before = a.membership.counts().drops.get('undecryptable') ?? 0
+    for (let i = 0; i < 100; i++) stranger.send('nonsense', port, atA)
+    await until('it is counted', () => (a.membership.counts().drops.get('undecryptable') ?? 0) > before + 50)
+    await new Promise<void>((resolve) => stranger.close(() => resolve()))
+    assert.equal([list(a), list(b)], [atB, atA])
+    assert.equal(told.toSorted(), [`a ${atB}`, `b ${atA}`])
+  }
+  await using b = await open('b', [], { key: one })
+  await until('they have met', () => [a, b].every((ring) => ring.members().length === 2))
+  assert.equal([list(a), list(b)], ['', ''])
+  assert.equal([told.length, told.at(-1)], [3, 'a '])
+})
 
 test('a message has the time of its arrival, not that of its reading', async () => {
   const heard: Heard[] = []

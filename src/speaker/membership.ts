@@ -2,13 +2,14 @@
 import { join } from 'node:path'
 import { describeError } from '../cli/input.ts'
 import type { Clock } from '../clock.ts'
-import { nameFindings, otherSecret, sameName, secretWords } from '../http/rows.ts'
+import { nameFindings, otherSecret, sameName, secretFindings } from '../http/rows.ts'
 import type { MembershipChoice } from '../config/role-options.ts'
 import { lastAge } from '../l2/linux/age.ts'
 import type { Log } from '../log.ts'
 import {
   configPath, type MembershipFiles, readMembershipFiles,
 } from '../membership/net/files.ts'
+import { formatAddress } from '../net/address.ts'
 import type { Address } from '../net/model.ts'
 import { openRing, type Ring, type RingOptions } from '../ring.ts'
 
@@ -43,11 +44,20 @@ export async function openSpeakerRing(options: SpeakerRingOptions): Promise<Ring
   const ring = await openRing({
     name: node, address, port, settings, key, clock, onMessages, onChange, onMember,
     ageOf: lastAge, onConflicts: createConflictNews(log),
-    onUnreadable: () =>
-      log.warn('memberlist messages cannot be read', { reason: otherSecret, error: secretWords }),
+    onUnreadable: (fresh) => tellUnreadable(log, fresh),
   })
   log.info('memberlist started', { event: 'memberlist', node, encrypted: key !== undefined })
   return ring
+}
+
+/** Each of them once, until it has ended: who sends, and how often, is not ours to say. */
+function tellUnreadable(log: Log, fresh: readonly Address[]): void {
+  if (fresh.length === 0) log.info('memberlist messages can be read again')
+  for (const { message } of secretFindings(fresh)) {
+    log.warn('memberlist messages cannot be read', {
+      event: otherSecret, reason: otherSecret, from: fresh.map(formatAddress), error: message,
+    })
+  }
 }
 
 /** Each sentence once, and the end of all. */

@@ -8,8 +8,8 @@ import { openSite } from '../cluster/site.ts'
 import { readPod } from '../cluster/state.ts'
 import type { SpeakerOptions } from '../config/role-options.ts'
 import {
-  announcementStatus, announcerFindings, linkStatus, memberStatus, nameFindings, outsideFinding,
-  secretFindings,
+  announcementStatus, announcerFindings, conflictFindings, linkStatus, memberStatus, nameFindings,
+  outsideFinding, rowsInConflict, secretFindings,
 } from '../http/rows.ts'
 import { findingOf, type HostFinding } from '../finding.ts'
 import type { StatusDocument } from '../http/status.ts'
@@ -30,7 +30,7 @@ import type { Address } from '../net/model.ts'
 import { raisePriority } from '../priority.ts'
 import { version } from '../version.ts'
 import { exportClaims } from '../ownership/ownership.ts'
-import { view as viewOwnership } from '../ownership/view.ts'
+import { foreignVoices, view as viewOwnership } from '../ownership/view.ts'
 import { createCalm } from './calm.ts'
 import { openSpeakerRing } from './membership.ts'
 import { createNews } from './news.ts'
@@ -216,7 +216,7 @@ function statusOf(
       loadedAt: intake.loadedAt?.toISOString() ?? null,
       problems: intake.problems, warnings: intake.warnings,
     },
-    services: view.rows,
+    services: rowsInConflict(view.rows, foreignVoices(announcer.ownership), options.nodeName),
     announcements: view.announcements.map((row) =>
       announcementStatus(row, { node: options.nodeName, announcer, metrics })
     ),
@@ -236,8 +236,9 @@ function findingsOf(parts: ShareParts, outside: readonly string[]): readonly Hos
     ...feed.troubles().flatMap((message) => findingOf('watchFailed', message)),
     ...findingOf('writeFailed', writer.trouble),
     ...announcerFindings([...announcer.failures().values()], metrics),
+    ...conflictFindings(foreignVoices(announcer.ownership)),
     ...outsideFinding(outside),
-    ...secretFindings(ring?.isUnreadable() === true),
+    ...secretFindings(ring?.unreadable() ?? []),
     ...nameFindings(ring?.conflicts() ?? []),
   ]
 }

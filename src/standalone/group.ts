@@ -9,6 +9,7 @@ import {
   unframeMessage,
 } from '../group/codec.ts'
 import { step } from '../group/council.ts'
+import type { Forgetting } from '../group/forget.ts'
 import type { Agreement, Effect, Event, GroupLedger, KnownShare, Share } from '../group/model.ts'
 import type { VoiceOptions } from '../group/options.ts'
 import { createStanding, standingNews } from '../group/standing.ts'
@@ -18,6 +19,7 @@ import type { Log } from '../log.ts'
 import type { Millis } from '../net/model.ts'
 import type { ReceivedMessage } from '../ownership/model.ts'
 import { writeGroupLedger } from './group-state.ts'
+import { createForgetting } from './forgetting.ts'
 import { groupFindings } from './view.ts'
 
 export interface GroupPort {
@@ -52,6 +54,8 @@ export interface Group extends Disposable {
   hear(messages: readonly ReceivedMessage[]): readonly ReceivedMessage[]
   inForce(): GroupLedger | undefined
   view(): CouncilView
+  /** What became of hosts that this one was told to forget, by name. */
+  forgets(): ReadonlyMap<string, Forgetting>
   /** Why the ledger cannot be stored; undefined = it can. */
   failure(): string | undefined
 }
@@ -60,10 +64,12 @@ export interface Group extends Disposable {
 const storeRetryMs = 1_000
 
 export function openGroup(parts: GroupParts): Group {
-  const { node: self, now, ledger, expected, own } = parts
+  const { node, now, ledger, expected, own } = parts
   const log = parts.log.from('group.ts')
+  const forgetting = createForgetting({ log, node, own, now: now(), nameShare })
+  const freshGroup = randomBytes(8).toString('hex')
   const council = createCouncil({
-    self, expected, ledger, own, now: now(), freshGroup: randomBytes(8).toString('hex'),
+    self: node, expected, ledger, own: forgetting.share(now()), now: now(), freshGroup,
     propose: (before, shares) => proposeBounded(parts, before, shares),
   })
   let timer: ReturnType<typeof setTimeout> | undefined
@@ -78,6 +84,7 @@ export function openGroup(parts: GroupParts): Group {
     if (isClosed) return
     for (const effect of step(council, event, now())) perform(effect)
     tell(viewNow(), now())
+    forgetting.look(council, now(), (share) => take({ kind: 'own', own: share }))
   }
   const store = async (next: GroupLedger): Promise<void> => {
     try {
@@ -107,7 +114,7 @@ export function openGroup(parts: GroupParts): Group {
   }
   queueMicrotask(() => take({ kind: 'wake' }))
   return {
-    setOwn: (next) => take({ kind: 'own', own: next }),
+    setOwn: (next) => take({ kind: 'own', own: forgetting.give(next, now()) }),
     setAlive: (names) => take({ kind: 'alive', names }),
     hear: (messages) => messages.filter((message) => {
       if (message.bytes[0] !== groupMagic) return true
@@ -118,6 +125,7 @@ export function openGroup(parts: GroupParts): Group {
     }),
     inForce: () => council.inForce,
     view: viewNow,
+    forgets: forgetting.states,
     failure: () => failure,
     [Symbol.dispose]: () => {
       isClosed = true

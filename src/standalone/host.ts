@@ -105,7 +105,7 @@ export function createHost(parts: HostParts): Host {
       memory.links = links
       mark()
     },
-    view: () => viewOf(memory),
+    view: () => viewOf(parts, memory),
     idle: () => loop.idle(),
     verify: async () => {
       if (await reloadIfGone({ ...parts, log })) mark()
@@ -249,11 +249,11 @@ async function apply(
   const links = memory.links
   const before = new Set(memory.announcements.map(({ text }) => text))
   metrics.setPools(poolGauges(world.config, decision.verdicts))
-  metrics.setAnnounced(announcements, node)
   // Withdrawals, then rules, then news: whoever hears an announcement may connect at once.
   announcer.setWorld(aloneWorld(node, announcements.filter(({ text }) => before.has(text)), links))
   await forwarding.apply({ world, addressesByService, links })
   announcer.setWorld(aloneWorld(node, announcements, links))
+  metrics.setAnnounced(answered(announcer, announcements), node)
   // Status and log never run ahead of the wire.
   logChanges(log, compareRows(memory.rows, rows))
   logChanges(log, compareAnnouncements(memory.announcements, announcements))
@@ -263,6 +263,12 @@ async function apply(
   memory.outside = decision.announcements.placed
     .filter((placed) => placed.node === node && !placed.prefixed)
     .map(({ text }) => text)
+}
+
+/** Those that this host answers for now: another machine may keep it from that. */
+function answered(announcer: Announcer, announcements: readonly Announcement[]): readonly Announcement[] {
+  const texts = new Set(announcer.rights().map(({ text }) => text))
+  return announcements.filter(({ text }) => texts.has(text))
 }
 
 /** Addresses by Service, for forwarding. */
@@ -280,7 +286,7 @@ export function addressesOf(
   return byService
 }
 
-function viewOf(memory: Memory): HostView {
+function viewOf({ announcer }: HostParts, memory: Memory): HostView {
   const { world, reading, storeFailure } = memory
   return {
     isLoaded: world !== undefined,
@@ -290,7 +296,7 @@ function viewOf(memory: Memory): HostView {
     problems: reading.problems,
     warnings: reading.warnings,
     rows: memory.rows,
-    announcements: memory.announcements,
+    announcements: answered(announcer, memory.announcements),
     links: memory.links,
     findings: [
       ...findingOf('stateNotStored', storeFailure),

@@ -33,7 +33,7 @@ import { writeOwners } from './group-state.ts'
 import { addressesOf, type Host, type HostParts, withSelf } from './host.ts'
 import { findEmptied, sameSources } from './intake.ts'
 import { writeLastGood, writeLedger } from './state.ts'
-import { groupFindings, rowsAsOwned } from './view.ts'
+import { forgetFindings, groupFindings, rowsAsOwned } from './view.ts'
 
 export interface MemberParts extends HostParts {
   /** Opened with the last good input as this host's share. */
@@ -359,6 +359,7 @@ function viewOf(parts: MemberParts, memory: Memory): ReturnType<Host['view']> {
     findings: [
       ...findingOf('stateNotStored', group.failure()),
       ...groupFindings(group.view(), waitingOf(memory)),
+      ...forgetFindings(group.forgets()),
       ...differencesOf(parts, ledger),
       ...outsideFinding(memory.outside),
     ],

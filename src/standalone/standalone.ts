@@ -7,7 +7,9 @@ import type { StandaloneOptions } from '../config/options.ts'
 import { counted } from '../config/words.ts'
 import type { HostFinding } from '../finding.ts'
 import { createForwarding } from '../forward/forwarding.ts'
-import { announcementStatus, announcerFindings, linkStatus } from '../http/rows.ts'
+import {
+  announcementStatus, announcerFindings, conflictFindings, linkStatus, rowsInConflict,
+} from '../http/rows.ts'
 import { openListener } from '../http/listen.ts'
 import type { StatusDocument } from '../http/status.ts'
 import { openIcmp6 } from '../l2/linux/icmp6.ts'
@@ -19,6 +21,9 @@ import { createMetrics } from '../metrics.ts'
 import { raisePriority } from '../priority.ts'
 import { version } from '../version.ts'
 import { aloneWorld } from '../ownership/alone.ts'
+import type { Note } from '../ownership/model.ts'
+import { foreignVoices } from '../ownership/view.ts'
+import { createNews } from '../speaker/news.ts'
 import { createHost, type Host } from './host.ts'
 import { logOwned } from '../journal.ts'
 import { lockState } from './lock.ts'
@@ -107,14 +112,28 @@ async function openWork(base: Base, closing: AsyncDisposableStack): Promise<Work
       openPackets(on[0], { icmp6, onRead: on[1] }),
   }
   if (options.group === undefined) {
-    const announcer = closing.use(openAnnouncer(wire))
-    const host = createHost({ ...base, announcer })
+    let host: Host | undefined
+    const announcer = closing.use(openAnnouncer({
+      ...wire, onNote: createWireNews(base),
+      onRights: () => metrics.setAnnounced(host?.view().announcements ?? [], node),
+    }))
+    host = createHost({ ...base, announcer })
     return { host, announcer, links: closing.use(await openLinks()), together: undefined }
   }
   const links = closing.use(await openLinks())
   const together = await openTogether({ ...base, group: options.group, wire, links }, closing)
   if (together === undefined) return undefined
   return { host: together.host, announcer: together.announcer, links, together }
+}
+
+/** What other machines do to an address; that this host announces it, or does no more, its loop tells. */
+function createWireNews({ log, metrics, node }: Base): (note: Note) => void {
+  const news = createNews({
+    log, metrics, node, recorder: { record: () => undefined }, services: () => new Map(),
+  })
+  return (note) => {
+    if (note.kind !== 'claimed' && note.kind !== 'released') news(note)
+  }
 }
 
 function notReady(view: HostView): string | undefined {
@@ -140,7 +159,7 @@ function statusOf(base: Base, { announcer, together, host }: Working, startedAt:
       problems: view.problems,
       warnings: view.warnings,
     },
-    services: view.rows,
+    services: rowsInConflict(view.rows, foreignVoices(announcer.ownership), node),
     announcements: view.announcements.map((row) =>
       announcementStatus(row, { node, announcer, metrics })
     ),
@@ -157,5 +176,6 @@ function findingsOf(
   { metrics }: Base, { announcer, host, together }: Pick<Working, 'announcer' | 'host' | 'together'>,
 ): readonly HostFinding[] {
   const ofWire = announcerFindings([...announcer.failures().values()], metrics)
-  return [...host.view().findings, ...ofWire, ...together?.findings() ?? []]
+  const ofOthers = conflictFindings(foreignVoices(announcer.ownership))
+  return [...host.view().findings, ...ofOthers, ...ofWire, ...together?.findings() ?? []]
 }

@@ -104,9 +104,14 @@ export async function openTogether(
   const met: Met = { announcer, group, ring: opened }
   return {
     host: work, announcer,
-    findings: () => [...secretFindings(opened.isUnreadable()), ...nameFindings(opened.conflicts())],
+    findings: () => [...secretFindings(opened.unreadable()), ...nameFindings(opened.conflicts())],
     status: () => statusOf(met, wire.clock.now()),
-    leave: () => leave(met, work),
+    leave: () => {
+      log.info('this host leaves: the group counts it until it is back, or forgotten', {
+        event: 'leaving', node, see: '--forget',
+      })
+      return leave(met, work)
+    },
   }
 }
 

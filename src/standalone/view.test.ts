@@ -1,8 +1,11 @@
-/** What a host of a group says of others: who owns an address, whatever was planned. */
+/** What a host of a group says of others: who owns an address, who is missed, who is forgotten. */
 import { test } from 'uvu'
 import * as assert from 'uvu/assert'
+import type { HostFinding } from '../finding.ts'
+import type { Forgetting } from '../group/forget.ts'
+import type { CouncilView } from '../group/vote.ts'
 import type { ServiceRow } from '../plan/report.ts'
-import { rowsAsOwned } from './view.ts'
+import { forgetFindings, groupFindings, rowsAsOwned } from './view.ts'
 
 const row: ServiceRow = {
   namespace: 'default', name: 'web', verdict: 'kept', reason: '', message: '', pool: 'lan',
@@ -34,5 +37,34 @@ for (const { it, owners, want } of cases) {
     assert.equal(seen, { ...row, announcements: want })
   })
 }
+
+const view: CouncilView = {
+  allocator: 'a', standstill: undefined, heard: 3, members: 3, needed: 2, missing: [], isAgreed: true,
+  foreign: [], present: new Set(['b', 'c']),
+}
+const told = (list: readonly HostFinding[]): readonly string[] =>
+  list.map(({ reason, message }) => `${reason} ${message}`)
+
+test('who is missed is named while others go on: stopped hosts count too', () => {
+  assert.equal(groupFindings(view, []), [])
+  const [one, ...rest] = told(groupFindings({ ...view, heard: 2, missing: ['c'] }, []))
+  assert.equal(rest, [])
+  assert.match(one ?? '',
+    /^hostMissing Not heard: c, stopped or dead; all 3 .* so 2 must be heard.*--forget c$/)
+  // Before there is a ledger they have no names, and the start is told otherwise.
+  assert.equal(groupFindings({ ...view, heard: 2, missing: ['192.0.2.3'], isAgreed: false }, []), [])
+  const minority: CouncilView = {
+    ...view, allocator: undefined, standstill: 'minority', heard: 1, missing: ['b', 'c'],
+  }
+  assert.match(told(groupFindings(minority, [])).join(),
+    /^minority .*missing: b, c: what was agreed .*count until they are back, also those that were stopped/)
+})
+
+test('why a host is not forgotten is told by its reason; of one that is, nothing', () => {
+  const reasons: readonly Forgetting[] = ['forgotten', 'waiting', 'heard', 'unknown', 'self', 'notAgreed']
+  const found = told(forgetFindings(new Map(reasons.map((is) => [`of-${is}`, is]))))
+  assert.equal(found.map((text) => text.split(':')[0]), reasons.slice(1).map((is) =>
+    `notForgotten --forget of-${is}`))
+})
 
 test.run()

@@ -1,6 +1,7 @@
 /** What the host tells about itself. */
 import type { Problem } from '../config/model.ts'
 import type { HostFinding } from '../finding.ts'
+import type { Forgetting } from '../group/forget.ts'
 import { describeDifference, type Difference } from '../group/options.ts'
 import type { CouncilView } from '../group/vote.ts'
 import type { Announcement, LinkState } from '../l2/model.ts'
@@ -49,13 +50,14 @@ function listOf(names: readonly string[]): string {
 /** Why a group does not take in anything new, and what waits for it. */
 export function groupFindings(view: CouncilView, waiting: readonly string[]): readonly HostFinding[] {
   const { standstill, heard, members, needed, foreign, isAgreed } = view
-  if (standstill === undefined) return []
+  if (standstill === undefined) return missingFindings(view)
   const what = waiting.length === 0 ? '' : `; waiting: ${listOf(waiting)}`
   switch (standstill) {
     case 'minority': {
       const stays = isAgreed
         ? 'what was agreed before stays in force, and nothing new is assigned ' +
-          '(one that is gone for good: --forget)'
+          '(hosts that are missing count until they are back, also those that were stopped; one that is ' +
+          'gone for good: --forget)'
         : 'nothing was agreed before, so nothing is announced'
       const message = `This host hears ${heard} of ${members} hosts of its group, itself included, and ` +
         `needs ${needed}; missing: ${listOf(view.missing)}: ${stays}${what}`
@@ -71,6 +73,30 @@ export function groupFindings(view: CouncilView, waiting: readonly string[]): re
       return [{ reason: standstill, message }]
     }
   }
+}
+
+/** A host that was stopped is counted like one that died: nobody knows which of them comes back. */
+function missingFindings({ missing, isAgreed, members, needed }: CouncilView): readonly HostFinding[] {
+  const [first] = missing
+  if (first === undefined || !isAgreed) return []
+  const message = `Not heard: ${listOf(missing)}, stopped or dead; all ${members} hosts of the group count ` +
+    `until they are heard or forgotten, so ${needed} must be heard. One that does not come back: restart ` +
+    `another one with --forget ${first}`
+  return [{ reason: 'hostMissing', message }]
+}
+
+/** What became of each `--forget`, where it did not do what it says. */
+export function forgetFindings(forgets: ReadonlyMap<string, Forgetting>): readonly HostFinding[] {
+  return [...forgets].flatMap(([name, is]): readonly HostFinding[] =>
+    is === 'forgotten' ? [] : [{ reason: 'notForgotten', message: `--forget ${name}: ${forgetTexts[is]}` }])
+}
+
+const forgetTexts: Readonly<Record<Exclude<Forgetting, 'forgotten'>, string>> = {
+  waiting: 'it is not counted here, and leaves the group when more than half of the others have agreed',
+  heard: 'it has been heard since this host started, so it counts; stop it, and restart this one',
+  unknown: 'no host of the group has this name: forgotten before, or misspelt; leave the option out',
+  self: 'it is this host; restart another one with it',
+  notAgreed: 'nothing is agreed on yet, so hosts are counted by --join: leave its address out there',
 }
 
 /** Options on which hosts of the group do not agree. */

@@ -32,8 +32,8 @@ export interface MembershipOptions {
   /** How long what was read last from a descriptor has waited in the kernel; undefined = nobody knows. */
   readonly ageOf?: (fd: number) => Millis
   readonly onEvent: (event: MembershipEvent) => void
-  /** Something that came was thrown away. */
-  readonly onDrop?: (reason: Drop) => void
+  /** Something that came was thrown away; `from`, where it is known and the reason lies in what came. */
+  readonly onDrop?: (reason: Drop, from: Address | undefined) => void
   /** Whether the others take somebody else for this node: then they are not told that it leaves. */
   readonly isMistaken?: () => boolean
 }
@@ -98,23 +98,25 @@ interface Parts {
   readonly drops: Map<Drop, number>
   /** Of the datagram that the ring is told of just now. */
   ageMs: Millis
-  countDrop(reason: Drop): void
+  countDrop(reason: Drop, from?: string): void
 }
 
 function createParts(options: MembershipOptions): Parts {
   const { settings, key, port, seed } = options
   const envelope = createEnvelope(settings, key === undefined ? undefined : createCipher(key))
   const drops = new Map<Drop, number>()
+  const book = createAddressBook()
   return {
-    options, envelope, drops, ageMs: 0, book: createAddressBook(),
+    options, envelope, drops, ageMs: 0, book,
     ring: createRing({
       ...options, endpoint: { address: toAddressBytes(options.address), port },
       sealBytes: envelope.isSealed ? sealBytes : 0, random: { seed },
     }),
     counts: { packetsSent: 0, packetsReceived: 0, streamsOpened: 0, streamsAccepted: 0 },
-    countDrop: (reason) => {
+    countDrop: (reason, from) => {
       drops.set(reason, (drops.get(reason) ?? 0) + 1)
-      options.onDrop?.(reason)
+      const bytes = book.bytesOf(from ?? '')
+      options.onDrop?.(reason, bytes.length === 0 ? undefined : fromAddressBytes(bytes))
     },
   }
 }
@@ -136,7 +138,7 @@ export async function openMembership(options: MembershipOptions): Promise<Member
   const legs = openLegs({
     main: options.address, datagrams, port: options.port, drop: countDrop, ageOf: options.ageOf,
     onPacket: (packet, from, at) => {
-      const plain = unseal(parts, packet)
+      const plain = unseal(parts, packet, from)
       if (plain === undefined) return
       // Gossip belongs to the address that the ring knows.
       if (plain[0] === codes.user) hear(parts, plain, from, at)
@@ -186,7 +188,7 @@ function bindDatagrams(parts: Parts, { take }: Runner): Promise<Datagrams> {
     address: formatAddress(options.address), port: options.port,
     ageOf: options.ageOf,
     onPacket: (packet, from, port, ageMs) => {
-      const plain = unseal(parts, packet)
+      const plain = unseal(parts, packet, from)
       if (plain === undefined) return
       // Beats are many, and need nothing of the ring.
       if (plain[0] === codes.user) return hear(parts, plain, from, { local: options.address, ageMs })
@@ -217,11 +219,11 @@ function listen({ options, envelope, book, counts, countDrop }: Parts, { take }:
 }
 
 /** The plaintext of a datagram; undefined, and counted, where it is not for us. */
-function unseal({ envelope, counts, countDrop }: Parts, packet: Bytes): Bytes | undefined {
+function unseal({ envelope, counts, countDrop }: Parts, packet: Bytes, from: string): Bytes | undefined {
   counts.packetsReceived++
   const plain = envelope.open(packet)
   if (typeof plain !== 'string') return plain
-  countDrop(plain)
+  countDrop(plain, from)
   return undefined
 }
 

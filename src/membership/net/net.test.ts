@@ -7,11 +7,12 @@ import { join } from 'node:path'
 import { test } from 'uvu'
 import * as assert from 'uvu/assert'
 import { fromHex, toHex } from '../../l2/bytes.ts'
-import { parseAddress } from '../../net/address.ts'
+import { formatAddress, parseAddress } from '../../net/address.ts'
 import type { Address } from '../../net/model.ts'
 import { lanSettings, type Settings, wanSettings } from '../settings.ts'
 import { fromByteString, toByteString } from '../wire/bytes.ts'
 import { golden } from '../wire/golden.ts'
+import { decodeStream } from '../wire/stream.ts'
 import { createCipher } from './cipher.ts'
 import { fromAddressBytes, toAddressBytes } from './endpoint.ts'
 import { createEnvelope } from './envelope.ts'
@@ -119,15 +120,19 @@ interface Seen {
   readonly host: string
   readonly membership: Membership
   readonly events: MembershipEvent[]
+  /** Reasons, and from whom. */
+  readonly drops: string[]
 }
-async function open(name: string, secret: Uint8Array | undefined = key): Promise<Seen> {
+async function open(name: string, secret: Uint8Array | undefined): Promise<Seen> {
   const events: MembershipEvent[] = []
+  const drops: string[] = []
   const host = nextHost()
   const membership = await openMembership({
     name, address: need(host), port, settings: brisk, key: secret, meta: fromByteString(`of ${name}`),
     incarnation: 1, seed: 1, now: () => performance.now(), onEvent: (event) => void events.push(event),
+    onDrop: (reason, from) => void drops.push(`${reason} ${from && formatAddress(from)}`),
   })
-  return { host, membership, events }
+  return { host, membership, events, drops }
 }
 
 async function until(what: string, isDone: () => boolean): Promise<void> {
@@ -163,7 +168,7 @@ for (const [it, secret] of [['encrypted', key], ['plain', noKey]] as const) {
 }
 
 test('further addresses send and receive, and take no gossip', async () => {
-  const [a, b] = [await open('a'), await open('b')]
+  const [a, b] = [await open('a', key), await open('b', key)]
   const [legA, legB] = [nextHost(), nextHost()]
   a.membership.setLegs([need(legA)])
   b.membership.setLegs([need(legB), need('192.0.2.1')])
@@ -182,26 +187,52 @@ test('further addresses send and receive, and take no gossip', async () => {
   send(cipher.seal(fromHex(golden.nack)), legB)
   send(fromHex(golden.ping), b.host)
   send(fromHex(golden.labelPlainPing), b.host)
+  const sender = '127.0.0.1'
   const drops = (): readonly string[] => [...b.membership.counts().drops.keys()]
   await until('each is counted by its reason', () =>
     ['wrongSocket', 'undecryptable', 'label'].every((reason) => drops().includes(reason)))
+  assert.ok(b.drops.includes(`undecryptable ${sender}`), b.drops.join())
   await new Promise<void>((resolve) => stranger.close(() => resolve()))
   await a.membership[Symbol.asyncDispose]()
   await b.membership[Symbol.asyncDispose]()
 })
 
-test('a stranger\'s stream is cut and counted', async () => {
-  const a = await open('a')
-  const socket = connect({ host: a.host, port })
+test('a stranger\'s stream is counted, answered with a sealed error, and cut', async () => {
+  const a = await open('a', key)
+  const socket = connect({ host: a.host, port, allowHalfOpen: true })
+  const answer: Uint8Array[] = []
   socket.on('error', () => {})
+  socket.on('data', (bytes) => void answer.push(bytes))
   socket.write(fromHex(golden.pushpullPlain))
+  const timer = setInterval(() => socket.write('more'), 50)
   await new Promise<void>((resolve) => socket.once('close', () => resolve()))
-  assert.ok(a.membership.counts().drops.has('unencrypted'))
+  clearInterval(timer)
+  assert.is(a.membership.counts().drops.get('unencrypted'), 1)
+  const content = createUnframer({ cipher, wantsEncryption: true }).push(Buffer.concat(answer))
+  assert.equal(typeof content === 'object' && decodeStream(content), { kind: 'error', text: 'unencrypted' })
   await a.membership[Symbol.asyncDispose]()
 })
 
+const secrets: readonly (readonly [it: string, a: Uint8Array | undefined, b: Uint8Array | undefined])[] = [
+  ['two secrets', key, key.toReversed()], ['a secret here and none there', key, noKey],
+  ['no secret here and one there', noKey, key],
+]
+for (const [it, ofA, ofB] of secrets) {
+  test(`${it}: one that calls and one that is called hear of it, and from whom`, async () => {
+    const [a, b] = [await open('a', ofA), await open('b', ofB)]
+    a.membership.setPeers([need(b.host)])
+    const heard = ({ drops }: Seen): readonly string[] => drops.filter((text) => /crypt/.test(text))
+    await until('both have', () => heard(a).length > 0 && heard(b).length > 0)
+    assert.match(heard(a).join(), new RegExp(`^un(decryptable|encrypted) ${b.host}`))
+    assert.match(heard(b).join(), new RegExp(`^un(decryptable|encrypted) ${a.host}`))
+    assert.equal([views(a), views(b)], ['a alive of a', 'b alive of b'])
+    await a.membership[Symbol.asyncDispose]()
+    await b.membership[Symbol.asyncDispose]()
+  })
+}
+
 test('an address that is taken is refused in words', async () => {
-  const a = await open('a')
+  const a = await open('a', key)
   const again = openMembership({
     name: 'b', address: need(a.host), port, settings: brisk, key, meta: new Uint8Array(), incarnation: 1,
     seed: 1, now: () => performance.now(), onEvent: () => {},

@@ -2,6 +2,7 @@
 import { connect, createServer, type Server, type Socket } from 'node:net'
 import type { ShellDrop } from '../model.ts'
 import type { Bytes } from '../wire/bytes.ts'
+import { encodeStream } from '../wire/stream.ts'
 import { describeBinding } from './endpoint.ts'
 import { createUnframer, sealFrame, type StreamRules } from './frames.ts'
 
@@ -12,7 +13,8 @@ export interface StreamEvents {
   bytes(stream: number, bytes: Bytes): void
   closed(stream: number): void
   failed(stream: number): void
-  drop(reason: ShellDrop): void
+  /** `from`: whose stream it was; undefined = of none. */
+  drop(reason: ShellDrop, from?: string): void
 }
 
 export interface StreamOptions extends StreamRules {
@@ -35,8 +37,9 @@ export interface Streams {
 const maxConnections = 128
 const maxHeldBytes = 32 * 1_024 * 1_024
 
-/** A connection that lingers longer after its close is cut. */
+/** A connection that lingers longer after its close is cut; one that was refused, whatever it still sends. */
 const lingerMs = 10_000
+const refusedMs = 1_000
 
 /** Mutable, owned by one listener. */
 interface Open {
@@ -49,20 +52,18 @@ interface Open {
 
 /** Listens; rejects where the port is taken. */
 export async function openStreams(options: StreamOptions): Promise<Streams> {
-  const { address, on, cipher, isSealed } = options
+  const { address, on } = options
   const open: Open = { options, sockets: new Map(), all: new Set(), heldBytes: 0 }
   const { sockets } = open
   const server = await listen(open)
-  const seal = (content: Bytes): Bytes =>
-    isSealed && cipher !== undefined ? sealFrame(cipher, content) : content
   return {
     open: (stream, to, port) => {
       // From the address that the ring knows: others compare it.
       const socket = connect({ host: to, port, localAddress: address })
-      watch(open, stream, socket)
+      watch(open, stream, { socket, from: to, isAccepted: false })
       socket.once('connect', () => on.opened(stream))
     },
-    send: (stream, content) => void sockets.get(stream)?.write(seal(content)),
+    send: (stream, content) => void sockets.get(stream)?.write(seal(options, content)),
     close: (stream) => {
       const socket = sockets.get(stream)
       if (socket === undefined) return
@@ -79,14 +80,19 @@ export async function openStreams(options: StreamOptions): Promise<Streams> {
   }
 }
 
+function seal({ cipher, isSealed }: StreamOptions, content: Bytes): Bytes {
+  return isSealed && cipher !== undefined ? sealFrame(cipher, content) : content
+}
+
 async function listen(open: Open): Promise<Server> {
   const { address, port, on } = open.options
   let accepted = -1
   const server = createServer((socket) => {
     accepted += 2
     const stream = accepted
-    watch(open, stream, socket)
-    on.accepted(stream, socket.remoteAddress ?? '', socket.remotePort ?? 0)
+    const from = socket.remoteAddress ?? ''
+    watch(open, stream, { socket, from, isAccepted: true })
+    on.accepted(stream, from, socket.remotePort ?? 0)
   })
   server.maxConnections = maxConnections
   server.on('drop', () => on.drop('overload'))
@@ -104,8 +110,25 @@ async function listen(open: Open): Promise<Server> {
   return server
 }
 
+interface Connection {
+  readonly socket: Socket
+  /** The address of the other side. */
+  readonly from: string
+  readonly isAccepted: boolean
+}
+
+/**
+ * Whoever has another secret must hear so, or it would know of nothing but a stream that ends: the library
+ * answers with an error too, sealed as all that it sends, which proves nothing but that.
+ */
+function refuse({ options }: Open, socket: Socket, reason: ShellDrop): void {
+  socket.end(seal(options, encodeStream({ kind: 'error', text: reason }, false)))
+  const timer = setTimeout(() => socket.destroy(), refusedMs)
+  socket.once('close', () => clearTimeout(timer))
+}
+
 /** Follows one connection until it is closed by either side. */
-function watch(open: Open, stream: number, socket: Socket): void {
+function watch(open: Open, stream: number, { socket, from, isAccepted }: Connection): void {
   const { options: { on }, sockets } = open
   sockets.set(stream, socket)
   open.all.add(socket)
@@ -115,13 +138,18 @@ function watch(open: Open, stream: number, socket: Socket): void {
     open.heldBytes += bytes - ownBytes
     ownBytes = bytes
   }
+  let isCut = false
   const cut = (reason: ShellDrop): void => {
-    on.drop(reason)
-    socket.destroy()
+    on.drop(reason, from)
+    isCut = true
+    hold(0)
+    const isSecret = reason === 'undecryptable' || reason === 'unencrypted'
+    if (isAccepted && isSecret) refuse(open, socket, reason)
+    else socket.destroy()
   }
   socket.setNoDelay(true)
   socket.on('data', (bytes) => {
-    if (!sockets.has(stream)) return
+    if (isCut || !sockets.has(stream)) return
     const content = unframer.push(bytes)
     hold(unframer.heldBytes())
     if (open.heldBytes > maxHeldBytes) cut('overload')

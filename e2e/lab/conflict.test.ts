@@ -1,0 +1,93 @@
+/** Another machine of the LAN has an address of a host that is alone: silent, and said wherever one looks. */
+import { mkdir, writeFile } from 'node:fs/promises'
+import { join } from 'node:path'
+import { test } from 'uvu'
+import * as assert from 'uvu/assert'
+import { startCapMs, until } from './command.ts'
+import { lan, openLab } from './lab.ts'
+import { arpeggio, lanPool, openArpeggio, type Status } from './program.ts'
+
+const lab = await openLab({
+  hosts: { node: { lan: lan(10) }, other: { lan: lan(30) }, client: { lan: lan(20) } },
+})
+test.after(async () => void await lab[Symbol.asyncDispose]())
+const [node, other, client] = ['node', 'other', 'client'].map((name) => lab.host(name))
+if (node === undefined || other === undefined || client === undefined) throw new Error('The lab has no hosts')
+const address = '192.168.1.240'
+const input = join(lab.folder, 'input')
+await mkdir(input)
+await writeFile(join(input, 'all.yaml'), `${lanPool}---
+apiVersion: v1
+kind: Service
+metadata: { name: web, namespace: default }
+spec: { type: LoadBalancer, ports: [{ port: 80 }] }
+`)
+/** Its kernel answers from now on; it says so by itself once, as a machine that comes up does. */
+async function take(): Promise<void> {
+  await other?.execOk(['ip', 'address', 'add', `${address}/24`, 'dev', 'eth0'])
+  await other?.exec(['arping', '-U', '-c', '1', '-I', 'eth0', address])
+}
+await take()
+const program = await openArpeggio(node, [
+  '--node-name', 'node', '--no-forward', '--state-dir', join(lab.folder, 'state'), input,
+])
+/** It asks again every 10 to 60 s. */
+const slowCapMs = 40_000
+const words = `${other.mac('eth0')} answers for ${address}: this host is silent there until that ends`
+
+async function voices(): Promise<readonly string[]> {
+  const { stdout } = await client?.exec(['arping', '-b', '-c', '2', '-w', '2', '-I', 'eth0', address]) ??
+    { stdout: '' }
+  const macs = [...stdout.matchAll(/\[([0-9A-Fa-f:]{17})\]/g)].map(([, mac = '']) => mac.toLowerCase())
+  return [...new Set(macs)]
+}
+
+async function metrics(): Promise<string> {
+  return await node?.execOk(['curl', '-sS', 'http://127.0.0.1:7472/metrics']) ?? ''
+}
+
+/** Everything that says so. */
+async function seeConflict(): Promise<void> {
+  const status: Status = await program.statusWhen('the conflict is told', ({ findings }) =>
+    findings.some(({ reason, message }) => reason === 'inConflict' && message.startsWith(words)), slowCapMs)
+  assert.equal(status.announcements, [])
+  const [row] = status.services
+  assert.equal([row?.addresses, row?.announcements, row?.silent],
+    [[address], [], [{ address, node: 'node', reason: 'inConflict' }]])
+  assert.equal(await voices(), [other?.mac('eth0')])
+  const text = await metrics()
+  assert.match(text, /^arpeggio_findings\{reason="inConflict"\} 1$/m)
+  assert.not.match(text, /^metallb_speaker_announced\{/m)
+  const { stdout } = await node?.exec([...arpeggio, 'status'], { capMs: startCapMs }) ?? { stdout: '' }
+  assert.ok(stdout.includes(`  inConflict: ${words}`), stdout)
+  assert.match(stdout, /^default +web .* node: inConflict$/m)
+}
+
+async function seeItEnd(): Promise<void> {
+  await other?.execOk(['ip', 'address', 'del', `${address}/24`, 'dev', 'eth0'])
+  const status = await program.statusWhen('the address is answered again', ({ announcements }) =>
+    announcements.some((each) => each.address === address && each.since !== ''), slowCapMs)
+  assert.equal([status.findings, status.services[0]?.silent], [[], []])
+  assert.equal(await voices(), [node?.mac('eth0')])
+  assert.match(await metrics(), /^metallb_speaker_announced\{.*ip="192\.168\.1\.240".*\} 1$/m)
+}
+
+test('a machine that had the address before: the host stays silent and says whose it is', async () => {
+  await seeConflict()
+  const line = /"level":"error".*"msg":"address conflict: .*"event":"inConflict".*"mac":"02:00:00:00:02:00"/
+  assert.is(program.child.lines.filter((each) => line.test(each)).length, 1)
+})
+
+test('it goes: the host answers again by itself', async () => {
+  await seeItEnd()
+  await until('the end is logged', async () =>
+    program.child.lines.some((each) => each.includes('"event":"conflictEnded"')))
+})
+
+test('a machine that comes later: the same, from its first frame on', async () => {
+  await take()
+  await seeConflict()
+  await seeItEnd()
+})
+
+test.run()
