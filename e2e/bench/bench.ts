@@ -3,7 +3,7 @@ import { arch, cpus, release } from 'node:os'
 import { parts } from './parts.ts'
 
 /** Parts that take minutes, and parts of parts. */
-const onRequest = new Set(Object.keys(parts).filter((name) => name.startsWith('kube-')))
+const onRequest = new Set(Object.keys(parts).filter((name) => /^(kube|peer)-/.test(name)))
 
 const chosen = process.argv.slice(2)
 const unknown = chosen.filter((name) => !Object.hasOwn(parts, name))

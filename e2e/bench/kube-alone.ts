@@ -14,7 +14,7 @@ export async function benchAlone(): Promise<void> {
     const idle = startIdle(rig)
     const controller = startController(rig)
     if (speaker === undefined) return
-    await whenStarted([speaker, controller])
+    await whenStarted(rig, [speaker, controller])
     await load(rig, { kind: 'create', from: 0, count: 1 })
     await speaker.line(/"serviceAnnounced"/, announcedCapMs)
     const rows = await measureUse('1 Service', [
@@ -22,5 +22,5 @@ export async function benchAlone(): Promise<void> {
       { name: 'speaker, nobody else in its ring', child: speaker },
     ])
     printUses(rows, ['is the reference', peer])
-  }, ['a'])
+  }, { nodes: ['a'] })
 }

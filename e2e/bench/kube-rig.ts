@@ -6,15 +6,12 @@ import { type KubeServer, openServer, serverPrograms } from '../kube/server.ts'
 import { type Child, runOk, until } from '../lab/command.ts'
 import { type Lab, openLab } from '../lab/lab.ts'
 import type { Access, Task } from './kube-client.ts'
+import { node, ours, type Programs } from './kube-programs.ts'
 
 const root = join(import.meta.dirname, '../..')
 const nodes = ['a', 'b', 'c']
-/** How the image starts the program. */
-const node = [
-  'env', 'MALLOC_ARENA_MAX=1', 'MALLOC_TRIM_THRESHOLD_=131072', 'MALLOC_MMAP_THRESHOLD_=131072',
-  process.execPath, '--optimize-for-size', '--max-semi-space-size=1', '--v8-pool-size=0',
-]
 const apiAddress = '198.51.100.1'
+const controllerPod = 'controller-x'
 const capMs = 600_000
 const startedCapMs = 20_000
 
@@ -34,12 +31,19 @@ export interface Rig {
   /** Where speakers run: `nodes`, or some of them. */
   readonly nodes: readonly string[]
   readonly server: KubeServer
-  readonly bundle: string
+  readonly programs: Programs
+}
+
+interface RigOptions {
+  /** One or more; three without. */
+  readonly nodes?: readonly string[]
+  /** What runs in it, instead of ours. */
+  readonly programs?: Programs
 }
 
 /** Builds it for the time that `use` takes; says so where its programs are missing. */
 export async function withRig(
-  use: (rig: Rig) => Promise<void>, names: readonly string[] = nodes,
+  use: (rig: Rig) => Promise<void>, { nodes: names = nodes, programs }: RigOptions = {},
 ): Promise<void> {
   const assets = await findAssets(serverPrograms)
   if ('lack' in assets) return void console.log(`\nThe cluster is not measured: ${assets.lack}`)
@@ -49,15 +53,22 @@ export async function withRig(
       api: { mgmt: [`${apiAddress}/24`] },
       client: { lan: ['10.240.200.1/16'] },
       ...Object.fromEntries(names.map((name, i) => [name, {
-        lan: [`10.240.201.${i + 1}/16`], mgmt: [`198.51.100.${i + 11}/24`],
+        lan: [`10.240.201.${i + 1}/16`], mgmt: [`${addressOf(i)}/24`],
       }])),
     },
   })
   const within = ['ip', 'netns', 'exec', lab.host('api').namespace]
   await using server = await openServer({ assets: assets.folder, address: apiAddress, within })
-  const rig = { lab, nodes: names, server, bundle: join(root, 'build/arpeggio.js') }
+  const rig = {
+    lab, nodes: names, server, programs: programs ?? ours(join(root, 'build/arpeggio.js')),
+  }
   await install(rig)
   await use(rig)
+}
+
+/** Of the i-th node on the management segment, and of its speaker's Pod. */
+function addressOf(i: number): string {
+  return `198.51.100.${i + 11}`
 }
 
 async function install({ server, lab, nodes: names }: Rig): Promise<void> {
@@ -71,38 +82,44 @@ async function install({ server, lab, nodes: names }: Rig): Promise<void> {
   )).code === 0, 30_000)
   for (const [i, name] of names.entries()) {
     await apply(JSON.stringify({ apiVersion: 'v1', kind: 'Node', metadata: { name } }))
-    await apply(JSON.stringify({
-      apiVersion: 'v1', kind: 'Pod',
-      metadata: {
-        name: `speaker-${name}`, namespace: 'metallb-system',
-        labels: { app: 'metallb', component: 'speaker' },
-      },
-      spec: { nodeName: name, containers: [{ name: 'speaker', image: 'none' }] },
-    }))
-    const address = `198.51.100.${i + 11}`
-    const status = { phase: 'Running', podIP: address, podIPs: [{ ip: address }],
-      conditions: [{ type: 'Ready', status: 'True' }] }
-    await server.kubectlOk(['patch', 'pod', `speaker-${name}`, '-n', 'metallb-system',
-      '--subresource=status', '--type=merge', '-p', JSON.stringify({ status })])
+    await createPod(server, {
+      name: `speaker-${name}`, component: 'speaker', nodeName: name, address: addressOf(i),
+    })
   }
+  // The peer's controller looks itself up.
+  await createPod(server, {
+    name: controllerPod, component: 'controller', nodeName: names[0] ?? '', address: apiAddress,
+  })
   for (const [name, text] of Object.entries({ 'ca.crt': server.ca, token: server.tokenOf('admin') })) {
     writeFileSync(join(lab.folder, name), text)
   }
 }
 
-/** As in a Pod: with the service account's files in the lab's folder. */
-export function start({ lab, server, bundle }: Rig, host: string, args: readonly string[]): Child {
-  const { hostname, port } = new URL(server.url)
-  return lab.host(host).spawn([
-    'env', `KUBERNETES_SERVICE_HOST=${hostname}`, `KUBERNETES_SERVICE_PORT=${port}`,
-    `ARPEGGIO_SERVICE_ACCOUNT=${lab.folder}`,
-    ...node, bundle, ...args, '--namespace', 'metallb-system', '--http-port', '7472',
-  ])
+interface Pod {
+  readonly name: string
+  readonly component: string
+  readonly nodeName: string
+  readonly address: string
+}
+
+async function createPod(
+  server: KubeServer, { name, component, nodeName, address }: Pod,
+): Promise<void> {
+  await server.kubectlOk(['apply', '--server-side', '-f', '-'], { stdin: JSON.stringify({
+    apiVersion: 'v1', kind: 'Pod',
+    metadata: { name, namespace: 'metallb-system', labels: { app: 'metallb', component } },
+    spec: { nodeName, containers: [{ name: component, image: 'none' }] },
+  }) })
+  const status = { phase: 'Running', podIP: address, podIPs: [{ ip: address }],
+    conditions: [{ type: 'Ready', status: 'True' }] }
+  await server.kubectlOk(['patch', 'pod', name, '-n', 'metallb-system',
+    '--subresource=status', '--type=merge', '-p', JSON.stringify({ status })])
 }
 
 /** All of them. */
-export function startSpeakers(rig: Rig): readonly Child[] {
-  return rig.nodes.map((name) => start(rig, name, ['speaker', '--node-name', name]))
+export function startSpeakers({ lab, nodes: names, programs, ...rig }: Rig): readonly Child[] {
+  const cluster = { url: rig.server.url, folder: lab.folder }
+  return names.map((name, i) => lab.host(name).spawn(programs.speaker(cluster, name, addressOf(i))))
 }
 
 /** Node.js that does nothing, started as the program is. */
@@ -111,13 +128,12 @@ export function startIdle({ lab }: Rig): Child {
 }
 
 /** Fulfils when each of these says that it has started. */
-export async function whenStarted(programs: readonly Child[]): Promise<void> {
-  await Promise.all(programs.map((child) =>
-    child.line(/"(speaker|controller) started"/, startedCapMs)))
+export async function whenStarted({ programs }: Rig, children: readonly Child[]): Promise<void> {
+  await Promise.all(children.map((child) => child.line(programs.started, startedCapMs)))
 }
 
-export function startController(rig: Rig): Child {
-  return start(rig, 'api', ['controller', '--pod-name', 'controller-x'])
+export function startController({ lab, server, programs }: Rig): Child {
+  return lab.host('api').spawn(programs.controller({ url: server.url, folder: lab.folder }, controllerPod))
 }
 
 /** Runs one task in a process of its own beside the API server. */
