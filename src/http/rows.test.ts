@@ -24,12 +24,14 @@ const row = (text: string, ...nodes: readonly string[]): ServiceRow => ({
 })
 
 test('addresses that foreign machines answer for are one finding; here their rows are silent', () => {
-  const voices = [{ text: '192.0.2.1', mac: '02:00:5e:00:53:01' }, { text: '192.0.2.2', mac: undefined }]
+  const voices = [
+    { text: '192.0.2.1', mac: '02:00:5e:00:53:01' }, { text: '192.0.2.2', mac: '02:00:5e:00:53:02' },
+  ]
   assert.equal(conflictFindings([]), [])
   const [one, ...rest] = conflictFindings(voices)
   assert.equal([one?.reason, rest], ['inConflict', []])
   assert.match(one?.message ?? '',
-    /^02:00:5e:00:53:01 answers for 192\.0\.2\.1, another machine answers for 192\.0\.2\.2: this host is/)
+    /^02:00:5e:00:53:01 answers for 192\.0\.2\.1, 02:00:5e:00:53:02 answers for 192\.0\.2\.2: this host is/)
   const rows = [row('192.0.2.1', 'here', 'there'), row('192.0.2.2', 'there'), row('192.0.2.3', 'here')]
   assert.is(rowsInConflict(rows, [], 'here'), rows)
   const [first, ...others] = rowsInConflict(rows, voices, 'here')

@@ -2,6 +2,7 @@
 import { findingOf, type HostFinding } from '../finding.ts'
 import { isUsable } from '../l2/eligible.ts'
 import type { Announcement, LinkState } from '../l2/model.ts'
+import { listSome } from '../config/words.ts'
 import { formatAddress } from '../net/address.ts'
 import type { Address } from '../net/model.ts'
 import type { NameConflict } from '../namesake.ts'
@@ -52,7 +53,7 @@ export const otherSecret = 'otherSecret'
 /** Hosts with another secret, or one of several that has none, are never met. */
 export function secretFindings(from: readonly Address[]): StatusDocument['findings'] {
   if (from.length === 0) return []
-  const message = `What ${nameSome(from.map(formatAddress))} sends cannot be read here: one of us has ` +
+  const message = `What ${listSome(from.map(formatAddress))} sends cannot be read here: one of us has ` +
     'another secret, or none; give all the same --ml-secret-key-path'
   return findingOf(otherSecret, message)
 }
@@ -60,8 +61,8 @@ export function secretFindings(from: readonly Address[]): StatusDocument['findin
 /** Addresses that another machine has: one sentence, for what to do is the same. */
 export function conflictFindings(voices: readonly ForeignVoice[]): StatusDocument['findings'] {
   if (voices.length === 0) return []
-  const pairs = voices.map(({ text, mac }) => `${mac ?? 'another machine'} answers for ${text}`)
-  const message = `${nameSome(pairs)}: this host is silent there until that ends; give that machine ` +
+  const pairs = voices.map(({ text, mac }) => `${mac} answers for ${text}`)
+  const message = `${listSome(pairs)}: this host is silent there until that ends; give that machine ` +
     'another address, or the Service'
   return [{ reason: 'inConflict', message }]
 }
@@ -118,18 +119,10 @@ export function memberStatus({ name, address, state, legs }: RingMember): Member
   return { name, address: formatAddress(address), state, capable: legs !== undefined }
 }
 
-/** Addresses named in one sentence. */
-const maxNamed = 5
-
-function nameSome(texts: readonly string[]): string {
-  const more = texts.length > maxNamed ? ` and ${texts.length - maxNamed} more` : ''
-  return texts.slice(0, maxNamed).join(', ') + more
-}
-
 /** Addresses that are announced though no connected prefix covers them. */
 export function outsideFinding(texts: readonly string[]): readonly HostFinding[] {
   if (texts.length === 0) return []
-  const message = `No interface has a connected prefix that covers ${nameSome(texts)}: announced on all ` +
+  const message = `No interface has a connected prefix that covers ${listSome(texts)}: announced on all ` +
     'usable interfaces; give the right one an address of that network'
   return [{ reason: 'outsidePrefix', message }]
 }

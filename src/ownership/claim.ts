@@ -62,7 +62,7 @@ export function attempt(
     unit.attempt = {
       suspect, cause, lastBeatMs, startMs, sinceMs: at.now, segments, backoffMs: 0,
       told: undefined, unicastMs: undefined, unicasts: 0, isProvisional: false, toldMs: at.now,
-      yielded: undefined,
+      yielded: undefined, foreign: undefined,
     }
   }
   unit.darkMs ??= lastBeatMs

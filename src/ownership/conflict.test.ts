@@ -26,12 +26,13 @@ function placed(count: number, segments?: readonly string[]) {
   return { rig, owner, wishes }
 }
 
-/** Answers every request for the address as `mac`, as a host that has it would. */
-function answerAs(rig: Rig, mac: string, from = 'foreign', segment = 'lan'): () => void {
+/** Answers every request for the address on the LAN as `mac`, as a host that has it would. */
+function answerAs(rig: Rig, mac: string, from = 'foreign', text = vip): () => void {
+  const segment = 'lan'
   const listener = ({ frame, segment: at, from: sender }: Captured): void => {
     const packet = decodeArp(frame)
     if (at !== segment || sender === from || typeof packet === 'string') return
-    const isAsked = packet.operation === arpRequest && packet.target.bits === addressOf(vip).bits &&
+    const isAsked = packet.operation === arpRequest && packet.target.bits === addressOf(text).bits &&
       packet.sender.bits !== packet.target.bits
     const isForMac = packet.etherTo === 'ff:ff:ff:ff:ff:ff' || packet.etherTo === mac
     if (isAsked && isForMac) broadcast(rig, { segment, from, frame: answerArp(packet, mac) })
@@ -101,11 +102,24 @@ test('a host that answers a claim: put off, inConflict, and tried again', () => 
   assert.ok(notesOf(rig, 'postponed').some((text) => text.endsWith('inConflict')))
   const seen = (): readonly unknown[] => [...rig.nodes.values()].filter(({ isUp }) => isUp)
     .flatMap(({ ownership }) => foreignVoices(ownership))
-  assert.equal(seen()[0], { text: vip, mac: undefined })
+  assert.equal(seen()[0], { text: vip, mac: foreignMac })
   stop()
   runUntil(rig, rig.nowMs + 12_000)
   assert.equal(seen(), [])
   assert.is(ownersOf(rig, vip).length, 1)
+})
+
+test('a host that answers a claim for the second address of a unit: that one is told, with its MAC', () => {
+  const second = '192.168.1.101'
+  const rig = lanOf(3)
+  give(rig, [wishOf(`${vip} ${second}`, [...rig.nodes.keys()])])
+  const owner = settled(rig, vip)
+  answerAs(rig, foreignMac, 'foreign', second)
+  owner.isUp = false
+  runUntil(rig, rig.nowMs + 3_000)
+  const seen = [...rig.nodes.values()].filter(({ isUp }) => isUp)
+    .flatMap(({ ownership }) => foreignVoices(ownership))
+  assert.equal(seen[0], { text: second, mac: foreignMac })
 })
 
 test('a fabric goes on answering in the name of a dead owner: arpSuppression', () => {

@@ -289,6 +289,7 @@ function foreignAnswer(o: Ownership, unit: Unit, { mac, text }: Voice, now: Mill
     return postpone(o, unit, { reason: 'memberAnswers', waitMs: unheardRetryMs }, now)
   }
   const isTold = unit.attempt?.told === 'inConflict'
+  if (unit.attempt !== undefined) unit.attempt.foreign = { text, mac }
   unit.contestedUntilMs = now + conflictMinMs
   postpone(o, unit, { reason: 'inConflict', waitMs: conflictMinMs }, now)
   if (!isTold) note(o, { kind: 'inConflict', unit: unit.key, text, mac })

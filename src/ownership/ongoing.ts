@@ -91,6 +91,8 @@ export interface Attempt {
   toldMs: Millis
   /** Whose probes made it wait, since when: each only once for a while. */
   yielded: Map<Mac, Millis> | undefined
+  /** Who answered for which address of the unit, where `told` is `inConflict`. */
+  foreign: { readonly mac: Mac; readonly text: string } | undefined
 }
 
 /** A pick that came before the unit it speaks of. */

@@ -174,7 +174,7 @@ export function stepPick(o: Ownership, unit: Unit, now: Millis): void {
   unit.attempt = {
     suspect: undefined, cause, lastBeatMs: now, startMs: now, sinceMs: now, segments: undefined,
     backoffMs: 0, told: undefined, unicastMs: undefined, unicasts: 0, isProvisional: isMovable,
-    toldMs: now, yielded: undefined,
+    toldMs: now, yielded: undefined, foreign: undefined,
   }
   lookAt(o, unit, now)
 }

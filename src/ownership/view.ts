@@ -85,17 +85,15 @@ export function view(o: Ownership, now: Millis): OwnershipView {
 /** An address that a machine answers for which is no member. */
 export interface ForeignVoice {
   readonly text: string
-  /** undefined where this node only put off a claim for it. */
-  readonly mac: string | undefined
+  readonly mac: string
 }
 
 /** What foreign machines keep this node from answering for, sorted by unit. */
 export function foreignVoices(o: Ownership): readonly ForeignVoice[] {
-  return [...o.units.values()].toSorted((a, b) => (a.key < b.key ? -1 : 1))
-    .flatMap(({ key, own, attempt }): readonly ForeignVoice[] => {
-      if (own?.conflict !== undefined) return [{ text: own.conflict.text, mac: own.conflict.mac }]
-      return attempt?.told === 'inConflict' ? [{ text: key, mac: undefined }] : []
-    })
+  return [...o.units.values()].flatMap(({ key, own, attempt }) => {
+    const voice = own?.conflict ?? (attempt?.told === 'inConflict' ? attempt.foreign : undefined)
+    return voice === undefined ? [] : [{ key, text: voice.text, mac: voice.mac }]
+  }).toSorted((a, b) => (a.key < b.key ? -1 : 1)).map(({ text, mac }) => ({ text, mac }))
 }
 
 /** Who owns each address now, as far as this node knows; addresses that nobody owns are left out. */
