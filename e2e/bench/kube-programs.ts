@@ -45,19 +45,19 @@ export function ours(bundle: string): Programs {
 
 /** MetalLB's programs in `folder`, with layer 2 alone and no webhook. */
 export function peers(folder: string): Programs {
-  const start = (cluster: Cluster, environment: readonly string[], command: readonly string[]) => [
+  const start = (cluster: Cluster, environment: readonly string[], program: string, ...flags: string[]) => [
     'env', `KUBECONFIG=${writeKubeconfig(cluster)}`, `METALLB_NAMESPACE=${namespace}`, ...environment,
-    join(folder, command[0] ?? ''), ...command.slice(1), '--port=7472',
+    join(folder, program), ...flags, '--port=7472',
   ]
   return {
     started: /Starting workers/,
     controller: (cluster, pod) => start(cluster, [
       `METALLB_POD_NAME=${pod}`, 'METALLB_DEPLOYMENT=controller',
-    ], ['controller', '--webhook-mode=disabled', '--disable-cert-rotation']),
+    ], 'controller', '--webhook-mode=disabled', '--disable-cert-rotation'),
     speaker: (cluster, name, address) => start(cluster, [
       `METALLB_NODE_NAME=${name}`, `METALLB_POD_NAME=speaker-${name}`, `METALLB_ML_BIND_ADDR=${address}`,
       'METALLB_ML_LABELS=app=metallb,component=speaker',
-    ], ['speaker']),
+    ], 'speaker'),
   }
 }
 

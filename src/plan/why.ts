@@ -1,4 +1,5 @@
 /** Why a Service is announced by nobody, in words: one table for log, events, conditions, metrics. */
+import { listSome } from '../config/words.ts'
 import type { Refusal } from '../ipam/model.ts'
 import type { Silence } from '../l2/model.ts'
 
@@ -52,9 +53,7 @@ export function describeSilence(address: string, reasons: readonly Reason[]): st
 
 function nameNodes(nodes: readonly string[]): string {
   if (nodes.length === 0) return ''
-  const named = nodes.slice(0, maxNamed).join(', ')
-  const more = nodes.length > maxNamed ? ` and ${nodes.length - maxNamed} more` : ''
-  return `${nodes.length === 1 ? 'node' : 'nodes'} ${named}${more}: `
+  return `${nodes.length === 1 ? 'node' : 'nodes'} ${listSome(nodes, maxNamed)}: `
 }
 
 /** What somebody decided, or what only follows from another reason: named last. */

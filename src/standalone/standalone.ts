@@ -23,10 +23,10 @@ import { version } from '../version.ts'
 import { aloneWorld } from '../ownership/alone.ts'
 import type { Note } from '../ownership/model.ts'
 import { foreignVoices } from '../ownership/view.ts'
-import { createNews } from '../speaker/news.ts'
 import { createHost, type Host } from './host.ts'
 import { logOwned } from '../journal.ts'
 import { lockState } from './lock.ts'
+import { createHostNews } from './news.ts'
 import { readState } from './state.ts'
 import { type Base, openTogether, type Together } from './together.ts'
 import type { HostView } from './view.ts'
@@ -127,10 +127,8 @@ async function openWork(base: Base, closing: AsyncDisposableStack): Promise<Work
 }
 
 /** What other machines do to an address; that this host announces it, or does no more, its loop tells. */
-function createWireNews({ log, metrics, node }: Base): (note: Note) => void {
-  const news = createNews({
-    log, metrics, node, recorder: { record: () => undefined }, services: () => new Map(),
-  })
+function createWireNews(base: Base): (note: Note) => void {
+  const news = createHostNews(base)
   return (note) => {
     if (note.kind !== 'claimed' && note.kind !== 'released') news(note)
   }

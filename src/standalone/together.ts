@@ -18,11 +18,11 @@ import { exportClaims } from '../ownership/ownership.ts'
 import { view as viewOwnership } from '../ownership/view.ts'
 import type { Ring, RingMember } from '../ring.ts'
 import { openSpeakerRing } from '../speaker/membership.ts'
-import { createNews } from '../speaker/news.ts'
 import { readGroupState } from './group-state.ts'
 import { type Group, nameShare, openGroup } from './group.ts'
 import type { Host, HostParts } from './host.ts'
 import { createMemberHost, type MemberHost } from './member.ts'
+import { createHostNews } from './news.ts'
 
 /** What every standalone host has. */
 export interface Base extends Omit<HostParts, 'announcer'> {
@@ -66,9 +66,7 @@ export async function openTogether(
       tell: (to, ifindex, bytes) => ring?.tell(to, ifindex, bytes),
       gossip: (bytes) => ring?.gossip(bytes),
     },
-    onNote: createNews({
-      log, metrics, node, recorder: { record: () => undefined }, services: () => new Map(),
-    }),
+    onNote: createHostNews({ log, metrics, node }),
     onRights: () => host?.mark(),
   }))
   const others = choice.join.filter((each) => !sameAddress(each, address))

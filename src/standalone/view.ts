@@ -1,5 +1,6 @@
 /** What the host tells about itself. */
 import type { Problem } from '../config/model.ts'
+import { listSome } from '../config/words.ts'
 import type { HostFinding } from '../finding.ts'
 import type { Forgetting } from '../group/forget.ts'
 import { describeDifference, type Difference } from '../group/options.ts'
@@ -39,19 +40,11 @@ export function rowsAsOwned(
   })
 }
 
-/** Objects or hosts named in one sentence. */
-const maxNamed = 5
-
-function listOf(names: readonly string[]): string {
-  const more = names.length > maxNamed ? ` and ${names.length - maxNamed} more` : ''
-  return names.slice(0, maxNamed).join(', ') + more
-}
-
 /** Why a group does not take in anything new, and what waits for it. */
 export function groupFindings(view: CouncilView, waiting: readonly string[]): readonly HostFinding[] {
   const { standstill, heard, members, needed, foreign, isAgreed } = view
   if (standstill === undefined) return missingFindings(view)
-  const what = waiting.length === 0 ? '' : `; waiting: ${listOf(waiting)}`
+  const what = waiting.length === 0 ? '' : `; waiting: ${listSome(waiting)}`
   switch (standstill) {
     case 'minority': {
       const stays = isAgreed
@@ -60,7 +53,7 @@ export function groupFindings(view: CouncilView, waiting: readonly string[]): re
           'gone for good: --forget)'
         : 'nothing was agreed before, so nothing is announced'
       const message = `This host hears ${heard} of ${members} hosts of its group, itself included, and ` +
-        `needs ${needed}; missing: ${listOf(view.missing)}: ${stays}${what}`
+        `needs ${needed}; missing: ${listSome(view.missing)}: ${stays}${what}`
       return [{ reason: standstill, message }]
     }
     case 'noAllocator': {
@@ -79,7 +72,8 @@ export function groupFindings(view: CouncilView, waiting: readonly string[]): re
 function missingFindings({ missing, isAgreed, members, needed }: CouncilView): readonly HostFinding[] {
   const [first] = missing
   if (first === undefined || !isAgreed) return []
-  const message = `Not heard: ${listOf(missing)}, stopped or dead; all ${members} hosts of the group count ` +
+  const message =
+    `Not heard: ${listSome(missing)}, stopped or dead; all ${members} hosts of the group count ` +
     `until they are heard or forgotten, so ${needed} must be heard. One that does not come back: restart ` +
     `another one with --forget ${first}`
   return [{ reason: 'hostMissing', message }]
