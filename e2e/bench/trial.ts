@@ -1,9 +1,11 @@
 /** Runs one trial under a watchdog, and keeps processors busy while others are measured. */
+import { once } from 'node:events'
+import { Worker } from 'node:worker_threads'
 import type { Child } from '../lab/command.ts'
 import type { Host } from '../lab/lab.ts'
+import type { Order } from './watchdog.ts'
 
-const tickMs = 10
-/** A gap in our own schedule that makes a trial void: the machine was elsewhere. */
+/** A gap in the schedule of a thread with nothing else to do that makes a trial void: the machine was elsewhere. */
 const voidGapMs = 100
 export const maxRepeats = 3
 
@@ -17,40 +19,33 @@ export interface Trial<T> {
 
 /** Lets a trial say which part of it counts; without it, all of it does. */
 export interface Watch {
-  /** What was seen so far does not matter. */
-  begin(): void
+  /** What was seen so far does not matter; from now on only what is at least as urgent may take the processor. */
+  begin(priority?: number): void
   /** What is seen from now on does not matter. */
   end(): void
 }
 
-/** Runs the trial; again, at most `repeats` times, while this process saw gaps. */
+/** Runs the trial; again, at most `repeats` times, while the watchdog saw gaps. */
 export async function runTrial<T>(
   act: (watch: Watch) => Promise<T>, repeats = maxRepeats,
 ): Promise<Trial<T>> {
-  for (let voids = 0; ; voids += 1) {
-    let last = performance.now()
-    let worstMs = 0
-    let isOver = false
-    const tick = (): void => {
-      const now = performance.now()
-      if (!isOver) worstMs = Math.max(worstMs, now - last - tickMs)
-      last = now
+  const watchdog = new Worker(new URL('watchdog.ts', import.meta.url))
+  const tell = (order: Order): void => watchdog.postMessage(order)
+  try {
+    await once(watchdog, 'message')
+    for (let voids = 0; ; voids += 1) {
+      tell({ kind: 'begin', priority: 0 })
+      const result = await act({
+        begin: (priority = 0) => tell({ kind: 'begin', priority }),
+        end: () => tell({ kind: 'end' }),
+      })
+      tell({ kind: 'report' })
+      const [worstMs]: number[] = await once(watchdog, 'message')
+      const isVoid = worstMs === undefined || worstMs > voidGapMs
+      if (!isVoid || voids === repeats) return { result, voids, isVoid }
     }
-    const watch: Watch = {
-      begin: () => {
-        tick()
-        worstMs = 0
-      },
-      end: () => {
-        tick()
-        isOver = true
-      },
-    }
-    const timer = setInterval(tick, tickMs)
-    const result = await act(watch).finally(() => clearInterval(timer))
-    tick()
-    const isVoid = worstMs > voidGapMs
-    if (!isVoid || voids === repeats) return { result, voids, isVoid }
+  } finally {
+    await watchdog.terminate()
   }
 }
 

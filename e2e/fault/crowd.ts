@@ -102,10 +102,10 @@ export async function openCrowd(stage: Stage): Promise<Crowd> {
       return {
         strike: async (watch) => {
           await gather(stage, fault)
-          // Speakers that are busy at their raised priority are no reason to call a trial void.
           const usual = getPriority()
           setPriority(foremost)
-          watch.begin()
+          // Speakers that are busy at their raised priority are no reason to call a trial void.
+          watch.begin(foremost)
           return strike(stage, { fault, instruments, watch }).finally(() => setPriority(usual))
         },
         [Symbol.asyncDispose]: () => instruments[Symbol.asyncDispose](),
