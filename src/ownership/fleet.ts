@@ -11,14 +11,14 @@ import { isLinkLocal } from './wire.ts'
 
 /** Takes over what the world says of nodes. */
 export function readFleet(o: Ownership, world: World, now: Millis): void {
-  const peers = new Map(world.peers.map((peer) => [peer.name, peer]))
+  const peers = new Map([...forgottenOf(o, world), ...world.peers].map((peer) => [peer.name, peer]))
   for (const peer of world.peers) if (peer.legs !== o.peers.get(peer.name)?.legs) unlearn(o, peer)
   o.peers = peers
   const legs = peers.get(o.self)?.legs ?? []
   o.legs = new Map(legs.map((leg) => [leg.ifindex, leg]))
   o.ownMacs = new Set(legs.map(({ mac }) => mac))
   const addresses = new Map<bigint, string>()
-  for (const peer of world.peers) {
+  for (const peer of peers.values()) {
     if (peer.name === o.self) continue
     for (const leg of peer.legs) {
       if (leg.mac !== '') {
@@ -48,6 +48,18 @@ export function readFleet(o: Ownership, world: World, now: Millis): void {
   for (const [high, low] of o.twins) {
     if (!o.legs.has(high) || !o.legs.has(low)) o.twins.delete(high)
   }
+}
+
+/**
+ * Membership forgets the dead after 30 s; those that are expected are asked for all the same: behind a split that
+ * is healed they may own what this node owns.
+ */
+function forgottenOf(o: Ownership, world: World): readonly Peer[] {
+  const known = new Set(world.peers.map(({ name }) => name))
+  return world.expected.flatMap((name) => {
+    const peer = known.has(name) ? undefined : o.peers.get(name)
+    return peer === undefined ? [] : [peer.isAlive ? { ...peer, isAlive: false } : peer]
+  })
 }
 
 /** It tells its MACs anew: what frames alone have said of it is no longer believed. */

@@ -4,6 +4,23 @@ import type { Scenario } from './scenario.ts'
 
 export const survivors: readonly Scenario[] = [
   {
+    it: 'a segment split until membership has forgotten the other side: it is asked for all the same',
+    options: { nodes: 6, isGossipCarried: true, hasRings: true },
+    seeds: 8,
+    story: ({ cluster, owner, others, lan, pass }) => {
+      const heal = split(cluster, lan(), [owner, ...others.slice(0, 2)])
+      pass(60_000 + cluster.random.between(0, 30_000))
+      // Each side hears of a member that is away and back: its list of members is made anew.
+      const thaws = [1, 4].map((i) => freezeNode(cluster, others[i] ?? ''))
+      pass(4_000)
+      for (const thaw of thaws) thaw()
+      pass(8_000)
+      heal()
+      pass(8_000)
+    },
+    most: { darkMs: 1_000, overlapMs: 250 },
+  },
+  {
     it: 'a split too short for the elected node to miss the others: it hears that it is dead, and is back',
     options: { nodes: 4, placement: 'hash', isGossipCarried: true, hasRings: true },
     seeds: 8,
