@@ -20,7 +20,8 @@ export interface PacketPort extends AsyncDisposable {
   attach(link: LinkState): string | undefined
   detach(ifindex: number): void
   send(ifindex: number, frame: Uint8Array): string | undefined
-  sendNeighbour(ifindex: number, packet: Neighbour): string | undefined
+  /** Where it does not leave at once, `mayLeave` is asked before it does. */
+  sendNeighbour(ifindex: number, packet: Neighbour, mayLeave: () => boolean): string | undefined
   join(ifindex: number, group: Address): string | undefined
   leave(ifindex: number, group: Address): void
   /** Reads every socket to its end now. */
@@ -110,6 +111,7 @@ export function openAnnouncer(options: AnnouncerOptions): Announcer {
   const perform = createPerformer({ ...options, log }, packets, {
     wakeAt: (atMs) => wakeAt(state, atMs, clock, () => inflow.isRunning || turn()),
     changed: (change) => void changes.push(change),
+    isAnswered: (text) => since.has(text),
   })
   const turn = (): void => {
     if (state.isClosed || state.isTurning) return
@@ -201,8 +203,9 @@ type Answering = Extract<NodeEffect, { kind: 'answering' }>
 /** Performs effects in their order, and counts them. */
 function createPerformer(
   options: AnnouncerOptions, packets: PacketPort,
-  { wakeAt, changed }: {
+  { wakeAt, changed, isAnswered }: {
     readonly wakeAt: (atMs: Millis) => void; readonly changed: (change: Answering) => void
+    readonly isAnswered: (text: string) => boolean
   },
 ): (effect: NodeEffect) => void {
   const { clock, log, metrics, members, onNote } = options
@@ -227,7 +230,8 @@ function createPerformer(
       case 'sendNeighbour': {
         const { ifindex, packet, text, notAfterMs } = effect
         if (clock.now() >= notAfterMs) return
-        return count(packets.sendNeighbour(ifindex, packet), () => metrics.countGratuitous(text))
+        const mayLeave = (): boolean => clock.now() < notAfterMs && isAnswered(text)
+        return count(packets.sendNeighbour(ifindex, packet, mayLeave), () => metrics.countGratuitous(text))
       }
       case 'join': {
         const failure = packets.join(effect.ifindex, effect.group)

@@ -5,9 +5,10 @@ import { encodeMessage, type Neighbour } from '../ndp.ts'
 /** The part of raw-socket used here: it has no types of its own. */
 interface RawSocket {
   setOption(level: number, option: number, value: number | Buffer, length?: number): void
+  /** Queues it; `before` is called when its turn has come, and what it throws goes to `done` in place of the send. */
   send(
     buffer: Buffer, offset: number, length: number, address: string,
-    done: (error: Error | null) => void,
+    before: () => void, done: (error: Error | null) => void,
   ): void
   pauseRecv(): void
   close(): void
@@ -35,8 +36,11 @@ const optionInterface = 17
 const optionFilter = 1
 
 export interface Icmp6 extends Disposable {
-  /** Sends a multicast message on the interface; `failed` is called when it could not leave. */
-  send(ifindex: number, packet: Neighbour, failed: (error: Error) => void): void
+  /**
+   * Sends a multicast message on the interface, one at each turn of the loop: `mayLeave` is asked when its turn has
+   * come, since a fence or a hand-over may lie between; `failed` is called when it could not leave.
+   */
+  send(ifindex: number, packet: Neighbour, mayLeave: () => boolean, failed: (error: Error) => void): void
   /** The interface is no longer announced on. */
   forget(ifindex: number): void
 }
@@ -47,12 +51,15 @@ export async function openIcmp6(): Promise<Icmp6 | undefined> {
   if (raw === undefined) return undefined
   const sockets = new Map<number, RawSocket>()
   return {
-    send: (ifindex, packet, failed) => {
+    send: (ifindex, packet, mayLeave, failed) => {
+      const check = (): void => {
+        if (!mayLeave()) throw new Error('it is too late')
+      }
       try {
         const socket = sockets.get(ifindex) ?? openOn(raw, ifindex)
         sockets.set(ifindex, socket)
         const message = Buffer.from(encodeMessage(packet))
-        socket.send(message, 0, message.length, formatAddress(packet.destination), (error) => {
+        socket.send(message, 0, message.length, formatAddress(packet.destination), check, (error) => {
           if (error !== null) failed(error)
         })
       } catch (error) {

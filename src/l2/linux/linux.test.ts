@@ -6,9 +6,9 @@ import { toHex } from '../bytes.ts'
 import {
   arpReplyFrame, arpRequestFrame, askerMac, dadProbeFrame, ownerMac, solicitationFrame,
 } from '../golden.ts'
-import { decodeNeighbour, solicitedNodeGroup, unsolicited } from '../ndp.ts'
+import { decodeNeighbour, encodeNeighbour, solicitedNodeGroup, unsolicited } from '../ndp.ts'
 import { openIcmp6 } from './icmp6.ts'
-import { openLinks } from './links.ts'
+import { type Links, openLinks } from './links.ts'
 import { openPackets } from './packets.ts'
 import { enterNamespace, hasDevice, ip, linkNamed, need, openPair, until, untilInOperation } from './pair.ts'
 
@@ -84,33 +84,56 @@ check('frames that waited together come with the age of each', async () => {
 check('a neighbour advertisement leaves with hop limit 255 and a checksum that holds', async () => {
   await using pair = await openPair()
   const { near, nearIndex, heardFar } = pair
-  near.sendNeighbour(nearIndex, unsolicited(announced, ownerMac))
+  near.sendNeighbour(nearIndex, unsolicited(announced, ownerMac), () => true)
   await until('it arrived', () => heardFar.length === 1)
   const bytes = Uint8Array.from(Buffer.from(heardFar[0] ?? '', 'hex'))
   assert.is(bytes[21], 255)
   assert.is(typeof decodeNeighbour(bytes), 'object')
 })
 
-check('an unsolicited advertisement leaves through raw-socket on Node, else as a frame', async () => {
-  await using pair = await openPair()
+/** The kernel sends ICMPv6 only from an address of the interface. */
+async function giveLinkLocal(links: Links): Promise<Address> {
   ip('link', 'set', 'near', 'addrgenmode', 'eui64', 'down')
   ip('link', 'set', 'near', 'up')
-  const source = () => need(pair.links, 'near').addresses.find((a) => !a.isTentative)?.address
+  const source = () => need(links, 'near').addresses.find((a) => !a.isTentative)?.address
   await until('there is a link-local address', () => source() !== undefined)
+  const address = source()
+  if (address === undefined) throw new Error('There is no link-local address')
+  return address
+}
+
+check('an unsolicited advertisement leaves through raw-socket on Node, else as a frame', async () => {
+  await using pair = await openPair()
+  const linkLocal = await giveLinkLocal(pair.links)
   using icmp6 = await openIcmp6()
   const isNode = process.release.name === 'node' && !('Deno' in globalThis)
   assert.is(icmp6 !== undefined, isNode, 'raw-socket is there exactly on Node')
   await using packets = openPackets(() => undefined, { icmp6 })
   packets.attach(need(pair.links, 'near'))
-  const linkLocal = source()
-  if (linkLocal === undefined) throw new Error('There is no link-local address')
   const sent = unsolicited(announced, askerMac)
   const isOurs = (hex: string): boolean => hex.slice(108, 110) === '88'
-  assert.is(packets.sendNeighbour(pair.nearIndex, sent), undefined)
+  assert.is(packets.sendNeighbour(pair.nearIndex, sent, () => true), undefined)
   await until('it arrived', () => pair.heardFar.some(isOurs))
   const bytes = Uint8Array.from(Buffer.from(pair.heardFar.find(isOurs) ?? '', 'hex'))
   // The kernel chooses the source of what raw-socket sends.
   assert.equal(decodeNeighbour(bytes), isNode ? { ...sent, source: linkLocal } : sent)
+})
+
+check('advertisements that wait in raw-socket do not leave once the right to them has ended', async () => {
+  await using pair = await openPair()
+  await giveLinkLocal(pair.links)
+  using icmp6 = await openIcmp6()
+  await using packets = openPackets(() => undefined, { icmp6 })
+  packets.attach(need(pair.links, 'near'))
+  let asked = 0
+  const isFirst = (): boolean => ++asked === 1
+  for (let i = 0; i < 3; i++) packets.sendNeighbour(pair.nearIndex, unsolicited(announced, ownerMac), isFirst)
+  if (icmp6 !== undefined) await until('each had its turn', () => asked >= 5) // and no frame in its place
+  const last = toHex(encodeNeighbour(unsolicited(announced, askerMac)))
+  packets.send(pair.nearIndex, encodeNeighbour(unsolicited(announced, askerMac)))
+  await until('the last one arrived', () => pair.heardFar.includes(last))
+  const left = pair.heardFar.filter((hex) => hex.slice(108, 110) === '88' && hex !== last)
+  assert.is(left.length, icmp6 === undefined ? 3 : 1, 'frames leave at once')
 })
 
 check('groups: 3,000 solicited-node groups are joined and left again', async () => {

@@ -58,7 +58,8 @@ export interface Packets extends AsyncDisposable {
   attach(link: LinkState): string | undefined
   detach(ifindex: number): void
   send(ifindex: number, frame: Uint8Array): string | undefined
-  sendNeighbour(ifindex: number, packet: Neighbour): string | undefined
+  /** Where it does not leave at once, `mayLeave` is asked before it does. */
+  sendNeighbour(ifindex: number, packet: Neighbour, mayLeave: () => boolean): string | undefined
   join(ifindex: number, group: Address): string | undefined
   leave(ifindex: number, group: Address): void
   /** Reads every socket to its end now; `onFrame` gets what there was. */
@@ -125,10 +126,10 @@ export function openPackets(onFrame: OnFrame, options: PacketsOptions = {}): Pac
       for (const [ifindex, { fds }] of ports) for (const fd of fds) drain(fd, ifindex)
     },
     send: (ifindex, frame) => sendOn(ports.get(ifindex), frame),
-    sendNeighbour: (ifindex, packet) => {
+    sendNeighbour: (ifindex, packet, mayLeave) => {
       const asFrame = (): string | undefined => sendOn(ports.get(ifindex), encodeNeighbour(packet))
       if (icmp6 === undefined || !isMulticast(packet.destination)) return asFrame()
-      icmp6.send(ifindex, packet, () => void asFrame())
+      icmp6.send(ifindex, packet, mayLeave, () => void (mayLeave() && asFrame()))
       return undefined
     },
     join: (ifindex, group) => joinOn(ports.get(ifindex), group),
