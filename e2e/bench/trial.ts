@@ -5,7 +5,7 @@ import type { Child } from '../lab/command.ts'
 import type { Host } from '../lab/lab.ts'
 import type { Order } from './watchdog.ts'
 
-/** A gap in the schedule of a thread with nothing else to do that makes a trial void: the machine was elsewhere. */
+/** A gap in the schedule of a thread with nothing else to do, after which the machine was elsewhere. */
 const voidGapMs = 100
 export const maxRepeats = 3
 
@@ -19,7 +19,7 @@ export interface Trial<T> {
 
 /** Lets a trial say which part of it counts; without it, all of it does. */
 export interface Watch {
-  /** What was seen so far does not matter; from now on only what is at least as urgent may take the processor. */
+  /** What was seen so far does not matter; from now on what is more urgent may take the processor. */
   begin(priority?: number): void
   /** What is seen from now on does not matter. */
   end(): void

@@ -1,6 +1,6 @@
 /**
- * A thread that does nothing but look whether it gets the processor when it is due. Whoever runs a trial cannot:
- * what it reads of 20,000 frames holds it up for longer than any machine.
+ * A thread that does nothing but look whether it gets the processor when it is due. Whoever runs a trial
+ * cannot: what it reads of 20,000 frames holds it up for longer than any machine.
  */
 import { setPriority } from 'node:os'
 import { parentPort } from 'node:worker_threads'

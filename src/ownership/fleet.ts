@@ -51,8 +51,8 @@ export function readFleet(o: Ownership, world: World, now: Millis): void {
 }
 
 /**
- * Membership forgets the dead after 30 s; those that are expected are asked for all the same: behind a split that
- * is healed they may own what this node owns.
+ * Membership forgets the dead after 30 s; those that are expected are asked for all the same: behind a split
+ * that is healed they may own what this node owns.
  */
 function forgottenOf(o: Ownership, world: World): readonly Peer[] {
   const known = new Set(world.peers.map(({ name }) => name))

@@ -5,7 +5,7 @@ import { encodeMessage, type Neighbour } from '../ndp.ts'
 /** The part of raw-socket used here: it has no types of its own. */
 interface RawSocket {
   setOption(level: number, option: number, value: number | Buffer, length?: number): void
-  /** Queues it; `before` is called when its turn has come, and what it throws goes to `done` in place of the send. */
+  /** Queues it; `before` is called when its turn has come: where it throws, `done` gets that instead. */
   send(
     buffer: Buffer, offset: number, length: number, address: string,
     before: () => void, done: (error: Error | null) => void,
@@ -37,8 +37,8 @@ const optionFilter = 1
 
 export interface Icmp6 extends Disposable {
   /**
-   * Sends a multicast message on the interface, one at each turn of the loop: `mayLeave` is asked when its turn has
-   * come, since a fence or a hand-over may lie between; `failed` is called when it could not leave.
+   * Sends a multicast message on the interface, one at each turn of the loop. `mayLeave` is asked when its
+   * turn has come, since a fence or a hand-over may lie between; `failed` is called when it could not leave.
    */
   send(ifindex: number, packet: Neighbour, mayLeave: () => boolean, failed: (error: Error) => void): void
   /** The interface is no longer announced on. */
