@@ -10,7 +10,8 @@ import { planned } from './planned.ts'
 import { lasting, nodes, type Stage } from './stage.ts'
 import { strangers } from './strangers.ts'
 import {
-  endure, handedMs, healedMs, lossyMs, movesOnce, restMs, soon, stays, succeed, witnessed,
+  endure, handedMs, healedMs, lossyMs, movesOnce, restMs, soon, stays, succeed, unbroken,
+  witnessed,
 } from './strikes.ts'
 
 const frozenMs = [200, 600, 2_000, 10_000]
@@ -64,7 +65,7 @@ const losses: readonly Fault[] = [
 export function blockFor(ms: number): Fault {
   return {
     name: 'gossip-block', about: `port 7946 is blocked for ${ms / 1_000} s, the segment is whole`,
-    peer: '3 answerers for 18.2 s', bounds: stays,
+    peer: '3 answerers for 18.2 s', bounds: stays, promised: unbroken,
     strike: async (stage) => {
       await endure(blockGossip(stage), ms, 2 * restMs)
     },
@@ -74,7 +75,7 @@ export function blockFor(ms: number): Fault {
 const quiet: readonly Fault[] = [
   {
     name: 'return', about: 'the node of the last owner comes back', peer: 'takes the address back',
-    bounds: stays,
+    bounds: stays, promised: unbroken,
     prepare: async (stage, owner) => {
       const killedMs = wallMs()
       await stage.stop(owner, 'SIGKILL')
@@ -89,6 +90,7 @@ const quiet: readonly Fault[] = [
   blockFor(10_000),
   {
     name: 'api-down', about: 'the API server is gone for 8 s', peer: '', bounds: stays,
+    promised: unbroken,
     strike: async (stage) => {
       await stage.rig.server.stopApi('SIGKILL')
       await lasting(8_000)
@@ -108,6 +110,7 @@ const quiet: readonly Fault[] = [
   ...(['+5m', '-5m'] as const).map((step): Fault => ({
     name: step.startsWith('+') ? 'clock-forward' : 'clock-back',
     about: `the owner's wall clock is stepped by ${step}`, peer: '', bounds: stays,
+    promised: unbroken,
     lack: clockLack,
     prepare: async (stage, owner) => {
       // The owner itself is to run with such a clock: the others come when it has the address.
@@ -128,7 +131,7 @@ const quiet: readonly Fault[] = [
 const shared: readonly Fault[] = [
   {
     name: 'split', about: 'the owner and a silent host are cut off for 8 s, then healed', peer: '',
-    bounds: { moves: [0, 1], overlapMs: healedMs },
+    bounds: { moves: [0, 1], overlapMs: healedMs }, promised: soon,
     strike: (stage, owner) => endure(split(stage, [owner, 'client']), 8_000, 2 * restMs),
   },
   {

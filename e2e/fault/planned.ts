@@ -2,7 +2,7 @@
 import { type EndpointPlan, service, slice } from '../kube/objects.ts'
 import type { Fault } from './fault.ts'
 import { lasting, nodes, setPage, type Stage } from './stage.ts'
-import { handedMs, handedOver, restMs, stays, succeed } from './strikes.ts'
+import { handedMs, handedOver, restMs, stays, succeed, unbroken } from './strikes.ts'
 
 const stops: readonly Fault[] = [
   {
@@ -89,6 +89,7 @@ const local = (stage: Stage): Promise<void> => setPolicy(stage, 'Local')
 const workloads: readonly Fault[] = [
   {
     name: 'cordon', about: 'kubectl cordon of the owner\'s node, 5 s', peer: '', bounds: stays,
+    promised: unbroken,
     strike: async (stage, owner) => {
       await stage.rig.server.kubectlOk(['cordon', owner])
       await lasting(5_000)
@@ -97,7 +98,7 @@ const workloads: readonly Fault[] = [
   },
   {
     name: 'evict', about: 'kubectl drain of the owner\'s node: cordoned, its Pods end', peer: '',
-    bounds: stays,
+    bounds: stays, promised: unbroken,
     strike: async (stage, owner) => {
       await evict(stage, owner, 'Cluster')
       await lasting(2 * restMs)
@@ -112,11 +113,13 @@ const workloads: readonly Fault[] = [
   },
   {
     name: 'rollout', about: 'Pods are replaced node by node, each gone before the next is ready', peer: '',
-    bounds: stays, strike: (stage) => rollOut(stage, false, 'Cluster'), heal: restore,
+    bounds: stays, promised: unbroken,
+    strike: (stage) => rollOut(stage, false, 'Cluster'), heal: restore,
   },
   {
     name: 'rollout-local', about: 'the same with externalTrafficPolicy Local, each ready before', peer: '',
-    bounds: stays, prepare: local, strike: (stage) => rollOut(stage, true, 'Local'), heal: restore,
+    bounds: stays, promised: unbroken, prepare: local,
+    strike: (stage) => rollOut(stage, true, 'Local'), heal: restore,
   },
 ]
 

@@ -29,6 +29,19 @@ async function meet(ring: Ring, names: readonly string[]): Promise<readonly Stat
 
 const departures = ({ told }: Station): readonly string[] => told().filter((line) => line.startsWith('left '))
 
+/** Ends a node, which says so: the others know sooner than they could declare it dead. */
+async function leave(leaver: Station, others: readonly Station[]): Promise<void> {
+  const sinceMs = performance.now()
+  const ending = leaver.child.stop('SIGTERM')
+  for (const other of others) await other.tells(`left ${leaver.name}`)
+  const tookMs = performance.now() - sinceMs
+  assert.ok(tookMs < suspicionMs, `all knew that ${leaver.name} left after ${tookMs.toFixed(0)} ms`)
+  await ending
+}
+
+/** memberlist's least suspicion of a silent node in so small a ring: 4 probe intervals. */
+const suspicionMs = 4_000
+
 const mixed = ['go1', 'our1', 'go2', 'our2'] as const
 
 for (const [it, key] of [['encrypted', secret], ['plain', '']] as const) {
@@ -98,6 +111,17 @@ for (const lossPercent of [10, 30]) {
       await go2.child.stop('SIGKILL')
       for (const station of [go1, our1, our2]) await station.tells('left go2')
       for (const station of [go1, our1, our2]) assert.equal(departures(station), ['left go2'])
+      await our2.child.stop('SIGKILL')
+      for (const station of [go1, our1]) await station.tells('left our2')
+      for (const station of [go1, our1]) assert.equal(departures(station), ['left go2', 'left our2'])
+    })
+  scenario(`${lossPercent} % of the datagrams lost: who leaves is gone at once, of theirs and of ours`,
+    { names: mixed, secret, lossPercent }, async (ring) => {
+      const [go1, our1, go2, our2] = await meet(ring, mixed)
+      if (go1 === undefined || our1 === undefined || go2 === undefined || our2 === undefined) return
+      await leave(our2, [go1, our1, go2])
+      await leave(go2, [go1, our1])
+      for (const station of [go1, our1]) assert.equal(departures(station), ['left our2', 'left go2'])
     })
 }
 

@@ -171,6 +171,7 @@ function dropRemoved(
 /** Owners whose beats have stopped. Returns the next instant to look. */
 export function watchBeats(o: Ownership, now: Millis): Millis {
   let nextMs = Number.POSITIVE_INFINITY
+  if (!o.rules.hasSuspicion) return nextMs
   for (const record of o.beats.values()) {
     if (record.list.size === 0) continue
     for (const [ifindex, atMs] of record.heard) {

@@ -13,10 +13,13 @@ export interface Rules {
   readonly hasTieBreak: boolean
   /** Beats and claims with a higher term contest an owner. */
   readonly hasTerms: boolean
+  /** Who misses an owner's beats suspects it, and tells who may claim. */
+  readonly hasSuspicion: boolean
   /** Nothing goes by choice to a node where all that would serve terminates. */
   readonly hasEndings: boolean
 }
 
 export const allRules: Rules = {
-  hasFence: true, hasControls: true, hasTieBreak: true, hasTerms: true, hasEndings: true,
+  hasFence: true, hasControls: true, hasTieBreak: true, hasTerms: true, hasSuspicion: true,
+  hasEndings: true,
 }

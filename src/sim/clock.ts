@@ -14,6 +14,14 @@ export function createClock(): Clock {
   return { nowMs: 0, queue: createSchedule(), events: 0 }
 }
 
+/** When runs begin: 2026-01-01. */
+const firstMs: Millis = 1_767_225_600_000
+
+/** What a wall clock shows that is so far from true time, in ms since 1970. */
+export function wallTime({ nowMs }: Clock, offsetMs: Millis): Millis {
+  return firstMs + nowMs + offsetMs
+}
+
 /** Lets `run` happen at `atMs`, or now if that is past. */
 export function at(clock: Clock, atMs: Millis, run: () => void): void {
   insertAt(clock.queue, Math.max(atMs, clock.nowMs), run)

@@ -3,7 +3,7 @@ import { answerKey } from '../l2/responder.ts'
 import type { Millis } from '../net/model.ts'
 import { fenceMs } from '../ownership/limits.ts'
 import type { Leg, Note, Peer, Wish, World } from '../ownership/model.ts'
-import { after, at, type Clock, createClock } from './clock.ts'
+import { after, at, type Clock, createClock, wallTime } from './clock.ts'
 import { hear } from './frames.ts'
 import {
   createGossip, type Gossip, join, leave, publish, refresh, remove, sendOver, spreadMessage, viewOf,
@@ -182,6 +182,7 @@ export function boot(cluster: Cluster, name: string): void {
     path: () => pathOf(cluster, machine),
     isStill: () => machine.state !== 'running',
     now: () => ownTime(machine),
+    wall: () => wallTime(cluster.clock, machine.wallOffsetMs),
     loss: () => cluster.options.isGossipCarried ? cluster.segments[0]?.quality.loss ?? 0 : 0,
     claims: () => machine.brain?.claims?.(ownTime(machine)) ?? new Uint8Array(),
     onView: () => touchWorld(machine),

@@ -219,7 +219,7 @@ export function endMove(cluster: Cluster, unit: string): void {
   spreadApi(cluster, () => undefined)
 }
 
-/** Wall clocks jump; monotonic ones do not, and nothing of ours reads the others. */
+/** Wall clocks jump; monotonic ones do not. Of the others only membership reads anything, as it starts. */
 export function stepWallClock(cluster: Cluster, name: string, byMs: Millis): void {
   machineOf(cluster, name).wallOffsetMs += byMs
   note(cluster, `wall clock stepped by ${byMs} ms:`, [name], cluster.clock.nowMs)

@@ -75,7 +75,7 @@ export interface Machine {
   readonly rate: number
   lostMs: Millis
   pausedAtMs: Millis
-  /** The wall clock's distance from true time: nothing of ours may read it. */
+  /** Its wall clock's distance from true time: people set it. */
   wallOffsetMs: Millis
   frames: ReceivedFrame[]
   messages: ReceivedMessage[]

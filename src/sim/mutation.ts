@@ -13,6 +13,7 @@ export const mutations: readonly Mutation[] = [
   { name: 'without the control probe', rules: { hasControls: false } },
   { name: 'without the tie-break', rules: { hasTieBreak: false } },
   { name: 'without terms', rules: { hasTerms: false } },
+  { name: 'without suspicion of who misses beats', rules: { hasSuspicion: false } },
   { name: 'without a look at what ends', rules: { hasEndings: false } },
 ]
 

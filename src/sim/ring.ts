@@ -19,6 +19,8 @@ export interface RingMember {
   isStill(): boolean
   /** Its machine's monotonic clock, which a pause stops. */
   now(): Millis
+  /** Its machine's wall clock: production begins with its seconds as incarnation. */
+  wall(): Millis
   /** Of datagrams on the way that membership takes. */
   loss(): number
   /** What exchanges of states carry from it. */
@@ -44,8 +46,6 @@ export interface Rings {
   readonly stations: Map<string, Station>
   /** Streams by `name|number`, with their other end. */
   readonly ends: Map<string, { readonly station: Station; readonly stream: number }>
-  /** Each life of a process is younger than the last one. */
-  incarnation: number
   gossiped: number
 }
 
@@ -57,7 +57,7 @@ const sealBytes = 29
 const leaveMs = 1_000
 
 export function createRings(clock: Clock, random: Random): Rings {
-  return { clock, random, stations: new Map(), ends: new Map(), incarnation: 1, gossiped: 0 }
+  return { clock, random, stations: new Map(), ends: new Map(), gossiped: 0 }
 }
 
 /** Starts a ring for a process, which joins all of `names`. */
@@ -67,7 +67,7 @@ export function startRing(
   const { name } = member
   const ring = createRing({
     settings: lanSettings, name, endpoint: endpointOf(name), meta: copy(encodeMeta(legs)),
-    incarnation: rings.incarnation++, sealBytes, random: { seed: rings.random.below(2 ** 32) },
+    incarnation: Math.floor(member.wall() / 1_000), sealBytes, random: { seed: rings.random.below(2 ** 32) },
   })
   const station: Station = {
     member, ring, endpoint: endpointOf(name), waiting: [], wakeMs: Infinity, streams: -1,

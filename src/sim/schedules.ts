@@ -6,6 +6,7 @@ import {
   pauseNode, split, strayAnnouncement,
 } from './faults.ts'
 import { monitorsOf, notesOf, type Scenario } from './scenario.ts'
+import { lossSchedules } from './losses.ts'
 import { newcomers } from './newcomers.ts'
 import { segmentSchedules } from './segments.ts'
 import { goodQuality } from './segment.ts'
@@ -128,22 +129,7 @@ export const schedules: readonly Scenario[] = [
     },
     most: { darkMs: 600, overlapMs: 200 },
   },
-  {
-    it: '5 10 % loss for a minute: nothing moves',
-    options: { nodes: 20, units: 6, quality: lossy(0.1), clients: 1 },
-    seeds: 2,
-    story: ({ pass }) => pass(60_000),
-    most: { moves: 0, darkMs: 300 },
-    isSettled: false,
-  },
-  {
-    it: '5 30 % loss for a minute: moves are rare, and nobody talks much',
-    options: { nodes: 20, units: 4, quality: lossy(0.3) },
-    seeds: 2,
-    story: ({ pass }) => pass(60_000),
-    most: { moves: 3, overlapMs: 1_500 },
-    isSettled: false,
-  },
+  ...lossSchedules,
   {
     it: '6 the owner and its three monitors die together: witnesses open the claim',
     options: ten,

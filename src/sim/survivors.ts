@@ -1,5 +1,6 @@
 /** Named histories of who is left and who comes back: what silence means to them, and who is believed. */
-import { appear, crash, cutGossip, deafen, freezeNode, kill, split, starve } from './faults.ts'
+import { appear, crash, cutGossip, deafen, freezeNode, kill, split, starve, stepWallClock } from './faults.ts'
+import { ringViewOf } from './ring.ts'
 import type { Scenario } from './scenario.ts'
 
 export const survivors: readonly Scenario[] = [
@@ -77,6 +78,23 @@ export const survivors: readonly Scenario[] = [
     },
     most: { darkMs: 2_000, overlapMs: 0 },
     isSettled: false,
+  },
+  {
+    it: 'a wall clock is set back, and its node returns with an older incarnation: the others believe it',
+    options: { nodes: 3, hasRings: true },
+    seeds: 8,
+    story: ({ cluster, owner, others, pass }) => {
+      stepWallClock(cluster, owner, -300_000)
+      stepWallClock(cluster, others[0] ?? '', 300_000)
+      const back = crash(cluster, owner)
+      pass(12_000)
+      back()
+      pass(6_000)
+    },
+    most: { darkMs: 600 },
+    also: ({ cluster: { rings }, owner, others }) => others.filter((name) =>
+      rings !== undefined && !ringViewOf(rings, name).some((seen) => seen.name === owner && seen.isAlive))
+      .map((name) => `${name} takes ${owner} for dead`),
   },
   {
     // Its asks lie for longer than 40 ms and are dropped, a round of probes fits between two of its slices.
