@@ -127,17 +127,20 @@ interface Stage {
   readonly announcer: Announcer
   /** What it performed, in order: kinds of messages and frames. */
   readonly done: string[]
+  /** Of each advertisement that it was given: whether it may leave. */
+  readonly mayLeave: (() => boolean)[]
   /** The kernel has a frame for it, which it reads; or reads when it looks at its sockets. */
   receive(frame: Uint8Array): void
   lay(frame: Uint8Array): void
   readable(): void
 }
 
-/** The announcer of n0 among n0, n1 and n2; `names` may own the address. */
-function open(loop: Loop, names: readonly string[]): Stage {
+/** The announcer of n0 among n0, n1 and n2; `names` may own the addresses. */
+function open(loop: Loop, names: readonly string[], texts = vip): Stage {
   const rig = lanOf(3)
-  give(rig, [wishOf(vip, names)])
+  give(rig, [wishOf(texts, names)])
   const done: string[] = []
+  const mayLeave: (() => boolean)[] = []
   const laid: Uint8Array[] = []
   let [receive, readable] = [(_: Uint8Array): void => undefined, (): void => undefined]
   const announcer = openAnnouncer({
@@ -154,7 +157,7 @@ function open(loop: Loop, names: readonly string[]): Stage {
           if (answer !== undefined) onFrame(2, answer, 0)
           return undefined
         },
-        sendNeighbour: () => undefined,
+        sendNeighbour: (_, __, may) => void mayLeave.push(may),
         drain: () => laid.splice(0).forEach((frame) => onFrame(2, frame, 0)),
         [Symbol.asyncDispose]: async () => undefined,
       }
@@ -167,8 +170,8 @@ function open(loop: Loop, names: readonly string[]): Stage {
   announcer.setLinks([link])
   announcer.setWorld(nodeOf(rig, 'n0').world)
   return {
-    loop, announcer, done, receive: (frame) => receive(frame), lay: (frame) => void laid.push(frame),
-    readable: () => readable(),
+    loop, announcer, done, mayLeave, receive: (frame) => receive(frame),
+    lay: (frame) => void laid.push(frame), readable: () => readable(),
   }
 }
 
@@ -253,10 +256,10 @@ for (const { it, wake } of causes) {
 /** Somebody's question, from 192.168.1.12. */
 const question = controlFrame(legAt(2), addressOf(vip))
 
-function owning(loop: Loop): Stage {
-  const stage = open(loop, ['n0'])
+function owning(loop: Loop, texts = vip): Stage {
+  const stage = open(loop, ['n0'], texts)
   for (let i = 0; i < 4_000 && stage.announcer.rights().length === 0; i++) idle(stage, 1)
-  assert.is(stage.announcer.rights().length, 1)
+  assert.is(stage.announcer.rights().length, texts.split(' ').length)
   stage.done.length = 0
   return stage
 }
@@ -292,6 +295,25 @@ test('after a stall the sockets are read to their end before anything is answere
   stage.readable()
   assert.not.ok(stage.done.includes('answer'), stage.done.join())
 })
+
+const ends: readonly { it: string; end: (stage: Stage) => void }[] = [
+  { it: 'the deadline has passed', end: ({ loop }) => loop.pass(301) },
+  { it: 'another has claimed it', end: ({ announcer, loop }) => announcer.hear([
+    from('n1', beatOf(9), loop.clock.now()),
+  ]) },
+]
+
+for (const { it, end } of ends) {
+  test(`an advertisement that waits to leave may not any more: ${it}`, () => {
+    using loop = openLoop()
+    const stage = owning(loop, `${vip} 2001:db8::100`)
+    const last = stage.mayLeave.at(-1)
+    assert.is(last?.(), true)
+    end(stage)
+    loop.runSoon()
+    assert.is(last?.(), false)
+  })
+}
 
 test('in one turn answers leave first, then the beats that are due', () => {
   using loop = openLoop()

@@ -111,7 +111,7 @@ export function openAnnouncer(options: AnnouncerOptions): Announcer {
   const perform = createPerformer({ ...options, log }, packets, {
     wakeAt: (atMs) => wakeAt(state, atMs, clock, () => inflow.isRunning || turn()),
     changed: (change) => void changes.push(change),
-    isAnswered: (text) => since.has(text),
+    answersFor: node.answersFor,
   })
   const turn = (): void => {
     if (state.isClosed || state.isTurning) return
@@ -203,9 +203,9 @@ type Answering = Extract<NodeEffect, { kind: 'answering' }>
 /** Performs effects in their order, and counts them. */
 function createPerformer(
   options: AnnouncerOptions, packets: PacketPort,
-  { wakeAt, changed, isAnswered }: {
+  { wakeAt, changed, answersFor }: {
     readonly wakeAt: (atMs: Millis) => void; readonly changed: (change: Answering) => void
-    readonly isAnswered: (text: string) => boolean
+    readonly answersFor: ReturnType<typeof createNode>['answersFor']
   },
 ): (effect: NodeEffect) => void {
   const { clock, log, metrics, members, onNote } = options
@@ -229,8 +229,8 @@ function createPerformer(
       }
       case 'sendNeighbour': {
         const { ifindex, packet, text, notAfterMs } = effect
-        if (clock.now() >= notAfterMs) return
-        const mayLeave = (): boolean => clock.now() < notAfterMs && isAnswered(text)
+        const mayLeave = (): boolean => clock.now() < notAfterMs && answersFor(text, ifindex)
+        if (!mayLeave()) return
         return count(packets.sendNeighbour(ifindex, packet, mayLeave), () => metrics.countGratuitous(text))
       }
       case 'join': {

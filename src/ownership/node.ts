@@ -48,6 +48,8 @@ export interface Node {
   turn(turn: Turn, now: Millis): readonly NodeEffect[]
   /** What it answers for now; another list after each change, deadlines included. */
   rights(): readonly Right[]
+  /** Whether it answers for the address there, deadlines aside. */
+  answersFor(text: string, ifindex: number): boolean
 }
 
 /** A copy of ownership's: only its deadline changes. */
@@ -81,6 +83,7 @@ export function createNode(decide: Decide): Node {
   return {
     turn: (turn, now) => takeTurn(parts, turn, now),
     rights: () => parts.rights ??= [...parts.byText.values()],
+    answersFor: (text, ifindex) => parts.byText.get(text)?.ifindexes.has(ifindex) === true,
   }
 }
 
