@@ -7,6 +7,7 @@ import {
 import type { Cause, Postponement } from './model.ts'
 import { isAliveNode, lookAt, note, type Ownership, setOwner, touch, type Unit } from './state.ts'
 import { isBeaten } from './lists.ts'
+import { createAttempt } from './ongoing.ts'
 import { startRound } from './round.ts'
 import { jittered, strainOf } from './strain.ts'
 import { isNominee, mayOwn, ranksOf } from './units.ts'
@@ -59,11 +60,7 @@ export function attempt(
     unit.attempt.startMs = Math.max(startMs, known.told === undefined ? 0 : known.startMs)
   } else {
     unit.round = undefined
-    unit.attempt = {
-      suspect, cause, lastBeatMs, startMs, sinceMs: at.now, segments, backoffMs: 0,
-      told: undefined, unicastMs: undefined, unicasts: 0, isProvisional: false, toldMs: at.now,
-      yielded: undefined, foreign: undefined,
-    }
+    unit.attempt = createAttempt({ suspect, cause, lastBeatMs, startMs, segments }, at.now)
   }
   unit.darkMs ??= lastBeatMs
   lookAt(o, unit, unit.attempt.startMs)

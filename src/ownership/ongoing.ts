@@ -95,6 +95,18 @@ export interface Attempt {
   foreign: { readonly mac: Mac; readonly text: string } | undefined
 }
 
+/** One that has not begun. */
+export function createAttempt(
+  { isProvisional = false, ...begun }:
+    Pick<Attempt, 'suspect' | 'cause' | 'lastBeatMs' | 'startMs' | 'segments'> & { isProvisional?: boolean },
+  now: Millis,
+): Attempt {
+  return {
+    ...begun, isProvisional, sinceMs: now, toldMs: now, backoffMs: 0, told: undefined, unicastMs: undefined,
+    unicasts: 0, yielded: undefined, foreign: undefined,
+  }
+}
+
 /** A pick that came before the unit it speaks of. */
 export interface EarlyPick {
   readonly from: string

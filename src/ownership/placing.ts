@@ -8,7 +8,7 @@ import { mail, tell } from './mail.ts'
 import type { Cause } from './model.ts'
 import { take } from './own.ts'
 import { startRound } from './round.ts'
-import type { EarlyPick } from './ongoing.ts'
+import { createAttempt, type EarlyPick } from './ongoing.ts'
 import { lookAt, type Ownership, setOwner, setTerm, type Unit } from './state.ts'
 import { isLate } from './strain.ts'
 import { hashRank, isEnding, isOthers, loadOf, loadRank, mayOwn, weightOf } from './units.ts'
@@ -169,13 +169,10 @@ export function stepPick(o: Ownership, unit: Unit, now: Millis): void {
     }
     return startRound(o, unit, 'check', { atMs: now, legs: unit.legs })
   }
-  unit.attempt = undefined
   unit.round = undefined
-  unit.attempt = {
-    suspect: undefined, cause, lastBeatMs: now, startMs: now, sinceMs: now, segments: undefined,
-    backoffMs: 0, told: undefined, unicastMs: undefined, unicasts: 0, isProvisional: isMovable,
-    toldMs: now, yielded: undefined, foreign: undefined,
-  }
+  unit.attempt = createAttempt({
+    suspect: undefined, cause, lastBeatMs: now, startMs: now, segments: undefined, isProvisional: isMovable,
+  }, now)
   lookAt(o, unit, now)
 }
 
