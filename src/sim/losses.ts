@@ -1,6 +1,6 @@
 /** Numbered schedules on a segment that loses frames: who stays owner, and what is said meanwhile. */
 import type { Scenario } from './scenario.ts'
-import { goodQuality } from './segment.ts'
+import { lossy } from './segment.ts'
 
 /**
  * Asks and messages a second of each of 20 nodes at 30 % loss, in the mean: 15 where the next three in rank
@@ -11,7 +11,7 @@ const mostTalk = 20
 export const lossSchedules: readonly Scenario[] = [
   {
     it: '5 10 % loss for a minute: nothing moves',
-    options: { nodes: 20, units: 6, quality: { ...goodQuality, loss: 0.1 }, clients: 1 },
+    options: { nodes: 20, units: 6, quality: lossy(0.1), clients: 1 },
     seeds: 2,
     story: ({ pass }) => pass(60_000),
     most: { moves: 0, darkMs: 300 },
@@ -19,7 +19,7 @@ export const lossSchedules: readonly Scenario[] = [
   },
   {
     it: '5 30 % loss for a minute: moves are rare, and nobody talks much',
-    options: { nodes: 20, units: 4, quality: { ...goodQuality, loss: 0.3 } },
+    options: { nodes: 20, units: 4, quality: lossy(0.3) },
     seeds: 2,
     story: ({ pass }) => pass(60_000),
     most: { moves: 3, overlapMs: 1_500 },

@@ -8,7 +8,7 @@ import {
 import { type Options, plainOptions } from './plan.ts'
 import { createProduction } from './production.ts'
 import type { Place } from './record.ts'
-import { goodQuality } from './segment.ts'
+import { lossy } from './segment.ts'
 import { pass, startSimulation } from './simulation.ts'
 import { gapsOf, movesOf, overlapsOf } from './tenure.ts'
 import { answerersOf } from './checks.ts'
@@ -37,12 +37,11 @@ function lan(cluster: Cluster): Cluster['segments'][number] {
   return segment
 }
 
-const lossy = (loss: number): Partial<Options> => ({ quality: { ...goodQuality, loss } })
 
 export const faults: readonly Fault[] = [
   { name: 'hard kill', lastsMs: Infinity, strike: crash },
   { name: 'process killed', lastsMs: Infinity, strike: kill },
-  { name: 'hard kill, 10 % loss', options: lossy(0.1), lastsMs: Infinity, strike: crash },
+  { name: 'hard kill, 10 % loss', options: { quality: lossy(0.1) }, lastsMs: Infinity, strike: crash },
   { name: 'freeze of 3 s', lastsMs: 3_000, strike: freezeNode },
   { name: 'freeze of 250 ms', lastsMs: 250, strike: freezeNode },
   { name: 'invisible pause of 3 s', lastsMs: 3_000, strike: pauseNode },
@@ -57,8 +56,8 @@ export const faults: readonly Fault[] = [
     muffle(cluster, lan(cluster), owner) },
   { name: 'segment split', lastsMs: 4_000, strike: (cluster, owner) =>
     split(cluster, lan(cluster), [owner]) },
-  { name: '30 % loss, no fault', options: lossy(0.3), lastsMs: Infinity, strike: (cluster) =>
-    setQuality(cluster, lan(cluster), { ...goodQuality, loss: 0.3 }) },
+  { name: '30 % loss, no fault', options: { quality: lossy(0.3) }, lastsMs: Infinity, strike: (cluster) =>
+    setQuality(cluster, lan(cluster), lossy(0.3)) },
 ]
 
 /** Each fault at each size, that many times, each time with a seed of its own. */

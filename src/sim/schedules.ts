@@ -9,10 +9,9 @@ import { monitorsOf, notesOf, type Scenario } from './scenario.ts'
 import { lossSchedules } from './losses.ts'
 import { newcomers } from './newcomers.ts'
 import { segmentSchedules } from './segments.ts'
-import { goodQuality } from './segment.ts'
+import { goodQuality, lossy } from './segment.ts'
 
 const ten = { nodes: 10 }
-const lossy = (loss: number): typeof goodQuality => ({ ...goodQuality, loss })
 const one = { nodes: 3, units: 1 }
 
 export const schedules: readonly Scenario[] = [

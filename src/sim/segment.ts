@@ -32,6 +32,11 @@ export interface Quality {
 
 export const goodQuality: Quality = { loss: 0, duplicate: 0, delayMs: 0.05, jitterMs: 0.05 }
 
+/** Good, but for this part of the frames. */
+export function lossy(loss: number): Quality {
+  return { ...goodQuality, loss }
+}
+
 /** A frame on the bridge, as the capture sees it. */
 export interface Captured {
   readonly segment: Segment
