@@ -1,5 +1,4 @@
 /** A node with 100 of 1,000 addresses dies, or hands over 450 of them: how long, and at what cost. */
-import { getPriority, setPriority } from 'node:os'
 import type { Watch } from '../bench/trial.ts'
 import {
   advertisement, type Fields, ingressOf, listAt, node, pool, service, slice,
@@ -102,11 +101,9 @@ export async function openCrowd(stage: Stage): Promise<Crowd> {
       return {
         strike: async (watch) => {
           await gather(stage, fault)
-          const usual = getPriority()
-          setPriority(foremost)
           // Speakers that are busy at their raised priority are no reason to call a trial void.
           watch.begin(foremost)
-          return strike(stage, { fault, instruments, watch }).finally(() => setPriority(usual))
+          return strike(stage, { fault, instruments, watch })
         },
         [Symbol.asyncDispose]: () => instruments[Symbol.asyncDispose](),
       }
