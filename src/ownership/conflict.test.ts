@@ -84,6 +84,23 @@ test('a foreign host that stays: inConflict with its MAC, nobody claims, cleared
   assert.equal(notesOf(rig, 'conflictEnded'), [`${owner.name} ${vip}`])
 })
 
+for (const { name, change } of [
+  { name: 'may own it no more', change: { wishes: [wishOf(vip, ['n2', 'n3'])] } },
+  { name: 'is drained', change: { isDraining: true } },
+]) {
+  test(`an owner that ${name} hands over nothing that a foreign host has: nobody announces it`, () => {
+    const { rig, owner, wishes } = placed(4)
+    const leave = answerAs(rig, foreignMac)
+    const [frame] = announceArp(addressOf(vip), foreignMac)
+    broadcast(rig, { segment: 'lan', from: 'foreign', frame })
+    runUntil(rig, rig.nowMs + 1_000)
+    give(rig, wishes, (world, node) => node === owner || 'wishes' in change ? { ...world, ...change } : world)
+    assert.equal(watch(rig, vip, 5_000).owners, [])
+    leave()
+    if ('wishes' in change) assert.is(watch(rig, vip, 25_000).owners.length, 1)
+  })
+}
+
 test('own frames that come back, and requests from other addresses, are no voices', () => {
   const { rig, owner } = placed(3)
   const [leg] = owner.legs

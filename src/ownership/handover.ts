@@ -52,13 +52,15 @@ function wantedElsewhere(
   // Ranked only where somebody is looked for: all that is owned is asked at each change.
   const isSought = o.world?.isDraining === true || !isNominee || own.isCut
   const next = isSought ? successorsOf(o, unit, now)[0] : undefined
+  // A foreign host has it: whoever took over would announce it beside that host, and does not claim it.
+  const isForeign = own.hush === 'conflict'
   if (o.world?.isDraining === true) {
-    return next === undefined ? undefined : { to: next, cause: 'handOver' }
+    return next === undefined || isForeign ? undefined : { to: next, cause: 'handOver' }
   }
   own.ineligibleMs = isNominee ? undefined : own.ineligibleMs ?? now
   if (own.ineligibleMs !== undefined) {
     // Silent since it hears nobody: another may have it by now, so there is nothing to hand over.
-    const isGone = own.hush === 'ownerDeaf' || next === undefined
+    const isGone = own.hush === 'ownerDeaf' || isForeign || next === undefined
     if (isGone || now - own.ineligibleMs > ineligibleMs) return 'release'
     return { to: next, cause: 'handOver' }
   }
