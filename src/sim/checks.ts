@@ -3,77 +3,16 @@ import type { Millis } from '../net/model.ts'
 import { missingMs, provisionalMs, takenMs } from '../ownership/limits.ts'
 import type { Note } from '../ownership/model.ts'
 import type { Cluster } from './cluster.ts'
+import { sharedBound } from './beside.ts'
+import { darkBounds, overlapBounds } from './bounds.ts'
+import {
+  deedsDuring, hurtBy, isForeign, isHalf, isIncapacity, isMeeting, lossNow, meetingsOf, veryLossy,
+} from './deeds.ts'
 import { type Deed, type Finding, type Place, wouldAnswer } from './record.ts'
 import { isStranger } from './plan.ts'
 import { checkEndings, isLocal, isMovedByRollout, servableGap, servedPlace } from './serving.ts'
 import { type Gap, gapsOf, type Move, movesOf, type Overlap, overlapsOf } from './tenure.ts'
 import { canHear, canSend } from './segment.ts'
-
-/** How long two may answer (design §5, "What is promised, exactly"). */
-export const overlapBounds = {
-  handOverMs: 50, healMs: 250, resumeMs: 200, lossMs: 300,
-  /** At 30 % the 300 ms hold for 99 of 100. */
-  worstLossMs: 1_500,
-}
-
-/** How long nobody may. */
-export const darkBounds = {
-  /** The owner is dead, cut off, or stands still. */
-  deadMs: 600,
-  /** Its monitors died with it, or it only went deaf. */
-  deafMs: 1_600,
-  /** Gossip has to find out, since nobody who watched is left. */
-  gossipMs: 9_500,
-  /** A start: all nodes join, then claim. */
-  startMs: 5_000,
-  /** A new address that nobody owned. */
-  newMs: 1_200,
-  /** Endpoints of a Service with policy Local have gone, or come, and nothing else has happened. */
-  rolloutMs: 300,
-}
-
-/** Faults after whose end two sides meet that have each had an owner. */
-const isMeeting = (kind: string): boolean =>
-  /^(split|uplink lost|receive side|send side|gossip cut|carrier lost)/.test(kind)
-
-/**
- * Instants at which two sides of a segment meet: the end of what kept them apart, and the beginning of a
- * split that puts nodes on the other side where somebody is already or comes from a side of its own.
- */
-function meetingsOf(deeds: readonly Deed[]): readonly Millis[] {
-  const ends = deeds.filter(({ kind }) => isMeeting(kind)).map(({ untilMs }) => untilMs)
-  const joins = deeds.filter((deed) => isJoin(deed, deeds)).map(({ atMs }) => atMs)
-  return [...ends, ...joins]
-}
-
-/** A split while a first one of the segment lasts, or one that takes a node without uplink along. */
-function isJoin({ kind, nodes, atMs }: Deed, deeds: readonly Deed[]): boolean {
-  if (!kind.startsWith('split of')) return false
-  const lost = kind.replace('split of', 'uplink lost on')
-  return deeds.some((first) => first.atMs < atMs && first.untilMs > atMs &&
-    (first.kind === kind || first.kind === lost && first.nodes.some((name) => nodes.includes(name))))
-}
-
-/** Faults that keep a node from serving at all. */
-const isIncapacity = (kind: string): boolean =>
-  /^(crash|kill|freeze|pause|starve|drain|exclude|split|uplink|receive side|send side|carrier)/.test(kind)
-
-/** Faults that only make it deaf or dumb. */
-const isHalf = (kind: string): boolean => /^(uplink lost|receive side|send side)/.test(kind)
-
-const isLoss = ({ kind }: Deed): boolean => /^loss/.test(kind)
-const isForeign = ({ kind }: Deed): boolean => /^(foreign|stray)/.test(kind)
-
-/** Deeds that were in force at some time of the interval. */
-function during({ record }: Cluster, fromMs: Millis, toMs: Millis): readonly Deed[] {
-  return record.deeds.filter(({ atMs, untilMs }) => atMs <= toMs && untilMs >= fromMs)
-}
-
-function lossNow(cluster: Cluster, fromMs: Millis, toMs: Millis): number {
-  const deeds = during(cluster, fromMs - 2_000, toMs).filter(isLoss)
-  const percents = deeds.map(({ kind }) => Number(/\d+/.exec(kind)?.[0] ?? 0) / 100)
-  return Math.max(cluster.options.quality.loss, ...percents)
-}
 
 /** One voice: on one segment an address never has two answerers, but for the bounded exceptions. */
 export function checkVoice(cluster: Cluster): readonly Finding[] {
@@ -121,9 +60,14 @@ function isHandOverTold({ record }: Cluster, { unit }: Place, { older, newer, to
 }
 
 /** How much of an overlap is within the listed exceptions. */
-function overlapExcuse(
-  cluster: Cluster, place: Place, overlap: Overlap,
-): Millis {
+function overlapExcuse(cluster: Cluster, place: Place, overlap: Overlap): Millis {
+  const loss = lossNow(cluster, overlap.fromMs, overlap.toMs)
+  const lossMs = loss >= veryLossy ? overlapBounds.worstLossMs : loss > 0 ? overlapBounds.lossMs : 0
+  return otherExcuse(cluster, place, overlap) + lossMs
+}
+
+/** As much as it may last without a lost frame. */
+function otherExcuse(cluster: Cluster, place: Place, overlap: Overlap): Millis {
   const { record } = cluster
   const { fromMs, toMs } = overlap
   const isPlanned = isHandOver(cluster, place, overlap)
@@ -131,9 +75,19 @@ function overlapExcuse(
     .map((atMs) => atMs + overlapBounds.healMs - fromMs)
   const resumes = record.deeds.filter(({ kind, untilMs }) => kind === 'pause' && untilMs <= toMs)
     .map(({ untilMs }) => untilMs + overlapBounds.resumeMs - fromMs)
-  const loss = lossNow(cluster, fromMs, toMs)
-  const lossMs = loss >= 0.25 ? overlapBounds.worstLossMs : loss > 0 ? overlapBounds.lossMs : 0
-  return Math.max(0, isPlanned ? overlapBounds.handOverMs : 0, ...heals, ...resumes) + lossMs
+  return Math.max(0, isPlanned ? overlapBounds.handOverMs : 0, ...heals, ...resumes)
+}
+
+/** How long two answered since 30 % of the frames were lost: each overlap, by what nothing else excuses. */
+export function lossOverlapsOf(cluster: Cluster): readonly Millis[] {
+  return [...cluster.record.places.values()].flatMap((place) =>
+    overlapsOf(place).flatMap((overlap): readonly Millis[] => {
+      const { older, newer, fromMs, toMs } = overlap
+      if (lossNow(cluster, fromMs, toMs) < veryLossy) return []
+      if ([older, newer].some(({ node }) => isStranger(cluster.options, node))) return []
+      const ms = toMs - fromMs - otherExcuse(cluster, place, overlap)
+      return ms > 0 ? [ms] : []
+    }))
 }
 
 /** No silence beyond its bound while a node could answer. */
@@ -153,28 +107,28 @@ export function checkSilence(cluster: Cluster): readonly Finding[] {
     }))
 }
 
-/** Nodes that something was done to. */
-function hurtBy(deeds: readonly Deed[]): ReadonlySet<string> {
-  return new Set(deeds.filter(({ kind }) => isIncapacity(kind)).flatMap(({ nodes }) => nodes))
-}
-
 /** With policy Local, it counts from when a node that could serve it was well. */
 function servableGapOf(cluster: Cluster, { unit }: Place, gap: Gap): Gap | undefined {
   if (!isLocal(cluster.record, unit)) return gap
-  const deeds = during(cluster, gap.fromMs - 2_000, gap.toMs)
+  const deeds = deedsDuring(cluster, gap.fromMs - 2_000, gap.toMs)
   if (deeds.some(({ kind }) => kind.startsWith('API'))) return undefined
   const hurt = hurtBy(deeds)
   const part = servableGap(cluster.record, unit, gap, (node) => !hurt.has(node))
   return part === undefined || part.fromMs === gap.fromMs ? part : { ...part, last: undefined }
 }
 
-function darkBound(cluster: Cluster, place: Place, { fromMs, toMs, last }: Gap): Millis {
-  const deeds = during(cluster, fromMs - 2_000, toMs)
+/** The bound is that of ours, or of what is not ours where that stands between. */
+function darkBound(cluster: Cluster, place: Place, gap: Gap): Millis {
+  return Math.max(ownBound(cluster, place, gap), sharedBound(cluster, place, gap))
+}
+
+function ownBound(cluster: Cluster, place: Place, { fromMs, toMs, last }: Gap): Millis {
+  const deeds = deedsDuring(cluster, fromMs - 2_000, toMs)
   const hurt = hurtBy(deeds)
   if (hurt.size >= cluster.options.nodes) return Infinity
   if (deeds.some((deed) => isForeign(deed) && deed.kind.includes(place.unit))) return Infinity
-  const theft = `foreign host takes ${place.unit}`
-  if (during(cluster, fromMs - 70_000, toMs).some(({ kind }) => kind === theft)) return Infinity
+  const theft = `foreign host takes ${place.unit} on `
+  if (deedsDuring(cluster, fromMs - 70_000, toMs).some(({ kind }) => kind.startsWith(theft))) return Infinity
   if (fromMs <= place.fromMs && fromMs < darkBounds.startMs) {
     return hurt.size === 0 ? darkBounds.startMs : darkBounds.startMs + darkBounds.gossipMs
   }
@@ -195,10 +149,10 @@ function darkBound(cluster: Cluster, place: Place, { fromMs, toMs, last }: Gap):
 /** Nothing moves without cause: an owner loses a unit only to something that was done to it. */
 export function checkMoves(cluster: Cluster): readonly Finding[] {
   const isHurt = (nodes: readonly string[], atMs: Millis): boolean =>
-    nodes.some((node) => hurtBy(during(cluster, atMs - 2_000, atMs)).has(node))
+    nodes.some((node) => hurtBy(deedsDuring(cluster, atMs - 2_000, atMs)).has(node))
   // Whoever does not see endpoints change goes by what it saw.
   const isBlind = (atMs: Millis): boolean =>
-    during(cluster, atMs - 2_000, atMs).some(({ kind }) => kind === 'API server down')
+    deedsDuring(cluster, atMs - 2_000, atMs).some(({ kind }) => kind === 'API server down')
   const endings = checkEndings(cluster, (nodes, atMs) => isBlind(atMs) || isHurt(nodes, atMs))
   const moves = [...cluster.record.places.values()].flatMap((place) =>
     movesOf(place).flatMap((moved): readonly Finding[] => {
@@ -216,7 +170,7 @@ function isMoveCaused(
   const startMs = Math.min(endedMs, atMs)
   if (lossNow(cluster, startMs, atMs) >= 0.1 || cluster.options.strangers > 0) return true
   if (cluster.options.placement === 'hash' || isMovedByRollout(cluster.record, place, moved)) return true
-  const deeds = during(cluster, startMs - 2_000, atMs)
+  const deeds = deedsDuring(cluster, startMs - 2_000, atMs)
   // Provisional placements of a start may each move once, within 60 s.
   // A take-over may take two steps: whoever took a unit from a node that was hurt may be contested by it.
   const isSecondStep = deeds.some(({ kind, nodes }) => isIncapacity(kind) &&
@@ -339,7 +293,7 @@ function isLateBalance({ options, clock, record }: Cluster, note: Note): boolean
 
 /** At 30 % a false suspicion is rare (0.4 moves a minute), and no fault. */
 export function isVeryLossy({ options }: Cluster): boolean {
-  return options.quality.loss >= 0.25
+  return options.quality.loss >= veryLossy
 }
 
 /** A converged cluster says nothing: no change of owner, no gossip, beats and asks at their pace. */

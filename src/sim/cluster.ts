@@ -291,8 +291,8 @@ const noMoves: World['moves'] = new Map()
 function worldOf(cluster: Cluster, machine: Machine): World {
   const { api, options } = cluster
   const peers = samePeers(cluster.kept, machine.name, peersOf(cluster, machine))
-  const able = peers.filter(({ name, isAlive, legs }) =>
-    isAlive && legs.length > 0 && !api.excluded.has(name)).map(({ name }) => name)
+  const able = peers.filter(({ name, isAlive, isCapable, legs }) =>
+    isAlive && (legs.length > 0 || !isCapable) && !api.excluded.has(name)).map(({ name }) => name)
   const wishes = [...cluster.seen.get(machine.name)?.values() ?? []].map((unit): Wish => {
     const { key, addresses } = unit
     const nominees = nomineesOf(unit, able)
@@ -318,8 +318,9 @@ function peersOf(cluster: Cluster, machine: Machine): readonly Peer[] {
       .map(([name, { isAlive, version }]) =>
         ({ name, isAlive, legs: cluster.metadata.get(name)?.get(version) ?? [] }))
     : ringViewOf(cluster.rings, machine.name)
+  // Metadata of a MetalLB speaker is empty.
   const others = known.map((view): Peer => ({
-    ...view, isCapable: isCapable(view.name), isRestarted: false,
+    ...view, legs: isCapable(view.name) ? view.legs : [], isCapable: isCapable(view.name), isRestarted: false,
     isDraining: cluster.api.draining.has(view.name),
   }))
   return [self, ...others].toSorted((a, b) => (a.name < b.name ? -1 : 1))

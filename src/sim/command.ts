@@ -7,12 +7,13 @@ import { createProduction } from './production.ts'
 import { restarts } from './restarts.ts'
 import { measureFaults, type Measured } from './measure.ts'
 import { memberships } from './memberships.ts'
-import { catchMutation, mutations, mutationSeeds } from './mutation.ts'
+import { catchMutation, mutations, mutationSeeds, mutationsOf } from './mutation.ts'
+import type { Setting } from './environment.ts'
 import { play } from './scenario.ts'
 import { schedules } from './schedules.ts'
 import { survivors } from './survivors.ts'
 import { type Outcome, runSeed, sizeBands, type SwarmLimits } from './swarm.ts'
-import { figureLines, quantile } from './table.ts'
+import { figureLines, overlapLine, quantile } from './table.ts'
 
 interface Task {
   readonly from: number
@@ -26,26 +27,34 @@ interface Summary {
   readonly events: number
   readonly virtualMs: number
   readonly darks: readonly (readonly [string, number])[]
+  readonly lossOverlapsMs: readonly number[]
+  /** So many were not plain, of each setting. */
+  readonly settings: readonly Setting[]
   /** Nodes of each run. */
   readonly sizes: readonly number[]
-  readonly failures: readonly Pick<Outcome, 'seed' | 'options' | 'findings'>[]
+  readonly failures: readonly Pick<Outcome, 'seed' | 'options' | 'setting' | 'findings'>[]
 }
 
 function sum({ from, count, stride, limits }: Task): Summary {
   const darks: (readonly [string, number])[] = []
   const failures: Summary['failures'][number][] = []
   const sizes: number[] = []
+  const settings: Setting[] = []
+  const lossOverlapsMs: number[] = []
   let events = 0
   let virtualMs = 0
   for (let i = 0; i < count; i++) {
-    const { seed, options, findings, ...rest } = runSeed(from + i * stride, limits, createProduction())
+    const outcome = runSeed(from + i * stride, limits, createProduction())
+    const { seed, options, setting, findings, ...rest } = outcome
     events += rest.events
     virtualMs += rest.virtualMs
     sizes.push(options.nodes)
+    settings.push(setting)
+    lossOverlapsMs.push(...rest.lossOverlapsMs)
     for (const { kind, ms } of rest.darks) darks.push([kind, ms])
-    if (findings.length > 0) failures.push({ seed, options, findings: findings.slice(0, 5) })
+    if (findings.length > 0) failures.push({ seed, options, setting, findings: findings.slice(0, 5) })
   }
-  return { seeds: count, events, virtualMs, darks, sizes, failures }
+  return { seeds: count, events, virtualMs, darks, lossOverlapsMs, settings, sizes, failures }
 }
 
 const usage = `Usage: hack/sim --seeds N [--from S] [--nodes 3..100] [--jobs J]   random histories
@@ -53,7 +62,7 @@ const usage = `Usage: hack/sim --seeds N [--from S] [--nodes 3..100] [--jobs J] 
        hack/sim --scenario WORDS [--seed S] [--verbose]    named histories whose name has the words
        hack/sim --faults [--trials N]                      dark time of single faults
        hack/sim --figures [--trials N]                     promised figures, with exit code 1 beyond a bound
-       hack/sim --mutate [--seeds N]                       rules left out: after how many seeds seen`
+       hack/sim --mutate [--seeds N | --seed S]            rules left out: which seed sees it`
 
 /** The value after `--name`; undefined when it is not there. */
 function option(args: readonly string[], name: string): string | undefined {
@@ -88,6 +97,7 @@ async function main(args: readonly string[]): Promise<number> {
   const commit = option(args, 'commit') ?? 'unknown'
   if (args.includes('--faults')) return printFaults(number(args, 'trials', 20))
   if (args.includes('--figures')) return printFigures(number(args, 'trials', 20), commit)
+  if (args.includes('--mutate') && args.includes('--seed')) return mutateSeed(number(args, 'seed', 1), limits)
   if (args.includes('--mutate')) return printMutations(number(args, 'seeds', mutationSeeds), limits)
   const words = option(args, 'scenario')
   if (words !== undefined) {
@@ -122,22 +132,37 @@ function runLane(task: Task): Promise<Summary> {
 
 function print(summaries: readonly Summary[], { nodes }: SwarmLimits, ms: number): number {
   const failures = summaries.flatMap((summary) => summary.failures).toSorted((a, b) => a.seed - b.seed)
-  for (const { seed, options, findings } of failures.slice(0, 20)) {
+  for (const { seed, options, setting, findings } of failures.slice(0, 20)) {
     const { nodes, segments, units, quality } = options
     console.log(`seed ${seed} (${nodes} nodes, ${segments} segments, ${units} units, ` +
-      `loss ${quality.loss}, ${options.placement}${options.hasRings ? ', rings' : ''}):`)
+      `loss ${quality.loss}, ${options.placement}${options.hasRings ? ', rings' : ''}, ${setting}):`)
     for (const { atMs, check, text } of findings) console.log(`  ${atMs.toFixed(0)} ${check}: ${text}`)
   }
   const total = (of: (summary: Summary) => number): number =>
     summaries.reduce((all, summary) => all + of(summary), 0)
   printDarks(summaries.flatMap(({ darks }) => darks))
+  const isKept = printOverlaps(summaries.flatMap(({ lossOverlapsMs }) => lossOverlapsMs))
   printSizes(summaries.flatMap(({ sizes }) => sizes))
+  printSettings(summaries.flatMap(({ settings }) => settings))
   console.log(`${total(({ seeds }) => seeds)} seeds, ${failures.length} failed, ` +
     `${total(({ events }) => events)} events, ${(total(({ virtualMs }) => virtualMs) / 3.6e6).toFixed(2)} ` +
     `virtual hours in ${(ms / 1_000).toFixed(1)} s`)
   const replayed = `hack/sim --seed ${failures[0]?.seed} --nodes ${nodes.from}..${nodes.to} --verbose`
   if (failures.length > 0) console.log(`replay one: ${replayed}`)
-  return failures.length > 0 ? 1 : 0
+  return failures.length > 0 || !isKept ? 1 : 0
+}
+
+/** Whether 99 of 100 are within their bound; of fewer than 100, all but one. */
+function printOverlaps(overlapsMs: readonly number[]): boolean {
+  const { text, isKept } = overlapLine(overlapsMs)
+  console.log(isKept ? text : `${text}  BEYOND ITS BOUND`)
+  return isKept
+}
+
+function printSettings(settings: readonly Setting[]): void {
+  const counts = [...Map.groupBy(settings, (setting) => setting)].map(([setting, list]) =>
+    `${list.length} ${setting}`)
+  console.log(`settings: ${counts.toSorted().join(', ')}`)
 }
 
 function printSizes(sizes: readonly number[]): void {
@@ -211,6 +236,19 @@ function printFigures(trials: number, commit: string): number {
     console.log(isKept ? text : `${text}  BEYOND ITS BOUND`)
   }
   return beyond === 0 ? 0 : 1
+}
+
+/** Whether the seed notices each rule that is left out; none of them tells nothing of the checks. */
+function mutateSeed(seed: number, limits: SwarmLimits): number {
+  let isClean = true
+  for (const { name, found } of mutationsOf(seed, limits)) {
+    if (name === undefined) isClean = found.length === 0
+    const [first] = found
+    const verdict = first === undefined ? 'nothing found'
+      : `${counted(found.length, 'finding')}, first ${first.atMs.toFixed(0)} ${first.check}: ${first.text}`
+    console.log(`seed ${seed} ${name ?? 'with all rules'}: ${verdict}`)
+  }
+  return isClean ? 0 : 1
 }
 
 function printMutations(seeds: number, limits: SwarmLimits): number {

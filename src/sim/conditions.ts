@@ -2,6 +2,7 @@
 import { rankByHash } from '../l2/placement.ts'
 import { answerersOf, checkBalance, checkVoice } from './checks.ts'
 import { addUnit, type Cluster } from './cluster.ts'
+import { slow, slowest } from './environment.ts'
 import {
   appear, crash, cutGossip, deafen, disappear, drain, exclude, freezeNode, loseCarrier, move,
   setQuality, starve, stopApi, takeAddress,
@@ -12,11 +13,6 @@ import { goodQuality } from './segment.ts'
 const three = { nodes: 3 }
 const ten = { nodes: 10 }
 const one = { nodes: 3, units: 1 }
-
-/** A process that needs some 50 us for a frame, as on a processor that others use. */
-const slow = { frameMs: 0.03, sendMs: 0.02, messageMs: 0.05, rightMs: 0.02 }
-/** And 300 us, as where three of them, an API server and others share two processors. */
-const slowest = { frameMs: 0.18, sendMs: 0.12, messageMs: 0.3, rightMs: 0.12 }
 
 /** Again and again, one of them gets no processor for longer than the fence lasts. */
 function standStill({ cluster, pass }: Stage, times: number): void {

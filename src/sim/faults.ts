@@ -176,7 +176,8 @@ export function takeAddress(cluster: Cluster, host: Host, unit: string): Undo {
   const [first] = cluster.api.units.get(unit)?.addresses ?? []
   if (first === undefined) return () => undefined
   usurp(host, first.address)
-  return fault(cluster, `foreign host takes ${unit}`, [], () => giveBack(host, first.address))
+  return fault(cluster, `foreign host takes ${unit} on ${host.segment.name}`, [], () =>
+    giveBack(host, first.address))
 }
 
 /** One announcement by a host that does not have the address. */

@@ -1,6 +1,7 @@
 /** Rules that are left out on purpose: if no check notices, the checks are worth nothing. */
 import type { Rules } from '../ownership/rules.ts'
 import { createProduction } from './production.ts'
+import type { Finding } from './record.ts'
 import { runSeed, type SwarmLimits } from './swarm.ts'
 
 export interface Mutation {
@@ -29,4 +30,14 @@ export function catchMutation(
     if (isSeen && runSeed(seed, limits, createProduction()).findings.length === 0) return seed
   }
   return undefined
+}
+
+/** What one seed finds with all rules, where `name` is undefined, and without each of them. */
+export function* mutationsOf(
+  seed: number, limits: SwarmLimits,
+): Generator<{ readonly name: string | undefined; readonly found: readonly Finding[] }> {
+  yield { name: undefined, found: runSeed(seed, limits, createProduction()).findings }
+  for (const { name, rules } of mutations) {
+    yield { name, found: runSeed(seed, limits, createProduction(rules)).findings }
+  }
 }

@@ -1,7 +1,8 @@
 /** Named histories: a story told to a cluster, and the bounds that what was seen has to keep. */
 import { rankByHash } from '../l2/placement.ts'
 import type { Millis } from '../net/model.ts'
-import { answerersOf, checkConverged, checkStorm, isHandOver, overlapBounds } from './checks.ts'
+import { overlapBounds } from './bounds.ts'
+import { answerersOf, checkConverged, checkStorm, isHandOver } from './checks.ts'
 import type { Cluster, CreateBrain } from './cluster.ts'
 import type { NeighbourTiming } from './hosts.ts'
 import { type Options, plainOptions } from './plan.ts'

@@ -17,6 +17,14 @@ export function isLocal({ served }: Record, unit: string): boolean {
   return served.has(unit)
 }
 
+/** The nodes that had something to serve the unit with, of all. */
+export function servingAt(
+  record: Record, unit: string, atMs: Millis, all: readonly string[],
+): readonly string[] {
+  const stretch = stretchesOf(record, unit).find((each) => each.atMs <= atMs && atMs < each.untilMs)
+  return stretch === undefined ? all : all.filter((node) => stretch.endpoints.has(node))
+}
+
 /** The place without answers of nodes that had nothing to serve it with: they are no answers. */
 export function servedPlace(record: Record, place: Place): Place {
   if (!isLocal(record, place.unit)) return place

@@ -7,10 +7,12 @@ import { at, runUntil } from './clock.ts'
 import {
   addUnit, boot, type Cluster, type CreateBrain, createCluster, startTraffic,
 } from './cluster.ts'
+import { checkForeign } from './foreign.ts'
 import type { NeighbourTiming } from './hosts.ts'
 import { linuxTiming } from './hosts.ts'
 import type { Endpoints, Options } from './plan.ts'
 import type { Finding } from './record.ts'
+import { checkElected, checkShares } from './shares.ts'
 import { gapsOf } from './tenure.ts'
 
 export interface Start {
@@ -63,13 +65,14 @@ export function settle(
   // A false suspicion is no finding there: what the last one began is seen to its end.
   const isSettling = isVeryLossy(cluster) && checkConverged(cluster).length > 0
   if (isSettling) pass(cluster, quietMs)
-  return [...checkConverged(cluster), ...loud]
+  return [...checkConverged(cluster), ...checkShares(cluster), ...checkElected(cluster), ...loud]
 }
 
 /** The checks that look at the whole run. */
 export function checkRun(cluster: Cluster): readonly Finding[] {
   return [
-    ...checkVoice(cluster), ...checkSilence(cluster), ...checkMoves(cluster), ...checkStorm(cluster),
+    ...checkVoice(cluster), ...checkForeign(cluster), ...checkSilence(cluster), ...checkMoves(cluster),
+    ...checkStorm(cluster),
   ]
 }
 
