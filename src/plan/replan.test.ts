@@ -78,11 +78,17 @@ const textOf = ({ holdings, unheld }: HeldPlan): unknown => ({
   unheld,
 })
 
-/** As if this node had a right to each address but every seventh. */
-const rightsOf = (plan: HeldPlan, step: number): readonly Right[] =>
-  [...new Map(plan.holdings.map(({ text, address: each }) => [text, each]))]
-    .filter((_, i) => (i + step) % 7 > 0)
-    .map(([text, each]) => ({ unit: text, text, address: each, ifindexes: new Set([2]), notAfterMs: 0 }))
+/**
+ * As if this node had a right to each address but every seventh, and some whose Service has just gone; those
+ * of `before` are the same values.
+ */
+const rightsOf = (plan: HeldPlan, step: number, before: readonly Right[] = []): readonly Right[] => {
+  const known = new Map(before.map((right) => [right.text, right]))
+  const texts = new Map(plan.holdings.map(({ text, address: each }) => [text, each]))
+  if (step % 3 === 0) for (const { text, address: each } of before) texts.set(text, each)
+  return [...texts].filter((_, i) => (i + step) % 7 > 0).map(([text, each]) =>
+    known.get(text) ?? { unit: text, text, address: each, ifindexes: new Set([2]), notAfterMs: 0 })
+}
 
 for (const most of [1, 4]) {
   test(`${histories} histories of ${steps} steps, up to ${most} changes in each`, () => {
@@ -97,6 +103,7 @@ function live(seed: number, most: number): void {
   let plan = planHeld(lan, [], '')
   let outlook: Outlook | undefined
   let voices: Voices | undefined
+  let rights: readonly Right[] = []
   let announcements: readonly Announcement[] = []
   for (let step = 0; step < steps; step++) {
     const history = { services, endpoints, changed: new Map(), served: new Set<string>() }
@@ -107,7 +114,7 @@ function live(seed: number, most: number): void {
     assert.equal(textOf(plan), textOf(scratch), at)
     outlook = worldOf({ ...inputOf(plan, endpoints), served: history.served }, outlook)
     assert.equal(outlook.world.wishes, worldOf(inputOf(scratch, new Map(endpoints))).world.wishes, at)
-    const rights = rightsOf(plan, step)
+    rights = rightsOf(plan, roll(3) === 0 ? step : 1, rights)
     voices = voicesOf(rights, outlook.wishes.units, [link], voices)
     assert.equal(voices.list, voicesOf(rights, unitsFrom(scratch.holdings), [link]).list, at)
     const copy = voices.list.map((one) => ({ ...one }))
