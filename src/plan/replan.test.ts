@@ -5,12 +5,15 @@ import { address, config, held, pool, service } from '../config/builders.ts'
 import { createDice, type Dice } from '../config/dice.ts'
 import type { Endpoint, Intent } from '../config/model.ts'
 import type { Announcement, LinkState } from '../l2/model.ts'
-import { unitsFrom } from '../l2/unit.ts'
+import { planAnnouncements } from '../l2/plan.ts'
+import { holdingsWith, unitsFrom } from '../l2/unit.ts'
+import { formatAddress } from '../net/address.ts'
 import { prefixOf } from '../net/range.ts'
 import type { Right } from '../ownership/model.ts'
 import { compareAnnouncements } from './change.ts'
 import { type HeldPlan, planHeld, replanHeld } from './held.ts'
 import { type Voices, voicesOf } from './voices.ts'
+import { planWithdrawals } from './withdrawal.ts'
 import { type Outlook, type WorldInput, worldOf } from './world.ts'
 
 const histories = 60
@@ -96,6 +99,23 @@ for (const most of [1, 4]) {
   })
 }
 
+/** Why each address of each Service is withdrawn: from what concerns it, or from all there is. */
+function whyOf(
+  plan: HeldPlan, services: History['services'], { demand, wishes }: Outlook, isNarrow: boolean,
+): unknown {
+  const planned = (holdings: HeldPlan['holdings']) =>
+    planAnnouncements({ ...demand, nodes: [], members: [], holdings }, demand)
+  const whole = planned(plan.holdings)
+  return [...services.values()].flatMap(({ key, held: texts }) => {
+    const holdings = isNarrow ? holdingsWith(wishes.units, [key]) : plan.holdings
+    const why = planWithdrawals({
+      serviceOf: (name) => services.get(name), held: { ...plan, holdings }, node: 'a',
+      plan: isNarrow ? planned(holdings) : whole,
+    })
+    return texts.map((each) => `${key} ${formatAddress(each)} ${why(key, formatAddress(each))}`)
+  })
+}
+
 function live(seed: number, most: number): void {
   const roll = createDice(seed)
   const services = new Map<string, Intent>()
@@ -123,6 +143,7 @@ function live(seed: number, most: number): void {
       compareAnnouncements(announcements.map((one) => ({ ...one })), copy), at,
     )
     announcements = voices.list
+    assert.equal(whyOf(plan, services, outlook, true), whyOf(plan, services, outlook, false), at)
   }
 }
 
