@@ -8,7 +8,7 @@ import type { DemandPlan } from '../l2/demand.ts'
 import type { Links } from '../l2/linux/links.ts'
 import type { Member } from '../l2/model.ts'
 import {
-  type AnnouncementInput, type AnnouncementPlan, planAnnouncements, prepare,
+  type AnnouncementInput, type AnnouncementPlan, planAnnouncements, planInPieces, prepare,
 } from '../l2/plan.ts'
 import { holdingsWith, type Units } from '../l2/unit.ts'
 import { ownersByAddress } from '../ownership/view.ts'
@@ -26,6 +26,8 @@ export interface ReasonParts {
 export interface Reasons {
   /** Of all that is held; the same until `forget`, since many turns need none of it. */
   plan(held: HeldPlan): AnnouncementPlan
+  /** The same, with a pause between its pieces. */
+  planSlowly(held: HeldPlan, pause: () => Promise<void>): Promise<AnnouncementPlan>
   /** Why these Services' addresses are withdrawn, from what has one owner with them. */
   withdrawals(held: HeldPlan, units: Units, services: Iterable<string>): WithdrawalOf
   forget(): void
@@ -35,29 +37,52 @@ export function createReasons(parts: ReasonParts): Reasons {
   const { feed, announcer, options } = parts
   let demand: DemandPlan | undefined
   let plan: AnnouncementPlan | undefined
-  const planOf = (given: Pick<AnnouncementInput, 'holdings' | 'owners'>): AnnouncementPlan => {
+  const inputOf = (given: Pick<AnnouncementInput, 'holdings' | 'owners'>): Input | undefined => {
     const { config } = parts.intake
-    if (config === undefined) return { placed: [], silent: [] }
+    if (config === undefined) return undefined
     const input = {
       ...given, config, nodes: feed.nodes(), members: membersOf(parts), endpoints: feed.endpoints(),
       placement: options.placement, everywhere: options.announceEverywhere,
       ignoreExcludeLabel: options.ignoreExcludeLabel,
     }
     demand = prepare(input, demand)
-    return planAnnouncements(input, demand)
+    return { input, demand }
   }
+  const wholeOf = ({ holdings }: HeldPlan): Input | undefined =>
+    inputOf({ holdings, owners: ownersByAddress(announcer.ownership) })
   return {
-    plan: ({ holdings }) => plan ??= planOf({ holdings, owners: ownersByAddress(announcer.ownership) }),
+    plan: (held) => plan ??= planOf(wholeOf(held)),
+    planSlowly: async (held, pause) => {
+      const given = plan === undefined ? wholeOf(held) : undefined
+      if (plan !== undefined || given === undefined) return plan ?? nothing
+      await pause()
+      const pieces = planInPieces(given.input, given.demand)
+      for (let piece = pieces.next();; piece = pieces.next()) {
+        if (piece.done === true) return piece.value
+        await pause()
+      }
+    },
     withdrawals: (held, units, services) => {
       // Why an address is silent hangs on its unit alone, and not on who owns it.
       const holdings = holdingsWith(units, services)
       return planWithdrawals({
         serviceOf: (key) => feed.services.get(key)?.intent, held: { ...held, holdings },
-        plan: planOf({ holdings }), node: options.nodeName,
+        plan: planOf(inputOf({ holdings })), node: options.nodeName,
       })
     },
     forget: () => void (plan = undefined),
   }
+}
+
+interface Input {
+  readonly input: AnnouncementInput
+  readonly demand: DemandPlan
+}
+
+const nothing: AnnouncementPlan = { placed: [], silent: [] }
+
+function planOf(given: Input | undefined): AnnouncementPlan {
+  return given === undefined ? nothing : planAnnouncements(given.input, given.demand)
 }
 
 /** Live speakers, with the interfaces they tell the API server of: what silence is explained with. */

@@ -1,5 +1,6 @@
 /** One turn of a speaker: from everything it sees to what this node announces, and says it does. */
 import type { Announcer } from '../announcer.ts'
+import { describeError } from '../cli/input.ts'
 import type { Feed } from '../cluster/feed.ts'
 import type { Intake } from '../cluster/intake.ts'
 import { labelOfNode, stateNameOf } from '../cluster/members.ts'
@@ -20,6 +21,7 @@ import { encodeLinks } from '../l2/facts.ts'
 import type { Links } from '../l2/linux/links.ts'
 import { type Gateways, readGateways } from '../l2/linux/routes.ts'
 import type { Announcement, LinkState } from '../l2/model.ts'
+import type { AnnouncementPlan } from '../l2/plan.ts'
 import { unitsFrom } from '../l2/unit.ts'
 import type { Log } from '../log.ts'
 import type { Metrics } from '../metrics.ts'
@@ -107,6 +109,8 @@ interface Memory {
   outlook: Outlook | undefined
   readonly reasons: Reasons
   accounting: NodeJS.Timeout | undefined
+  /** Says it now, after what is still being said. */
+  account(): Promise<void>
   /** Until then reasons rest. */
   restUntilMs: number
   gateways: { readonly found: Gateways; readonly atMs: number } | undefined
@@ -133,7 +137,7 @@ export function createShare(parts: ShareParts): Share {
     failures: new Set(), outside: new Set(), announcements: [], voices: undefined,
     outlook: undefined, reasons: createReasons(parts), gateways: undefined, hintsOf: createHints(),
     holdings: createHoldings(parts.feed, parts.options.loadBalancerClass),
-    told: undefined, accounting: undefined, restUntilMs: 0,
+    told: undefined, account: oneByOne(() => account(parts, memory)), accounting: undefined, restUntilMs: 0,
   }
   const takeTurn = oneByOne(() => turn(parts, memory))
   return {
@@ -188,31 +192,39 @@ async function turn(parts: ShareParts, memory: Memory): Promise<void> {
   memory.isSettled = true
   tellState(parts)
   tellNodes(parts, memory)
-  accountLater(parts, memory)
+  await accountLater(parts, memory)
 }
 
 /** Once for all the turns of a while: a burst of changes is not explained step by step. */
-function accountLater(parts: ShareParts, memory: Memory): void {
-  if (memory.isDraining) return account(parts, memory)
+async function accountLater(parts: ShareParts, memory: Memory): Promise<void> {
+  if (memory.isDraining) return memory.account()
   if (memory.accounting !== undefined) return
   const now = performance.now()
   const waitMs = Math.max(accountAfterMs, memory.restUntilMs - now)
   memory.accounting = setTimeout(() => {
     memory.accounting = undefined
-    if (!memory.isStopped) account(parts, memory)
+    memory.account().catch((error: unknown) =>
+      parts.log.error('account failed', { error: describeError(error) }))
   }, waitMs).unref()
 }
 
-/** What others may read of this node's share, besides the log and the metrics. */
-function account(parts: ShareParts, memory: Memory): void {
+/** What others may read of this node's share, besides the log and the metrics: in pieces, as a turn is. */
+async function account(parts: ShareParts, memory: Memory): Promise<void> {
+  if (memory.isStopped) return
   const { nodeName } = parts.options
   const begunMs = performance.now()
-  const { placed } = memory.reasons.plan(memory.holdings.plan)
-  const outside = placed.filter(({ node, prefixed }) => node === nodeName && !prefixed)
+  const pieces = { atMs: begunMs }
+  let restedMs = 0
+  const pause = async (): Promise<void> => void (restedMs += await breathe(pieces))
+  const plan = await memory.reasons.planSlowly(memory.holdings.plan, pause)
+  if (memory.isStopped) return
+  const outside = plan.placed.filter(({ node, prefixed }) => node === nodeName && !prefixed)
   tellOutside(parts, memory, outside.map(({ text }) => text))
-  tellFailures(parts, memory)
-  syncStatuses(parts, memory.announcements)
-  const restMs = (performance.now() - begunMs) * accountRest
+  tellFailures(parts, memory, plan)
+  await pause()
+  // What it says is of now, and nothing after a stop.
+  if (!memory.isStopped) syncStatuses(parts, memory.announcements)
+  const restMs = (performance.now() - begunMs - restedMs) * accountRest
   memory.restUntilMs = begunMs + Math.min(accountMostMs, Math.max(accountEveryMs, restMs))
 }
 
@@ -341,9 +353,9 @@ function tellOutside({ log }: ShareParts, memory: Memory, texts: readonly string
 }
 
 /** An address that no node has the interface for: one of them says so, once. */
-function tellFailures(parts: ShareParts, memory: Memory): void {
+function tellFailures(parts: ShareParts, memory: Memory, plan: AnnouncementPlan): void {
   const { nodeName } = parts.options
-  const failures = planFailures(memory.reasons.plan(memory.holdings.plan), nodeName)
+  const failures = planFailures(plan, nodeName)
   const keys = new Map(failures.map((failure) => [`${failure.service} ${failure.ip}`, failure]))
   for (const [key, { service, ip }] of keys) {
     if (memory.failures.has(key)) continue
