@@ -63,7 +63,7 @@ export interface Announcer extends AsyncDisposable {
   setLinks(links: readonly LinkState[]): void
   /** What other members sent; answered to as soon as everything that is there has been read. */
   hear(messages: readonly ReceivedMessage[]): void
-  /** What this node answers for now. */
+  /** What this node answers for now: one list for as long as only deadlines change. */
   rights(): readonly Right[]
   /** Wall time since which an address is answered without a break. */
   sinceOf(text: string): Date | undefined
@@ -144,7 +144,7 @@ export function openAnnouncer(options: AnnouncerOptions): Announcer {
       state.messages.push(...messages)
       inflow.note(messages.length)
     },
-    rights: () => node.rights(),
+    rights: () => node.standing(),
     sinceOf: (text) => since.get(text),
     failures: () => new Map([...attached].flatMap(([ifindex, { failure }]) =>
       failure === undefined ? [] : [[ifindex, failure] as const]

@@ -59,20 +59,35 @@ export interface AnnouncementPlan {
 export function planAnnouncements(
   input: AnnouncementInput, demandPlan: DemandPlan = prepare(input),
 ): AnnouncementPlan {
+  const pieces = planInPieces(input, demandPlan)
+  let piece = pieces.next()
+  while (piece.done !== true) piece = pieces.next()
+  return piece.value
+}
+
+/** So many units at a time take a few milliseconds. */
+const pieceUnits = 500
+
+/** The same, with a pause after each piece of it: what is due meanwhile may go first. */
+export function* planInPieces(
+  input: AnnouncementInput, demandPlan: DemandPlan,
+): Generator<undefined, AnnouncementPlan> {
   const load = new Map<string, number>()
-  const units = groupUnits(input.holdings).map((unit) => ({ unit, owner: ownerOf(input, unit) }))
+  const units = groupUnits(input.holdings)
+  const owners = units.map((unit) => ownerOf(input, unit))
   const results: Outcome[] = []
   const silent: Silent[] = []
-  const place = (order: number): void => {
-    const each = units[order]
-    if (each === undefined) return
-    const result = placeUnit(input, each, demandPlan, load)
-    results[order] = result
-    silent.push(...result.silent)
-  }
   // Owners that stay count before anybody new is placed.
-  units.forEach(({ owner }, order) => owner === undefined ? undefined : place(order))
-  units.forEach(({ owner }, order) => owner === undefined ? place(order) : undefined)
+  for (const isOwned of [true, false]) {
+    for (const [order, unit] of units.entries()) {
+      const owner = owners[order]
+      if ((owner !== undefined) !== isOwned) continue
+      const result = placeUnit(input, { unit, owner }, demandPlan, load)
+      results[order] = result
+      silent.push(...result.silent)
+      if ((order + 1) % pieceUnits === 0) yield
+    }
+  }
   return { placed: results.flatMap(({ placed }) => placed), silent }
 }
 

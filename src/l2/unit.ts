@@ -42,6 +42,15 @@ export function unitsFrom(holdings: readonly Holding[], before?: Units): Units {
   return (isLatest ? regroup(before, holdings) : undefined) ?? groupAll(holdings)
 }
 
+/** All of the units in which these Services have anything. */
+export function holdingsWith({ index }: Units, services: Iterable<string>): readonly Holding[] {
+  const units = new Set([...services].flatMap((key) => {
+    const unit = index.byService.get(key)
+    return unit === undefined ? [] : [unit]
+  }))
+  return [...units].flat()
+}
+
 function groupAll(holdings: readonly Holding[]): Units {
   const list = joinUnits(holdings).map(known)
   const index = { latest: list, byService: new Map(), byText: new Map() }

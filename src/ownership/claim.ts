@@ -185,6 +185,8 @@ export function endAttempt(o: Ownership, unit: Unit, owner: string, now: Millis)
 
 /** A node that is gone by membership: its units are orphans, its fence has long ended. */
 export function orphanDead(o: Ownership, now: Millis): void {
+  // Owners are few, and counted: as long as all of them live no unit is looked at.
+  if ([...o.weights.keys()].every((owner) => isAliveNode(o, owner))) return
   const loss = { cause: 'ownerSilent', lastBeatMs: now - fenceMs } as const
   orphanOf(o, (_, owner) => !isAliveNode(o, owner), loss, now)
 }

@@ -104,8 +104,17 @@ function tellStrict(o: Ownership, unit: Unit, node: string, { text, mac }: Voice
   note(o, { kind: 'strictARP', node, text, mac })
 }
 
+/** Of all that is owned; notes whether anything is in conflict still. */
+export function recogniseMembers(o: Ownership, now: Millis): void {
+  o.hasConflicts = false
+  for (const unit of o.owned) {
+    recogniseMember(o, unit, now)
+    o.hasConflicts ||= unit.own?.hush === 'conflict'
+  }
+}
+
 /** What was taken for a foreign host has proved to be a member: it may own the unit. */
-export function recogniseMember(o: Ownership, unit: Unit, now: Millis): void {
+function recogniseMember(o: Ownership, unit: Unit, now: Millis): void {
   const { own } = unit
   if (own?.hush !== 'conflict' || own.conflict === undefined) return
   if (!o.macs.has(own.conflict.mac) || unit.denied?.isTold === true) return

@@ -114,8 +114,11 @@ test('a beat extends all rights, and nothing else is touched', () => {
   })
   node.turn({ ...quiet, links: [link] }, 0)
   node.turn(told(0), 0)
+  const before = node.standing()
   node.turn(quiet, 100)
   assert.is(node.rights()[0]?.notAfterMs, 400)
+  assert.is(node.standing(), before)
+  assert.is(before[0]?.notAfterMs, 400)
   const reply = turnWith(node, [['192.0.2.9', 350]], 350).find((effect) => effect.kind === 'sendFrame' &&
     effect.why === 'answer')
   const packet = reply?.kind === 'sendFrame' ? decodeArp(reply.frame) : undefined

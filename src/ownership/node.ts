@@ -48,6 +48,8 @@ export interface Node {
   turn(turn: Turn, now: Millis): readonly NodeEffect[]
   /** What it answers for now; another list after each change, deadlines included. */
   rights(): readonly Right[]
+  /** The same; one list for as long as only deadlines change. */
+  standing(): readonly Right[]
   /** Whether it answers for the address there, deadlines aside. */
   answersFor(text: string, ifindex: number): boolean
 }
@@ -62,6 +64,7 @@ interface Parts {
   answerLinks: ReadonlyMap<number, AnswerLink>
   /** As a list; undefined = to be made from `byText`. */
   rights: readonly Right[] | undefined
+  standing: readonly Right[] | undefined
   /** Texts whose rights came, went or changed legs in this turn, and whether there was one before. */
   readonly touched: Map<string, boolean>
   readonly byText: Map<string, KeptRight>
@@ -76,13 +79,14 @@ interface Parts {
 /** A node that answers for nothing until ownership gives it rights. */
 export function createNode(decide: Decide): Node {
   const parts: Parts = {
-    decide, engine: createEngine(), links: [], answerLinks: new Map(), rights: [], touched: new Map(),
-    byText: new Map(), announcements: new Map(), answers: new Map(), table: emptyTable,
+    decide, engine: createEngine(), links: [], answerLinks: new Map(), rights: [], standing: [],
+    touched: new Map(), byText: new Map(), announcements: new Map(), answers: new Map(), table: emptyTable,
     decideAtMs: undefined, engineAtMs: undefined,
   }
   return {
     turn: (turn, now) => takeTurn(parts, turn, now),
     rights: () => parts.rights ??= [...parts.byText.values()],
+    standing: () => parts.standing ??= [...parts.byText.values()],
     answersFor: (text, ifindex) => parts.byText.get(text)?.ifindexes.has(ifindex) === true,
   }
 }
@@ -221,6 +225,7 @@ function changeRights(
   }
   parts.rights = undefined
   if (lost.length + fresh.length === 0) return
+  parts.standing = undefined
   // The table goes before the frames: whoever hears the announcement may ask at once.
   parts.table = { links: parts.answerLinks, answers }
   const changes = {

@@ -79,6 +79,7 @@ export function hush(o: Ownership, unit: Unit, why: Hush, now: Millis): void {
   const wasHushed = own.hush !== undefined
   if (own.hush === why) return
   own.hush = why
+  o.hasConflicts ||= why === 'conflict'
   own.probeMs = now
   if (!wasHushed) {
     // A check that is under way is of an owner that answers.

@@ -8,7 +8,7 @@ import { isBeating, orphanDead, orphanStray, orphanVacant, postponeUnheard } fro
 import { claimsMessage, gossipNews, onClaims, onQuery, onReply } from './claims.ts'
 import { decodeMessage, isPart, type Message } from './codec.ts'
 import { onContested, type Rival } from './compare.ts'
-import { onProbe, onRival, onVoice, recogniseMember } from './conflict.ts'
+import { onProbe, onRival, onVoice, recogniseMembers } from './conflict.ts'
 import { isMixed, isSameButWishes, readFleet } from './fleet.ts'
 import { onOffer, onRefusal, reviewOwned, stepOffer } from './handover.ts'
 import { askMissing, greet, hear, isAllDeaf, seek, watchHearing } from './hearing.ts'
@@ -130,7 +130,7 @@ function takeWishes(
   o.wasMixed = isMixed(o, now)
   const { fresh, vacant, unwanted, read } = readWishes(o, world, now)
   for (const unit of unwanted) release(o, unit, { cause: 'unwanted', to: undefined }, now)
-  for (const unit of o.owned) recogniseMember(o, unit, now)
+  if (o.hasConflicts) recogniseMembers(o, now)
   for (const unit of fresh) {
     const early = o.early.get(unit.key)
     o.early.delete(unit.key)

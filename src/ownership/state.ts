@@ -191,6 +191,8 @@ export interface Ownership {
   sweptMs: Millis
   /** Changed by `setOwned`, and legs of what is in it by `setLegs`. */
   readonly owned: Set<Unit>
+  /** Some of it may be silent since a foreign host answers for it. */
+  hasConflicts: boolean
   /** On how many owned units each leg is. */
   readonly legCounts: Map<number, number>
   readonly early: Map<string, EarlyPick>
@@ -273,8 +275,8 @@ export function createOwnership(self: string, rules: Rules = allRules): Ownershi
     unmet: new Map(), rivals: new Map(), returned: new Map(), legs: new Map(), ownMacs: new Set(),
     macs: new Map(), knownLegs: new Map(), peerAddresses: new Map(), units: new Map(),
     byAddress: new Map(), wishes: undefined,
-    places: '', unsteady: new Set(), sweptMs: Number.NEGATIVE_INFINITY, owned: new Set(),
-    legCounts: new Map(), early: new Map(), suspected: undefined,
+    places: '', unsteady: new Set(), sweptMs: Number.NEGATIVE_INFINITY,
+    owned: new Set(), hasConflicts: false, legCounts: new Map(), early: new Map(), suspected: undefined,
     hearing: new Map(), twins: new Map(), beats: new Map(), witnessing: new Map(),
     isWitness: new Map(), due: createSchedule(), later: createSchedule(),
     starts: { nextMs: 0, credit: startCredit, atMs: 0 },

@@ -5,12 +5,15 @@ import { address, config, held, pool, service } from '../config/builders.ts'
 import { createDice, type Dice } from '../config/dice.ts'
 import type { Endpoint, Intent } from '../config/model.ts'
 import type { Announcement, LinkState } from '../l2/model.ts'
-import { unitsFrom } from '../l2/unit.ts'
+import { planAnnouncements } from '../l2/plan.ts'
+import { holdingsWith, unitsFrom } from '../l2/unit.ts'
+import { formatAddress } from '../net/address.ts'
 import { prefixOf } from '../net/range.ts'
 import type { Right } from '../ownership/model.ts'
 import { compareAnnouncements } from './change.ts'
 import { type HeldPlan, planHeld, replanHeld } from './held.ts'
 import { type Voices, voicesOf } from './voices.ts'
+import { planWithdrawals } from './withdrawal.ts'
 import { type Outlook, type WorldInput, worldOf } from './world.ts'
 
 const histories = 60
@@ -78,15 +81,38 @@ const textOf = ({ holdings, unheld }: HeldPlan): unknown => ({
   unheld,
 })
 
-/** As if this node had a right to each address but every seventh. */
-const rightsOf = (plan: HeldPlan, step: number): readonly Right[] =>
-  [...new Map(plan.holdings.map(({ text, address: each }) => [text, each]))]
-    .filter((_, i) => (i + step) % 7 > 0)
-    .map(([text, each]) => ({ unit: text, text, address: each, ifindexes: new Set([2]), notAfterMs: 0 }))
+/**
+ * As if this node had a right to each address but every seventh, and some whose Service has just gone; those
+ * of `before` are the same values.
+ */
+const rightsOf = (plan: HeldPlan, step: number, before: readonly Right[] = []): readonly Right[] => {
+  const known = new Map(before.map((right) => [right.text, right]))
+  const texts = new Map(plan.holdings.map(({ text, address: each }) => [text, each]))
+  if (step % 3 === 0) for (const { text, address: each } of before) texts.set(text, each)
+  return [...texts].filter((_, i) => (i + step) % 7 > 0).map(([text, each]) =>
+    known.get(text) ?? { unit: text, text, address: each, ifindexes: new Set([2]), notAfterMs: 0 })
+}
 
 for (const most of [1, 4]) {
   test(`${histories} histories of ${steps} steps, up to ${most} changes in each`, () => {
     for (let seed = 1; seed <= histories; seed++) live(seed, most)
+  })
+}
+
+/** Why each address of each Service is withdrawn: from what concerns it, or from all there is. */
+function whyOf(
+  plan: HeldPlan, services: History['services'], { demand, wishes }: Outlook, isNarrow: boolean,
+): unknown {
+  const planned = (holdings: HeldPlan['holdings']) =>
+    planAnnouncements({ ...demand, nodes: [], members: [], holdings }, demand)
+  const whole = planned(plan.holdings)
+  return [...services.values()].flatMap(({ key, held: texts }) => {
+    const holdings = isNarrow ? holdingsWith(wishes.units, [key]) : plan.holdings
+    const why = planWithdrawals({
+      serviceOf: (name) => services.get(name), held: { ...plan, holdings }, node: 'a',
+      plan: isNarrow ? planned(holdings) : whole,
+    })
+    return texts.map((each) => `${key} ${formatAddress(each)} ${why(key, formatAddress(each))}`)
   })
 }
 
@@ -97,6 +123,7 @@ function live(seed: number, most: number): void {
   let plan = planHeld(lan, [], '')
   let outlook: Outlook | undefined
   let voices: Voices | undefined
+  let rights: readonly Right[] = []
   let announcements: readonly Announcement[] = []
   for (let step = 0; step < steps; step++) {
     const history = { services, endpoints, changed: new Map(), served: new Set<string>() }
@@ -107,7 +134,7 @@ function live(seed: number, most: number): void {
     assert.equal(textOf(plan), textOf(scratch), at)
     outlook = worldOf({ ...inputOf(plan, endpoints), served: history.served }, outlook)
     assert.equal(outlook.world.wishes, worldOf(inputOf(scratch, new Map(endpoints))).world.wishes, at)
-    const rights = rightsOf(plan, step)
+    rights = rightsOf(plan, roll(3) === 0 ? step : 1, rights)
     voices = voicesOf(rights, outlook.wishes.units, [link], voices)
     assert.equal(voices.list, voicesOf(rights, unitsFrom(scratch.holdings), [link]).list, at)
     const copy = voices.list.map((one) => ({ ...one }))
@@ -116,6 +143,7 @@ function live(seed: number, most: number): void {
       compareAnnouncements(announcements.map((one) => ({ ...one })), copy), at,
     )
     announcements = voices.list
+    assert.equal(whyOf(plan, services, outlook, true), whyOf(plan, services, outlook, false), at)
   }
 }
 

@@ -21,13 +21,15 @@ export function oneByOne(act: () => Promise<void>): () => Promise<void> {
 
 /**
  * Fulfils at once, or when a piece has taken so long that timers and sockets go first: beats are due every
- * 100 ms, however many Services change. What is read before it and used after it are values.
+ * 100 ms, however many Services change. What is read before it and used after it are values. What it took.
  */
-export async function breathe(pieces: Pieces): Promise<void> {
-  if (performance.now() - pieces.atMs < pieceMs) return
+export async function breathe(pieces: Pieces): Promise<Millis> {
+  const begunMs = performance.now()
+  if (begunMs - pieces.atMs < pieceMs) return 0
   // A timer that is late puts its work behind an immediate, and what was read then behind another timer.
   for (let i = 0; i < 2; i++) {
     await new Promise<void>((resolve) => setTimeout(() => setImmediate(resolve), 1))
   }
   pieces.atMs = performance.now()
+  return pieces.atMs - begunMs
 }

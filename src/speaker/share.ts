@@ -1,10 +1,9 @@
 /** One turn of a speaker: from everything it sees to what this node announces, and says it does. */
 import type { Announcer } from '../announcer.ts'
+import { describeError } from '../cli/input.ts'
 import type { Feed } from '../cluster/feed.ts'
 import type { Intake } from '../cluster/intake.ts'
-import {
-  labelOfNode, readMembers, stateNameOf, withOwnLinks,
-} from '../cluster/members.ts'
+import { labelOfNode, stateNameOf } from '../cluster/members.ts'
 import { type PodIdentity, syncState } from '../cluster/state.ts'
 import { type EventText, eventText } from '../cluster/vocabulary.ts'
 import { isSameValue } from '../config/fields.ts'
@@ -17,13 +16,12 @@ import { outsideFinding } from '../http/rows.ts'
 import { logChanges } from '../journal.ts'
 import type { Recorder } from '../kube/events.ts'
 import type { Writer } from '../kube/writer.ts'
-import type { DemandPlan } from '../l2/demand.ts'
 import { isUsable } from '../l2/eligible.ts'
 import { encodeLinks } from '../l2/facts.ts'
 import type { Links } from '../l2/linux/links.ts'
 import { type Gateways, readGateways } from '../l2/linux/routes.ts'
-import type { Announcement, LinkState, Member } from '../l2/model.ts'
-import { type AnnouncementPlan, planAnnouncements, prepare } from '../l2/plan.ts'
+import type { Announcement, LinkState } from '../l2/model.ts'
+import type { AnnouncementPlan } from '../l2/plan.ts'
 import { unitsFrom } from '../l2/unit.ts'
 import type { Log } from '../log.ts'
 import type { Metrics } from '../metrics.ts'
@@ -31,17 +29,16 @@ import { type Change, compareAnnouncements } from '../plan/change.ts'
 import { planFailures } from '../plan/failure.ts'
 import { type ServiceRow, heldRows } from '../plan/report.ts'
 import { type Voices, voicesOf } from '../plan/voices.ts'
-import { planWithdrawals } from '../plan/withdrawal.ts'
 import { legsOf, type Outlook, worldOf } from '../plan/world.ts'
 import type { Address } from '../net/model.ts'
 import type { Leg, World } from '../ownership/model.ts'
-import { ownersByAddress } from '../ownership/view.ts'
 import type { Ring } from '../ring.ts'
 import type { Calm } from './calm.ts'
 import { createHints, type HintsOf } from './hints.ts'
 import { createHoldings, type Holdings } from './holdings.ts'
 import { breathe, oneByOne } from './pieces.ts'
-import type { Spoken, Statuses } from './statuses.ts'
+import { createReasons, type Reasons } from './reasons.ts'
+import { spokenOf, type Statuses } from './statuses.ts'
 
 export interface ShareParts {
   readonly options: SpeakerOptions
@@ -108,12 +105,12 @@ interface Memory {
   readonly holdings: Holdings
   /** What the last announcements were made from. */
   voices: Voices | undefined
-  /** What was judged for the wire, and what reasons were found from: each turn goes on from these. */
+  /** What was judged for the wire: each turn goes on from it. */
   outlook: Outlook | undefined
-  reasons: DemandPlan | undefined
-  /** undefined = to be made from what there is now. */
-  plan: AnnouncementPlan | undefined
+  readonly reasons: Reasons
   accounting: NodeJS.Timeout | undefined
+  /** Says it now, after what is still being said. */
+  account(): Promise<void>
   /** Until then reasons rest. */
   restUntilMs: number
   gateways: { readonly found: Gateways; readonly atMs: number } | undefined
@@ -121,7 +118,6 @@ interface Memory {
 
 /** What a hand-over of everything may take; after this the others notice by themselves. */
 const drainMs = 2_000
-const nothingPlanned: AnnouncementPlan = { placed: [], silent: [] }
 /** Reasons and status objects follow the wire after this, and not more often than that: */
 const accountAfterMs = 250
 const accountEveryMs = 1_000
@@ -139,9 +135,9 @@ export function createShare(parts: ShareParts): Share {
     heap: createHeap(), barriers: new Map(),
     isSettled: false, isStopped: false, isDraining: false, isLeaving: false,
     failures: new Set(), outside: new Set(), announcements: [], voices: undefined,
-    outlook: undefined, reasons: undefined, gateways: undefined, hintsOf: createHints(),
+    outlook: undefined, reasons: createReasons(parts), gateways: undefined, hintsOf: createHints(),
     holdings: createHoldings(parts.feed, parts.options.loadBalancerClass),
-    told: undefined, plan: undefined, accounting: undefined, restUntilMs: 0,
+    told: undefined, account: oneByOne(() => account(parts, memory)), accounting: undefined, restUntilMs: 0,
   }
   const takeTurn = oneByOne(() => turn(parts, memory))
   return {
@@ -158,8 +154,8 @@ export function createShare(parts: ShareParts): Share {
     announcements: () => memory.announcements,
     outside: () => [...memory.outside],
     view: () => ({
-      rows: heldRows(memory.holdings.plan, planOf(parts, memory)), announcements: memory.announcements,
-      outside: [...memory.outside],
+      rows: heldRows(memory.holdings.plan, memory.reasons.plan(memory.holdings.plan)),
+      announcements: memory.announcements, outside: [...memory.outside],
     }),
   }
 }
@@ -190,58 +186,47 @@ async function turn(parts: ShareParts, memory: Memory): Promise<void> {
   const units = unitsFrom(memory.holdings.plan.holdings, memory.outlook?.wishes.units)
   memory.voices = voicesOf(announcer.rights(), units, current, memory.voices)
   const announcements = memory.voices.list
-  memory.plan = undefined
+  memory.reasons.forget()
   publish(parts, memory, announcements)
   memory.announcements = announcements
   memory.isSettled = true
   tellState(parts)
   tellNodes(parts, memory)
-  accountLater(parts, memory)
-}
-
-/** What is placed where and why else not: made when it is asked for, since many turns need none of it. */
-function planOf(parts: ShareParts, memory: Memory): AnnouncementPlan {
-  const { feed, intake, announcer, options } = parts
-  const { config } = intake
-  if (config === undefined || memory.plan !== undefined) return memory.plan ?? nothingPlanned
-  const reasons = {
-    config,
-    nodes: feed.nodes(),
-    members: membersOf(parts),
-    endpoints: feed.endpoints(),
-    holdings: memory.holdings.plan.holdings,
-    owners: ownersByAddress(announcer.ownership),
-    placement: options.placement,
-    everywhere: options.announceEverywhere,
-    ignoreExcludeLabel: options.ignoreExcludeLabel,
-  }
-  memory.reasons = prepare(reasons, memory.reasons)
-  memory.plan = planAnnouncements(reasons, memory.reasons)
-  return memory.plan
+  await accountLater(parts, memory)
 }
 
 /** Once for all the turns of a while: a burst of changes is not explained step by step. */
-function accountLater(parts: ShareParts, memory: Memory): void {
-  if (memory.isDraining) return account(parts, memory)
+async function accountLater(parts: ShareParts, memory: Memory): Promise<void> {
+  if (memory.isDraining) return memory.account()
   if (memory.accounting !== undefined) return
   const now = performance.now()
   const waitMs = Math.max(accountAfterMs, memory.restUntilMs - now)
   memory.accounting = setTimeout(() => {
     memory.accounting = undefined
-    if (!memory.isStopped) account(parts, memory)
+    memory.account().catch((error: unknown) =>
+      parts.log.error('account failed', { error: describeError(error) }))
   }, waitMs).unref()
 }
 
-/** What others may read of this node's share, besides the log and the metrics. */
-function account(parts: ShareParts, memory: Memory): void {
+/** What others may read of this node's share, besides the log and the metrics: in pieces, as a turn is. */
+async function account(parts: ShareParts, memory: Memory): Promise<void> {
+  if (memory.isStopped) return
   const { nodeName } = parts.options
   const begunMs = performance.now()
-  const { placed } = planOf(parts, memory)
-  const outside = placed.filter(({ node, prefixed }) => node === nodeName && !prefixed)
+  const pieces = { atMs: begunMs }
+  let restedMs = 0
+  const pause = async (): Promise<void> => void (restedMs += await breathe(pieces))
+  const plan = await memory.reasons.planSlowly(memory.holdings.plan, pause)
+  if (memory.isStopped) return
+  const outside = plan.placed.filter(({ node, prefixed }) => node === nodeName && !prefixed)
   tellOutside(parts, memory, outside.map(({ text }) => text))
-  tellFailures(parts, memory)
-  syncStatuses(parts, memory.announcements)
-  const restMs = (performance.now() - begunMs) * accountRest
+  tellFailures(parts, memory, plan)
+  await pause()
+  const { feed, links, statuses } = parts
+  const spoken = spokenOf(memory.announcements, links.current())
+  // Nothing after a stop: the objects go with the Pod.
+  if (!memory.isStopped && feed.hasL2Statuses) statuses?.sync(feed.l2Statuses.values(), spoken)
+  const restMs = (performance.now() - begunMs - restedMs) * accountRest
   memory.restUntilMs = begunMs + Math.min(accountMostMs, Math.max(accountEveryMs, restMs))
 }
 
@@ -297,12 +282,6 @@ function tellNodes({ feed, log }: ShareParts, memory: Memory): void {
   memory.barriers = barriers
 }
 
-/** Live speakers, with the interfaces they tell the API server of: what silence is explained with. */
-function membersOf({ feed, options, links, announcer }: ShareParts): readonly Member[] {
-  const members = readMembers(feed.speakers(), feed.states)
-  return withOwnLinks(members, options.nodeName, links.current(), new Set(announcer.failures().keys()))
-}
-
 function tellState(parts: ShareParts): void {
   const { feed, intake, links, options, namespace, writer, wall, owner, statuses, announcer } = parts
   if (statuses === undefined) return
@@ -329,7 +308,7 @@ function namedInterfaces(config: Config | undefined): ReadonlySet<string> {
 function publish(parts: ShareParts, memory: Memory, announcements: readonly Announcement[]): void {
   const { log, metrics, options } = parts
   const changes = compareAnnouncements(memory.announcements, announcements)
-  logChanges(log, explain(parts, memory, changes))
+  logChanges(log, explain(memory, changes))
   metrics.setAnnounced(announcements, options.nodeName)
   // One event a Service, however many addresses it has.
   const news = changes.flatMap((change) => change.kind === 'announced' ? change.services : [])
@@ -339,29 +318,12 @@ function publish(parts: ShareParts, memory: Memory, announcements: readonly Anno
   }
 }
 
-function syncStatuses(
-  { feed, statuses, links }: ShareParts, announcements: readonly Announcement[],
-): void {
-  const known = new Set(links.current().map(({ name }) => name))
-  const spoken = new Map<string, Spoken>()
-  for (const { services, interfaces } of announcements) {
-    const names = interfaces === 'all' ? [] : interfaces.filter((name) => known.has(name)).toSorted()
-    for (const service of services) {
-      if (!spoken.has(service)) spoken.set(service, { service, interfaces: names })
-    }
-  }
-  if (feed.hasL2Statuses) statuses?.sync(feed.l2Statuses.values(), spoken)
-}
-
 /** A withdrawal says why, Service by Service. */
-function explain(parts: ShareParts, memory: Memory, changes: readonly Change[]): readonly Change[] {
+function explain(memory: Memory, changes: readonly Change[]): readonly Change[] {
   if (!changes.some(({ kind }) => kind === 'withdrawn')) return changes
-  const { feed, options } = parts
-  const why = planWithdrawals({
-    serviceOf: (key) => feed.services.get(key)?.intent, held: memory.holdings.plan,
-    plan: planOf(parts, memory),
-    node: options.nodeName,
-  })
+  const { holdings: { plan }, outlook, reasons } = memory
+  const keys = changes.flatMap((change) => change.kind === 'withdrawn' ? change.services : [])
+  const why = reasons.withdrawals(plan, unitsFrom(plan.holdings, outlook?.wishes.units), keys)
   return changes.flatMap((change): readonly Change[] => {
     if (change.kind !== 'withdrawn') return [change]
     const { ip, services } = change
@@ -379,9 +341,9 @@ function tellOutside({ log }: ShareParts, memory: Memory, texts: readonly string
 }
 
 /** An address that no node has the interface for: one of them says so, once. */
-function tellFailures(parts: ShareParts, memory: Memory): void {
+function tellFailures(parts: ShareParts, memory: Memory, plan: AnnouncementPlan): void {
   const { nodeName } = parts.options
-  const failures = planFailures(planOf(parts, memory), nodeName)
+  const failures = planFailures(plan, nodeName)
   const keys = new Map(failures.map((failure) => [`${failure.service} ${failure.ip}`, failure]))
   for (const [key, { service, ip }] of keys) {
     if (memory.failures.has(key)) continue
