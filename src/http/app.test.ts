@@ -136,6 +136,10 @@ const together: StatusDocument = {
       cause: i % 2 === 0 ? 'ownerSilent' : 'handOver', from: 'other', to: 'new',
       darkMs: i === 24 ? 307 : i === 23 ? 9_000 : undefined,
     })),
+    pauses: [
+      { agoMs: 50_000, unit: '192.0.2.2', kind: 'silenced', cause: 'expired', lastedMs: undefined },
+      { agoMs: 49_000, unit: '192.0.2.2', kind: 'resumed', cause: 'conflict', lastedMs: 1_234 },
+    ],
     counts: { sent: 1, received: 2, malformed: 0 },
   },
 }
@@ -165,7 +169,9 @@ test('a host that has others tells of members, owners, hearing and moves', async
   has(/^59 s ago +192\.0\.2\.1 +came from other +ownerSilent +307 ms$/m)
   has(/^59 s ago +192\.0\.2\.1 +went to new +handOver +-$/m)
   assert.not.match(text, /went to new +handOver +\d/)
-  has(/^5 older moves: ask for JSON$/m)
+  has(/^WHEN .*DARK\n49 s ago +192\.0\.2\.2 +answers again +conflict +1 s\n50 s ago /m)
+  has(/^50 s ago +192\.0\.2\.2 +fell silent +expired +-$/m)
+  has(/^7 older rows: ask for JSON$/m)
 })
 
 test('a node whose interfaces are not known here stands alone on the page', async () => {
@@ -213,7 +219,7 @@ test('a host that is alone has none of these tables', async () => {
 
 test('the page shows the same tables', async () => {
   const { text } = await ask('/status?format=html', {}, undefined, together)
-  for (const title of ['Ownership', 'Members', 'Owners', 'Hearing', 'Moves']) {
+  for (const title of ['Ownership', 'Members', 'Owners', 'Hearing', 'Moves and pauses']) {
     assert.ok(text.includes(`<h2>${title}</h2>`), title)
   }
   for (const words of ['nobody allocates', 'came from other', '307 ms', 'deaf: silent here',

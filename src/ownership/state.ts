@@ -5,7 +5,7 @@ import type { Millis } from '../net/model.ts'
 import type { Lost, Returned, Unmet } from './away.ts'
 import { startCredit } from './limits.ts'
 import { allRules, type Rules } from './rules.ts'
-import type { Attempt, EarlyPick, Own, Round, Starts } from './ongoing.ts'
+import type { Attempt, EarlyPick, Own, Pause, Round, Starts } from './ongoing.ts'
 import type { Entry, Message, MessageKind } from './codec.ts'
 import type {
   Cause, Effect, Leg, Nominee, Note, Peer, Right, UnitAddress, Wish, World,
@@ -261,6 +261,7 @@ export interface Ownership {
   readonly mail: Map<string, Letter>
   wasMixed: boolean
   readonly history: Move[]
+  readonly pauses: Pause[]
   out: Effect[]
   counts: { sent: number; received: number; malformed: number }
 }
@@ -290,7 +291,7 @@ export function createOwnership(self: string, rules: Rules = allRules): Ownershi
     claimsRevision: 0, missingMs: 0, missingTurn: 0, controlTurn: 0, slowMs: 0,
     wakeMs: Number.POSITIVE_INFINITY, rights: new Map(), stale: new Set(), isRightsDirty: false,
     news: new Set(),
-    mail: new Map(), wasMixed: false, history: [], out: [],
+    mail: new Map(), wasMixed: false, history: [], pauses: [], out: [],
     counts: { sent: 0, received: 0, malformed: 0 },
   }
 }

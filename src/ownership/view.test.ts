@@ -1,13 +1,15 @@
 /** What status shows of ownership, and claims as members exchange them. */
 import { test } from 'uvu'
 import * as assert from 'uvu/assert'
+import { announceArp } from '../l2/arp.ts'
 import type { Millis } from '../net/model.ts'
 import type { Effect } from './model.ts'
 import { exportClaims, step } from './ownership.ts'
-import { runUntil } from './rig.ts'
-import { give, lanOf, settled, watch, wishOf } from './stage.ts'
+import { hush, resume } from './own.ts'
+import { broadcast, runUntil } from './rig.ts'
+import { addressOf, give, lanOf, settled, watch, wishOf } from './stage.ts'
 import { createOwnership, type Ownership } from './state.ts'
-import { view } from './view.ts'
+import { muted, view } from './view.ts'
 
 const vip = '192.168.1.100'
 
@@ -39,6 +41,53 @@ test('owner and standby after a failure: who, since when, why, what is heard, wh
     assert.is(seen.fenceInMs === undefined, !isOurs)
   }
 })
+
+test('an owner that pauses: its history says from when to when and why, its address who is silent', () => {
+  const rig = lanOf(3)
+  give(rig, [wishOf(vip, [...rig.nodes.keys()])])
+  const owner = settled(rig, vip)
+  const { ownership } = owner
+  const [frame] = announceArp(addressOf(vip), '02:00:5e:00:53:99')
+  const heardBy = [...rig.nodes.values()].filter((node) => node !== owner)
+  broadcast(rig, { segment: 'lan', from: 'foreign', frame })
+  runUntil(rig, rig.nowMs + 200)
+  const silent = [{ text: vip, node: owner.name, reason: 'inConflict', isOwner: true }]
+  assert.equal(muted(ownership, rig.nowMs), silent)
+  for (const other of heardBy) assert.equal(muted(other.ownership, rig.nowMs), silent)
+  assert.equal(pausesOf(ownership), ['silenced conflict'])
+  runUntil(rig, rig.nowMs + 2_000)
+  assert.equal(muted(ownership, rig.nowMs), [])
+  for (const other of heardBy) assert.equal(muted(other.ownership, rig.nowMs), [])
+  assert.equal(pausesOf(ownership), ['silenced conflict', 'resumed conflict'])
+  const [begun, ended] = view(ownership, rig.nowMs).pauses
+  assert.is(begun?.lastedMs, undefined)
+  assert.is(ended?.lastedMs, (begun?.agoMs ?? 0) - (ended?.agoMs ?? 0))
+  assert.ok((ended?.lastedMs ?? 0) >= 300)
+  assert.is(view(ownership, rig.nowMs).moves.length, 1)
+})
+
+test('an owner whose deadline passed says so, and its pauses are bounded without a loss of moves', () => {
+  const rig = lanOf(3)
+  give(rig, [wishOf(vip, [...rig.nodes.keys()])])
+  const owner = settled(rig, vip)
+  owner.isFrozen = true
+  runUntil(rig, rig.nowMs + 320)
+  owner.isFrozen = false
+  runUntil(rig, rig.nowMs + 1_000)
+  assert.equal(pausesOf(owner.ownership), ['silenced expired', 'resumed expired'])
+  const unit = owner.ownership.units.get(vip)
+  assert.ok(unit)
+  for (let i = 0; i < 300; i++) {
+    hush(owner.ownership, unit, 'contested', i)
+    resume(owner.ownership, unit, i)
+  }
+  const { pauses, moves } = view(owner.ownership, 300)
+  assert.equal([pauses.length, pauses.at(-1)?.kind, moves.length], [200, 'resumed', 1])
+})
+
+function pausesOf(o: Ownership): readonly string[] {
+  return view(o, 0).pauses.map(({ kind, cause }) => `${kind} ${cause}`)
+}
 
 /** What another member exported, as gossip hands it over. */
 function merge(o: Ownership, from: string, bytes: Uint8Array, now: Millis): readonly Effect[] {

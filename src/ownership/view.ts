@@ -3,9 +3,11 @@ import type { Millis } from '../net/model.ts'
 import { isHash, isMixed } from './fleet.ts'
 import type { Cause } from './model.ts'
 import { spokenLegs } from './legs.ts'
-import type { Hush } from './ongoing.ts'
+import { isForeign, isHushed } from './codec.ts'
+import { isBeaten } from './lists.ts'
+import type { Hush, Pause } from './ongoing.ts'
 import { isUnheard } from './placing.ts'
-import type { Move, Ownership } from './state.ts'
+import type { Move, Ownership, Unit } from './state.ts'
 
 export interface UnitView {
   readonly unit: string
@@ -62,6 +64,8 @@ export interface OwnershipView {
   readonly members: readonly MemberView[]
   /** Newest last; `agoMs` before now. */
   readonly moves: readonly (Omit<Move, 'atMs'> & { readonly agoMs: Millis })[]
+  /** Where this node, an owner, fell silent or answered again; newest last. */
+  readonly pauses: readonly (Omit<Pause, 'atMs'> & { readonly agoMs: Millis })[]
   readonly counts: { readonly sent: number; readonly received: number; readonly malformed: number }
 }
 
@@ -78,8 +82,49 @@ export function view(o: Ownership, now: Millis): OwnershipView {
     legs: legViews(o, now),
     members: memberViews(o, now),
     moves: o.history.map(({ atMs, ...move }) => ({ ...move, agoMs: now - atMs })),
+    pauses: o.pauses.map(({ atMs, ...pause }) => ({ ...pause, agoMs: now - atMs })),
     counts: { ...o.counts },
   }
+}
+
+/** A node that does not answer for an address, though it owns it or would. */
+export interface Muted {
+  readonly text: string
+  readonly node: string
+  readonly reason: MutedReason
+  /** It is the owner: else it is so only where nobody else answers. */
+  readonly isOwner: boolean
+}
+
+export type MutedReason = 'inConflict' | 'contested' | 'ownerDeaf' | 'expired' | 'segmentUnheard'
+
+/** Owners that are silent, as far as this node knows, and this node where it would claim and may not. */
+export function muted(o: Ownership, now: Millis): readonly Muted[] {
+  return [...o.units.values()].flatMap((unit): readonly Muted[] => {
+    const found = mutedOwner(o, unit, now) ?? mutedClaimer(o, unit)
+    if (found === undefined) return []
+    return unit.wish?.addresses.map(({ text }) => ({ text, ...found })) ?? []
+  })
+}
+
+function mutedOwner(o: Ownership, unit: Unit, now: Millis): Omit<Muted, 'text'> | undefined {
+  const { own, owner, key } = unit
+  if (own !== undefined) {
+    const { hush } = own
+    // Its successor answers.
+    if (hush === undefined || hush === 'handOver') return undefined
+    return { node: o.self, reason: hush === 'conflict' ? 'inConflict' : hush, isOwner: true }
+  }
+  if (owner === undefined || !isBeaten(o, unit, owner, now)) return undefined
+  const flags = o.beats.get(owner)?.list.get(key)?.flags ?? 0
+  if ((flags & isForeign) !== 0) return { node: owner, reason: 'inConflict', isOwner: true }
+  return (flags & isHushed) === 0 ? undefined : { node: owner, reason: 'expired', isOwner: true }
+}
+
+function mutedClaimer(o: Ownership, { attempt }: Unit): Omit<Muted, 'text'> | undefined {
+  const reason = attempt?.told
+  if (reason !== 'inConflict' && reason !== 'segmentUnheard') return undefined
+  return { node: o.self, reason, isOwner: false }
 }
 
 /** An address that a machine answers for which is no member. */
