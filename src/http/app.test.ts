@@ -126,6 +126,10 @@ const together: StatusDocument = {
       unit('192.0.2.2', { owner: 'n<1>', isOurs: true, silence: 'contested' }),
       unit('192.0.2.3', { conflict: { mac: '02:00:5e:00:53:09', text: '192.0.2.3' } }),
       unit('192.0.2.4', { claim: 'segmentUnheard', sinceMs: 86_400_000 * 2 }),
+      unit('192.0.2.5', { owner: 'other', ownerState: 'dead', claim: 'waiting' }),
+      unit('192.0.2.6', { owner: 'other', ownerState: 'dead', formerVoice: voiceFor('192.0.2.6') }),
+      unit('192.0.2.7', { owner: 'other', ownerState: 'gone', formerVoice: voiceFor('192.0.2.7') }),
+      unit('192.0.2.8', { owner: 'idle', ownerState: 'live' }),
     ],
     legs: [
       { name: 'eth0', heardAgoMs: 5, answeredAgoMs: undefined, isDeaf: true, twin: undefined },
@@ -144,9 +148,14 @@ const together: StatusDocument = {
   },
 }
 
+function voiceFor(text: string): NonNullable<UnitView['formerVoice']> {
+  return { node: 'other', mac: '02:00:5e:00:53:0b', text }
+}
+
 function unit(text: string, rest: Partial<UnitView>): UnitView {
   return {
-    unit: text, addresses: [text], owner: undefined, sinceMs: 12_000, why: undefined, term: 1, isOurs: false,
+    unit: text, addresses: [text], owner: undefined, ownerState: undefined, formerVoice: undefined,
+    sinceMs: 12_000, why: undefined, term: 1, isOurs: false,
     silence: undefined, conflict: undefined, interfaces: [], claim: undefined, ...rest,
   }
 }
@@ -164,6 +173,10 @@ test('a host that has others tells of members, owners, hearing and moves', async
   has(/^192\.0\.2\.2 +n<1> .* silent: contested$/m)
   has(/^192\.0\.2\.3 +nobody .* inConflict: 02:00:5e:00:53:09 answers for 192\.0\.2\.3$/m)
   has(/^192\.0\.2\.4 +nobody +2 d .* claim: segmentUnheard$/m)
+  has(/^192\.0\.2\.5 +other\? .* dead by gossip; claim: waiting$/m)
+  has(/^192\.0\.2\.6 +other\? .* dead by gossip, and answers on the wire$/m)
+  has(/^192\.0\.2\.7 +nobody .* inConflict: 02:.*:0b of other, which is no member any more, answers for 192/m)
+  has(/^192\.0\.2\.8 +idle +12 s +- +- +-$/m)
   has(/^eth0 +5 ms ago +never +deaf: silent here until it hears a host$/m)
   has(/^eth1 +5 s ago +1 min 5 s ago +same segment as eth0, which answers$/m)
   has(/^59 s ago +192\.0\.2\.1 +came from other +ownerSilent +307 ms$/m)

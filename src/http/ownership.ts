@@ -94,16 +94,31 @@ function memberTable({ members = [], node }: OwnershipStatus, { members: known }
 
 function unitTable({ units }: OwnershipView): Table {
   const rows = units.map((unit) => [
-    unit.addresses.join(' '), unit.owner ?? 'nobody', formatAge(unit.sinceMs), unit.why ?? '',
+    unit.addresses.join(' '), ownerOf(unit), formatAge(unit.sinceMs), unit.why ?? '',
     unit.interfaces.join(' '), remarkOf(unit),
   ])
   const header = ['ADDRESSES', 'OWNER', 'FOR', 'WHY', 'ANSWERED HERE ON', 'REMARK']
   return { title: 'Owners', header, rows, rest: '' }
 }
 
-function remarkOf({ silence, conflict, claim, isOurs }: UnitView): string {
+/** Whoever is dead by membership alone may own it still. */
+function ownerOf({ owner, ownerState }: UnitView): string {
+  if (owner === undefined || ownerState === 'gone') return 'nobody'
+  return ownerState === 'dead' ? `${owner}?` : owner
+}
+
+function remarkOf(unit: UnitView): string {
+  const { silence, conflict, claim, isOurs, owner, ownerState, formerVoice } = unit
   if (conflict !== undefined) return `inConflict: ${conflict.mac} answers for ${conflict.text}`
   if (silence !== undefined) return `silent: ${silence}`
+  if (ownerState === 'gone' && formerVoice !== undefined) {
+    const { node, mac, text } = formerVoice
+    return `inConflict: ${mac} of ${node}, which is no member any more, answers for ${text}`
+  }
+  if (ownerState === 'dead') {
+    const does = formerVoice?.node === owner ? ', and answers on the wire' : ''
+    return [`dead by gossip${does}`, ...claim === undefined ? [] : [`claim: ${claim}`]].join('; ')
+  }
   if (claim !== undefined) return `claim: ${claim}`
   return isOurs ? 'answers' : ''
 }

@@ -26,13 +26,14 @@ const row = (text: string, ...nodes: readonly string[]): ServiceRow => ({
 
 test('addresses that foreign machines answer for are one finding', () => {
   const voices = [
-    { text: '192.0.2.1', mac: '02:00:5e:00:53:01' }, { text: '192.0.2.2', mac: '02:00:5e:00:53:02' },
+    { text: '192.0.2.1', mac: '02:00:5e:00:53:01' },
+    { text: '192.0.2.2', mac: '02:00:5e:00:53:02', node: 'c' },
   ]
   assert.equal(conflictFindings([]), [])
   const [one, ...rest] = conflictFindings(voices)
   assert.equal([one?.reason, rest], ['inConflict', []])
   assert.match(one?.message ?? '',
-    /^02:00:5e:00:53:01 answers for 192\.0\.2\.1, 02:00:5e:00:53:02 answers for 192\.0\.2\.2: this host is/)
+    /^02:00:5e:00:53:01 answers for 192\.0\.2\.1, 02:.*:02 of c, which is no .* 192\.0\.2\.2: this host is/)
 })
 
 const mutedAt = (text: string, rest: Partial<Muted>): Muted =>

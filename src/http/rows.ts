@@ -61,7 +61,8 @@ export function secretFindings(from: readonly Address[]): StatusDocument['findin
 /** Addresses that another machine has: one sentence, for what to do is the same. */
 export function conflictFindings(voices: readonly ForeignVoice[]): StatusDocument['findings'] {
   if (voices.length === 0) return []
-  const pairs = voices.map(({ text, mac }) => `${mac} answers for ${text}`)
+  const pairs = voices.map(({ text, mac, node }) =>
+    `${mac}${node === undefined ? '' : ` of ${node}, which is no member any more,`} answers for ${text}`)
   const message = `${listSome(pairs)}: this host is silent there until that ends; give that machine ` +
     'another address, or the Service'
   return [{ reason: 'inConflict', message }]

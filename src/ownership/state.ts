@@ -49,6 +49,9 @@ export interface Unit {
   silentRival: string | undefined
   /** When this node lost it to another, since it stood still or was contested. */
   lostMs: Millis | undefined
+  /** A member that membership calls dead or left was heard to answer for it; for status alone. */
+  formerVoice: { readonly node: string; readonly mac: Mac; readonly text: string; readonly atMs: Millis }
+    | undefined
   /** It said that it does not own this. */
   denied: { readonly node: string; readonly untilMs: Millis; isTold: boolean } | undefined
   /** Told to a node that has not shown yet. */
@@ -305,6 +308,7 @@ export function createUnit(key: string, now: Millis): Unit {
     round: undefined, picked: undefined, contestedBy: undefined, silentRival: undefined,
     pick: undefined, denied: undefined, checkMs: undefined, checkedMs: Number.NEGATIVE_INFINITY,
     shoutMs: undefined, shoutedMs: Number.NEGATIVE_INFINITY, lostMs: undefined,
+    formerVoice: undefined,
   }
 }
 

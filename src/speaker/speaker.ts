@@ -236,7 +236,7 @@ function findingsOf(parts: ShareParts, outside: readonly string[]): readonly Hos
     ...feed.troubles().flatMap((message) => findingOf('watchFailed', message)),
     ...findingOf('writeFailed', writer.trouble),
     ...announcerFindings([...announcer.failures().values()], metrics),
-    ...conflictFindings(foreignVoices(announcer.ownership)),
+    ...conflictFindings(foreignVoices(announcer.ownership, bootMs())),
     ...outsideFinding(outside),
     ...secretFindings(ring?.unreadable() ?? []),
     ...nameFindings(ring?.conflicts() ?? []),

@@ -174,6 +174,6 @@ function findingsOf(
   { metrics }: Base, { announcer, host, together }: Pick<Working, 'announcer' | 'host' | 'together'>,
 ): readonly HostFinding[] {
   const ofWire = announcerFindings([...announcer.failures().values()], metrics)
-  const ofOthers = conflictFindings(foreignVoices(announcer.ownership))
+  const ofOthers = conflictFindings(foreignVoices(announcer.ownership, bootMs()))
   return [...host.view().findings, ...ofOthers, ...ofWire, ...together?.findings() ?? []]
 }
