@@ -53,6 +53,7 @@ export function take(o: Ownership, unit: Unit, taking: Taking, now: Millis): voi
   if (from !== undefined && taking.isHanded !== true) lose(o, from, taking.scope ?? unit.legs, now)
   setOwner(o, unit, o.self, now)
   unit.sinceMs = now
+  unit.ownedMs = now
   if (taking.scope !== undefined) lookAt(o, unit, now + unheardRetryMs)
   voiced(o, unit)
   o.news.add(unit)

@@ -37,6 +37,8 @@ export interface Unit {
   /** Who told it last, by beats or claims, owns it on some segments only. */
   isBeatPart: boolean
   sinceMs: Millis
+  /** The same as its owner says, where it has said so: for status alone. */
+  ownedMs: Millis
   /** Instant since which nobody is known to answer. */
   darkMs: Millis | undefined
   /** Its owner says that a foreign host interferes: nobody claims it before this. */
@@ -304,7 +306,7 @@ export function createUnit(key: string, now: Millis): Unit {
     key, looks: new Set(), unproven: new Set(),
     wish: undefined, goneMs: now, nominees: [], ranked: undefined, mine: new Map(),
     legs: new Set(), digest: 0, owner: undefined, term: 0, beatTerm: 0, isBeatPart: false,
-    sinceMs: now, darkMs: undefined, contestedUntilMs: 0, own: undefined, attempt: undefined,
+    sinceMs: now, ownedMs: now, darkMs: undefined, contestedUntilMs: 0, own: undefined, attempt: undefined,
     round: undefined, picked: undefined, contestedBy: undefined, silentRival: undefined,
     pick: undefined, denied: undefined, checkMs: undefined, checkedMs: Number.NEGATIVE_INFINITY,
     shoutMs: undefined, shoutedMs: Number.NEGATIVE_INFINITY, lostMs: undefined,
@@ -352,6 +354,7 @@ export function setOwner(
   unit.owner = owner
   weigh(o, unit, 1)
   unit.sinceMs = now
+  unit.ownedMs = now
   unit.darkMs = owner === undefined ? unit.darkMs ?? now : undefined
   unit.picked = undefined
   touch(o, unit)

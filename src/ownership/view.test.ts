@@ -6,7 +6,7 @@ import type { Millis } from '../net/model.ts'
 import type { Effect } from './model.ts'
 import { exportClaims, step } from './ownership.ts'
 import { hush, resume } from './own.ts'
-import { broadcast, runUntil } from './rig.ts'
+import { broadcast, type RigNode, runUntil } from './rig.ts'
 import { addressOf, give, lanOf, settled, watch, wishOf } from './stage.ts'
 import { createOwnership, type Ownership } from './state.ts'
 import { muted, view } from './view.ts'
@@ -94,6 +94,30 @@ function merge(o: Ownership, from: string, bytes: Uint8Array, now: Millis): read
   const message = { from, isGossip: true, bytes, receivedAtMs: now }
   return step(o, { kind: 'messages', messages: [message] }, now)
 }
+
+test('a host that learned of an owner by its beats tells since when as the owner does, once told', () => {
+  const rig = lanOf(3)
+  give(rig, [wishOf(vip, [...rig.nodes.keys()])])
+  const owner = settled(rig, vip)
+  const [late, other] = [...rig.nodes.values()].filter((node) => node !== owner)
+  assert.ok(late && other)
+  runUntil(rig, rig.nowMs + 20_000)
+  late.ownership = createOwnership(late.name)
+  give(rig, [wishOf(vip, [...rig.nodes.keys()])])
+  runUntil(rig, rig.nowMs + 4_000)
+  const told = ({ ownership }: RigNode): readonly unknown[] =>
+    view(ownership, rig.nowMs).units.map(({ owner: by, sinceMs }) => [by, Math.round(sinceMs / 1_000)])
+  const right = told(owner)
+  assert.not.equal(told(late), right)
+  merge(late.ownership, other.name, exportClaims(other.ownership, rig.nowMs), rig.nowMs)
+  assert.equal(told(late), right)
+  const unit = late.ownership.units.get(vip)
+  assert.ok(unit)
+  // What somebody else said was of another owner before: its own word counts.
+  unit.ownedMs -= 60_000
+  merge(late.ownership, owner.name, exportClaims(owner.ownership, rig.nowMs), rig.nowMs)
+  assert.equal(told(late), right)
+})
 
 test('claims travel by push/pull: a newcomer knows the owners, and yields nothing to them', () => {
   const rig = lanOf(3)

@@ -21,7 +21,7 @@ export interface UnitView {
   readonly ownerState: 'live' | 'dead' | 'gone' | undefined
   /** Such an owner, or another former member, was heard to answer lately: its MAC, and for which address. */
   readonly formerVoice: { readonly node: string; readonly mac: string; readonly text: string } | undefined
-  /** How long, in ms, as far as known. */
+  /** How long, in ms: as its owner says, or since this node learned of it. */
   readonly sinceMs: Millis
   /** Why this node owns it; undefined where another does, or history has forgotten. */
   readonly why: Cause | undefined
@@ -209,7 +209,7 @@ function unitViews(o: Ownership, now: Millis): readonly UnitView[] {
       owner,
       ownerState: ownerStateOf(o, unit, now),
       formerVoice: formerVoiceOf(unit, now),
-      sinceMs: now - unit.sinceMs,
+      sinceMs: now - unit.ownedMs,
       why: own === undefined ? undefined : why.get(key),
       term: own?.term ?? unit.term,
       isOurs: own !== undefined,
