@@ -1,5 +1,5 @@
 /** Options of hosts that share their addresses: who the others are, and how they are met. */
-import { parseAddress } from '../net/address.ts'
+import { isLoopback, parseAddress } from '../net/address.ts'
 import type { Address } from '../net/model.ts'
 import { isUsage, parsePort, type Usage, usage, type Values } from './option-values.ts'
 
@@ -40,20 +40,31 @@ export function buildGroup(values: Values): GroupOptions | undefined | Usage {
   }
   // Given and empty is a variable that is not set, on a host that would announce beside its group.
   if (values['join'] === undefined) return undefined
-  const join: Address[] = []
-  for (const part of text('join').split(',').map((each) => each.trim())) {
-    const address = parseAddress(part)
-    if (address === undefined || address.bits === 0n) {
-      return usage(`Bad value "${part}" of --join: want addresses of hosts, separated by commas`)
-    }
-    join.push(address)
-  }
   const bindText = text('ml-bindaddr')
   const bindAddress = bindText === '' ? undefined : parseAddress(bindText)
   if (bindText !== '' && (bindAddress === undefined || bindAddress.bits === 0n)) {
     return usage(`Bad value "${bindText}" of --ml-bindaddr: want an address of this host`)
   }
+  const join = parseJoin(text('join'), bindAddress)
+  if (isUsage(join)) return join
   const bindPort = parsePort('ml-bindport', text('ml-bindport') || '7946', 1)
   if (isUsage(bindPort)) return bindPort
   return { join, bindAddress, bindPort, secretKeyPath: text('ml-secret-key-path') || undefined, forgets }
+}
+
+function parseJoin(text: string, bindAddress: Address | undefined): readonly Address[] | Usage {
+  const join: Address[] = []
+  for (const part of text.split(',').map((each) => each.trim())) {
+    const address = parseAddress(part)
+    if (address === undefined || address.bits === 0n) {
+      return usage(`Bad value "${part}" of --join: want addresses of hosts, separated by commas`)
+    }
+    // Hosts that are all bound to loopback addresses are one machine's, on purpose.
+    if (isLoopback(address) && (bindAddress === undefined || !isLoopback(bindAddress))) {
+      return usage(`Bad value "${part}" of --join: there each host meets itself, and no other; give the ` +
+        'addresses at which hosts reach each other')
+    }
+    join.push(address)
+  }
+  return join
 }

@@ -25,6 +25,10 @@ const refused = [
   { argv: ['standalone', '--join', '192.0.2.1,here', 'f'], want: /^Bad value "here" of --join/ },
   { argv: ['standalone', '--join', '', 'f'], want: /^Bad value "" of --join: want addresses of hosts/ },
   { argv: ['standalone', '--join', '0.0.0.0', 'f'], want: /^Bad value "0.0.0.0" of --join/ },
+  { argv: ['standalone', '--join', '192.0.2.1,127.0.0.1', 'f'],
+    want: /^Bad value "127.0.0.1" of --join: there each host meets itself, and no other; give the/ },
+  { argv: ['standalone', '--join', '::1', '--ml-bindaddr', '2001:db8::1', 'f'],
+    want: /^Bad value "::1" of --join: there each host meets itself/ },
   { argv: ['standalone', '--join', '192.0.2.1', '--ml-bindaddr', 'x', 'f'],
     want: /^Bad value "x" of --ml-bindaddr/ },
   { argv: ['standalone', '--join', '192.0.2.1', '--ml-bindport', 'x', 'f'],
@@ -141,6 +145,10 @@ test('parseCommand: standalone with others', () => {
   const [a, b] = [{ family: 'ipv4', bits: 0xc0000201n }, { family: 'ipv4', bits: 0xc0000202n }]
   assert.equal(group('--join', '192.0.2.1, 192.0.2.2'), {
     join: [a, b], bindAddress: undefined, bindPort: 7946, secretKeyPath: undefined, forgets: [],
+  })
+  const [here, there] = [{ family: 'ipv4', bits: 0x7f000002n }, { family: 'ipv4', bits: 0x7f000003n }]
+  assert.equal(group('--join', '127.0.0.2,127.0.0.3', '--ml-bindaddr', '127.0.0.2'), {
+    join: [here, there], bindAddress: here, bindPort: 7946, secretKeyPath: undefined, forgets: [],
   })
   const all = ['--join=192.0.2.1', '--ml-bindaddr', '192.0.2.2', '--ml-bindport=7947',
     '--ml-secret-key-path', 'k', '--forget', 'x', '--forget=y']

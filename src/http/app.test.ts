@@ -126,6 +126,10 @@ const together: StatusDocument = {
       unit('192.0.2.2', { owner: 'n<1>', isOurs: true, silence: 'contested' }),
       unit('192.0.2.3', { conflict: { mac: '02:00:5e:00:53:09', text: '192.0.2.3' } }),
       unit('192.0.2.4', { claim: 'segmentUnheard', sinceMs: 86_400_000 * 2 }),
+      unit('192.0.2.5', { owner: 'other', ownerState: 'dead', claim: 'waiting' }),
+      unit('192.0.2.6', { owner: 'other', ownerState: 'dead', formerVoice: voiceFor('192.0.2.6') }),
+      unit('192.0.2.7', { owner: 'other', ownerState: 'gone', formerVoice: voiceFor('192.0.2.7') }),
+      unit('192.0.2.8', { owner: 'idle', ownerState: 'live' }),
     ],
     legs: [
       { name: 'eth0', heardAgoMs: 5, answeredAgoMs: undefined, isDeaf: true, twin: undefined },
@@ -136,13 +140,22 @@ const together: StatusDocument = {
       cause: i % 2 === 0 ? 'ownerSilent' : 'handOver', from: 'other', to: 'new',
       darkMs: i === 24 ? 307 : i === 23 ? 9_000 : undefined,
     })),
+    pauses: [
+      { agoMs: 50_000, unit: '192.0.2.2', kind: 'silenced', cause: 'expired', lastedMs: undefined },
+      { agoMs: 49_000, unit: '192.0.2.2', kind: 'resumed', cause: 'conflict', lastedMs: 1_234 },
+    ],
     counts: { sent: 1, received: 2, malformed: 0 },
   },
 }
 
+function voiceFor(text: string): NonNullable<UnitView['formerVoice']> {
+  return { node: 'other', mac: '02:00:5e:00:53:0b', text }
+}
+
 function unit(text: string, rest: Partial<UnitView>): UnitView {
   return {
-    unit: text, addresses: [text], owner: undefined, sinceMs: 12_000, why: undefined, term: 1, isOurs: false,
+    unit: text, addresses: [text], owner: undefined, ownerState: undefined, formerVoice: undefined,
+    sinceMs: 12_000, why: undefined, term: 1, isOurs: false,
     silence: undefined, conflict: undefined, interfaces: [], claim: undefined, ...rest,
   }
 }
@@ -160,12 +173,18 @@ test('a host that has others tells of members, owners, hearing and moves', async
   has(/^192\.0\.2\.2 +n<1> .* silent: contested$/m)
   has(/^192\.0\.2\.3 +nobody .* inConflict: 02:00:5e:00:53:09 answers for 192\.0\.2\.3$/m)
   has(/^192\.0\.2\.4 +nobody +2 d .* claim: segmentUnheard$/m)
+  has(/^192\.0\.2\.5 +other\? .* dead by gossip; claim: waiting$/m)
+  has(/^192\.0\.2\.6 +other\? .* dead by gossip, and answers on the wire$/m)
+  has(/^192\.0\.2\.7 +nobody .* inConflict: 02:.*:0b of other, which is no member any more, answers for 192/m)
+  has(/^192\.0\.2\.8 +idle +12 s +- +- +-$/m)
   has(/^eth0 +5 ms ago +never +deaf: silent here until it hears a host$/m)
   has(/^eth1 +5 s ago +1 min 5 s ago +same segment as eth0, which answers$/m)
   has(/^59 s ago +192\.0\.2\.1 +came from other +ownerSilent +307 ms$/m)
   has(/^59 s ago +192\.0\.2\.1 +went to new +handOver +-$/m)
   assert.not.match(text, /went to new +handOver +\d/)
-  has(/^5 older moves: ask for JSON$/m)
+  has(/^WHEN .*DARK\n49 s ago +192\.0\.2\.2 +answers again +conflict +1 s\n50 s ago /m)
+  has(/^50 s ago +192\.0\.2\.2 +fell silent +expired +-$/m)
+  has(/^7 older rows: ask for JSON$/m)
 })
 
 test('a node whose interfaces are not known here stands alone on the page', async () => {
@@ -213,7 +232,7 @@ test('a host that is alone has none of these tables', async () => {
 
 test('the page shows the same tables', async () => {
   const { text } = await ask('/status?format=html', {}, undefined, together)
-  for (const title of ['Ownership', 'Members', 'Owners', 'Hearing', 'Moves']) {
+  for (const title of ['Ownership', 'Members', 'Owners', 'Hearing', 'Moves and pauses']) {
     assert.ok(text.includes(`<h2>${title}</h2>`), title)
   }
   for (const words of ['nobody allocates', 'came from other', '307 ms', 'deaf: silent here',

@@ -51,7 +51,7 @@ export interface Table {
   readonly rest: string
 }
 
-/** Moves shown to people; JSON has all that are remembered. */
+/** Moves and pauses shown to people; JSON has all that are remembered. */
 const maxMoves = 20
 
 /** One sentence about members, placement and who allocates; undefined where this host is alone. */
@@ -94,16 +94,31 @@ function memberTable({ members = [], node }: OwnershipStatus, { members: known }
 
 function unitTable({ units }: OwnershipView): Table {
   const rows = units.map((unit) => [
-    unit.addresses.join(' '), unit.owner ?? 'nobody', formatAge(unit.sinceMs), unit.why ?? '',
+    unit.addresses.join(' '), ownerOf(unit), formatAge(unit.sinceMs), unit.why ?? '',
     unit.interfaces.join(' '), remarkOf(unit),
   ])
   const header = ['ADDRESSES', 'OWNER', 'FOR', 'WHY', 'ANSWERED HERE ON', 'REMARK']
   return { title: 'Owners', header, rows, rest: '' }
 }
 
-function remarkOf({ silence, conflict, claim, isOurs }: UnitView): string {
+/** Whoever is dead by membership alone may own it still. */
+function ownerOf({ owner, ownerState }: UnitView): string {
+  if (owner === undefined || ownerState === 'gone') return 'nobody'
+  return ownerState === 'dead' ? `${owner}?` : owner
+}
+
+function remarkOf(unit: UnitView): string {
+  const { silence, conflict, claim, isOurs, owner, ownerState, formerVoice } = unit
   if (conflict !== undefined) return `inConflict: ${conflict.mac} answers for ${conflict.text}`
   if (silence !== undefined) return `silent: ${silence}`
+  if (ownerState === 'gone' && formerVoice !== undefined) {
+    const { node, mac, text } = formerVoice
+    return `inConflict: ${mac} of ${node}, which is no member any more, answers for ${text}`
+  }
+  if (ownerState === 'dead') {
+    const does = formerVoice?.node === owner ? ', and answers on the wire' : ''
+    return [`dead by gossip${does}`, ...claim === undefined ? [] : [`claim: ${claim}`]].join('; ')
+  }
   if (claim !== undefined) return `claim: ${claim}`
   return isOurs ? 'answers' : ''
 }
@@ -121,20 +136,34 @@ function stateOf({ isDeaf, twin }: LegView): string {
 }
 
 /** Newest first. */
-function moveTable({ moves }: OwnershipView): Table {
-  const rows = moves.slice(-maxMoves).toReversed().map(({ agoMs, unit, kind, from, to, cause, darkMs }) => {
-    const other = kind === 'claimed' ? from : to
-    const what = kind === 'claimed' ? 'came' : 'went'
-    const where = other === undefined ? '' : kind === 'claimed' ? ` from ${other}` : ` to ${other}`
-    // Whoever went knows how long it was silent itself, and not when its successor began.
-    const dark = darkMs === undefined || kind === 'released' ? '' : formatAge(darkMs)
-    return [`${formatAge(agoMs)} ago`, unit, `${what}${where}`, cause, dark]
-  })
-  const older = moves.length - rows.length
+function moveTable({ moves, pauses }: OwnershipView): Table {
+  const all = [...moves.map(moveRow), ...pauses.map(pauseRow)].toReversed()
+    .toSorted((a, b) => a.agoMs - b.agoMs)
+  const rows = all.slice(0, maxMoves).map(({ agoMs, cells }) => [`${formatAge(agoMs)} ago`, ...cells])
+  const older = all.length - rows.length
   return {
-    title: 'Moves', header: ['WHEN', 'ADDRESS', 'MOVE', 'CAUSE', 'DARK'], rows,
-    rest: older === 0 ? '' : `${counted(older, 'older move')}: ask for JSON`,
+    title: 'Moves and pauses', header: ['WHEN', 'ADDRESS', 'MOVE', 'CAUSE', 'DARK'], rows,
+    rest: older === 0 ? '' : `${counted(older, 'older row')}: ask for JSON`,
   }
+}
+
+interface Aged {
+  readonly agoMs: Millis
+  readonly cells: readonly string[]
+}
+
+function moveRow({ agoMs, unit, kind, from, to, cause, darkMs }: OwnershipView['moves'][number]): Aged {
+  const other = kind === 'claimed' ? from : to
+  const what = kind === 'claimed' ? 'came' : 'went'
+  const where = other === undefined ? '' : kind === 'claimed' ? ` from ${other}` : ` to ${other}`
+  // Whoever went knows how long it was silent itself, and not when its successor began.
+  const dark = darkMs === undefined || kind === 'released' ? '' : formatAge(darkMs)
+  return { agoMs, cells: [unit, `${what}${where}`, cause, dark] }
+}
+
+function pauseRow({ agoMs, unit, kind, cause, lastedMs }: OwnershipView['pauses'][number]): Aged {
+  const what = kind === 'silenced' ? 'fell silent' : 'answers again'
+  return { agoMs, cells: [unit, what, cause, lastedMs === undefined ? '' : formatAge(lastedMs)] }
 }
 
 /** Two units at most: `340 ms`, `12 s`, `5 min 3 s`, `3 h 20 min`, `2 d 4 h`. */

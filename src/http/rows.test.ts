@@ -2,9 +2,10 @@
 import { test } from 'uvu'
 import * as assert from 'uvu/assert'
 import { parseAddress } from '../net/address.ts'
+import type { Muted } from '../ownership/view.ts'
 import type { ServiceRow } from '../plan/report.ts'
 import {
-  announcerFindings, conflictFindings, outsideFinding, rowsInConflict, secretFindings,
+  announcerFindings, conflictFindings, outsideFinding, rowsOnWire, secretFindings,
 } from './rows.ts'
 
 const none = { requests: 0, replies: 0, gratuitous: 0 }
@@ -23,23 +24,32 @@ const row = (text: string, ...nodes: readonly string[]): ServiceRow => ({
   announcements: nodes.map((node) => ({ address: text, node, interfaces: ['eth0'] })), silent: [],
 })
 
-test('addresses that foreign machines answer for are one finding; here their rows are silent', () => {
+test('addresses that foreign machines answer for are one finding', () => {
   const voices = [
-    { text: '192.0.2.1', mac: '02:00:5e:00:53:01' }, { text: '192.0.2.2', mac: '02:00:5e:00:53:02' },
+    { text: '192.0.2.1', mac: '02:00:5e:00:53:01' },
+    { text: '192.0.2.2', mac: '02:00:5e:00:53:02', node: 'c' },
   ]
   assert.equal(conflictFindings([]), [])
   const [one, ...rest] = conflictFindings(voices)
   assert.equal([one?.reason, rest], ['inConflict', []])
   assert.match(one?.message ?? '',
-    /^02:00:5e:00:53:01 answers for 192\.0\.2\.1, 02:00:5e:00:53:02 answers for 192\.0\.2\.2: this host is/)
-  const rows = [row('192.0.2.1', 'here', 'there'), row('192.0.2.2', 'there'), row('192.0.2.3', 'here')]
-  assert.is(rowsInConflict(rows, [], 'here'), rows)
-  const [first, ...others] = rowsInConflict(rows, voices, 'here')
-  assert.equal(others, rows.slice(1))
-  assert.equal([first?.announcements, first?.silent], [
-    [{ address: '192.0.2.1', node: 'there', interfaces: ['eth0'] }],
-    [{ address: '192.0.2.1', node: 'here', reason: 'inConflict' }],
-  ])
+    /^02:00:5e:00:53:01 answers for 192\.0\.2\.1, 02:.*:02 of c, which is no .* 192\.0\.2\.2: this host is/)
+})
+
+const mutedAt = (text: string, rest: Partial<Muted>): Muted =>
+  ({ text, node: 'here', reason: 'expired', isOwner: true, ...rest })
+
+test('an owner that is silent is named with its reason, and not as one that announces', () => {
+  const rows = [row('192.0.2.1', 'here', 'there'), row('192.0.2.2', 'there'), row('192.0.2.3')]
+  assert.is(rowsOnWire(rows, []), rows)
+  const told = (...silences: readonly Muted[]): readonly (readonly string[])[] =>
+    rowsOnWire(rows, silences).map(({ announcements, silent }) =>
+      [...announcements.map(({ node }) => node), ...silent.map(({ node, reason }) => `${node}: ${reason}`)])
+  assert.equal(told(mutedAt('192.0.2.1', {}), mutedAt('192.0.2.2', { node: 'there', reason: 'inConflict' })),
+    [['there', 'here: expired'], ['there: inConflict'], []])
+  const would = { reason: 'segmentUnheard', isOwner: false } as const
+  assert.equal(told(...rows.map(({ name }) => mutedAt(name, would))),
+    [['there', 'here: segmentUnheard'], ['there'], ['here: segmentUnheard']])
 })
 
 test('hosts whose messages cannot be read are one finding, and five of them are named', () => {

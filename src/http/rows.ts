@@ -6,7 +6,7 @@ import { listSome } from '../config/words.ts'
 import { formatAddress } from '../net/address.ts'
 import type { Address } from '../net/model.ts'
 import type { NameConflict } from '../namesake.ts'
-import type { ForeignVoice } from '../ownership/view.ts'
+import type { ForeignVoice, Muted } from '../ownership/view.ts'
 import type { AnnouncementRow, ServiceRow, WireRow } from '../plan/report.ts'
 import type { RingMember } from '../ring.ts'
 import type { MemberStatus } from './ownership.ts'
@@ -61,26 +61,35 @@ export function secretFindings(from: readonly Address[]): StatusDocument['findin
 /** Addresses that another machine has: one sentence, for what to do is the same. */
 export function conflictFindings(voices: readonly ForeignVoice[]): StatusDocument['findings'] {
   if (voices.length === 0) return []
-  const pairs = voices.map(({ text, mac }) => `${mac} answers for ${text}`)
+  const pairs = voices.map(({ text, mac, node }) =>
+    `${mac}${node === undefined ? '' : ` of ${node}, which is no member any more,`} answers for ${text}`)
   const message = `${listSome(pairs)}: this host is silent there until that ends; give that machine ` +
     'another address, or the Service'
   return [{ reason: 'inConflict', message }]
 }
 
-/** Rows as the wire has them: what foreign machines keep `node` from announcing is silent. */
-export function rowsInConflict(
-  rows: readonly ServiceRow[], voices: readonly ForeignVoice[], node: string,
+/** Rows as the wire has them: an owner that does not answer is silent, and says why. */
+export function rowsOnWire(
+  rows: readonly ServiceRow[], silences: readonly Muted[],
 ): readonly WireRow[] {
-  if (voices.length === 0) return rows
-  const taken = new Set(voices.map(({ text }) => text))
+  if (silences.length === 0) return rows
+  const byText = new Map(silences.map((each) => [each.text, each]))
   return rows.map((row) => {
-    const isTaken = (each: AnnouncementRow): boolean => each.node === node && taken.has(each.address)
-    const silent = row.announcements.filter(isTaken)
-      .map(({ address }) => ({ address, node, reason: 'inConflict' as const }))
+    const silent = row.addresses.flatMap((address) => byText.get(address) ?? [])
+      .filter((each) => isSilent(row, each))
     if (silent.length === 0) return row
-    const announcements = row.announcements.filter((each) => !isTaken(each))
-    return { ...row, announcements, silent: [...row.silent, ...silent] }
+    const isMuted = ({ address, node }: AnnouncementRow): boolean =>
+      silent.some((each) => each.text === address && each.node === node)
+    const told = silent.map(({ text: address, node, reason }) => ({ address, node, reason }))
+    const announcements = row.announcements.filter((each) => !isMuted(each))
+    return { ...row, announcements, silent: [...row.silent, ...told] }
   })
+}
+
+/** Whoever only would answer is named where it is said to, or nobody is. */
+function isSilent({ announcements }: ServiceRow, { text, node, isOwner }: Muted): boolean {
+  const nodes = announcements.filter(({ address }) => address === text).map((each) => each.node)
+  return isOwner || nodes.length === 0 || nodes.includes(node)
 }
 
 export const sameName = 'sameName'

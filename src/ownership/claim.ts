@@ -17,6 +17,8 @@ export interface Loss {
   readonly cause: Cause
   /** L */
   readonly lastBeatMs: Millis
+  /** Nobody has seen the owner fall silent then: it is late enough to claim, and no start of dark time. */
+  readonly isGuess?: boolean
   /** Own legs on which it fell silent; undefined = everywhere. */
   readonly segments: readonly number[] | undefined
   /** Who is next for each of the units, where that is known. */
@@ -62,8 +64,15 @@ export function attempt(
     unit.round = undefined
     unit.attempt = createAttempt({ suspect, cause, lastBeatMs, startMs, segments }, at.now)
   }
-  unit.darkMs ??= lastBeatMs
+  unit.darkMs ??= loss.isGuess === true ? heardOf(o, unit, suspect) : lastBeatMs
   lookAt(o, unit, unit.attempt.startMs)
+}
+
+/** When the last beat for the unit came here, on any leg; undefined = none has. */
+function heardOf(o: Ownership, { key }: Unit, owner: string | undefined): Millis | undefined {
+  const record = o.beats.get(owner ?? '')
+  if (record?.list.has(key) !== true || record.heard.size === 0) return undefined
+  return Math.max(...record.heard.values())
 }
 
 /** The turn of an attempt: starts its probe round if it still may. */
@@ -78,6 +87,7 @@ export function stepAttempt(o: Ownership, unit: Unit, now: Millis): void {
   // It answered, and nobody goes on saying that it does not beat.
   if (waiting.backoffMs > 0 && now - waiting.toldMs > staleMs) {
     unit.attempt = undefined
+    unit.darkMs = undefined
     return
   }
   if (isContested(o, unit, waiting.suspect, now)) {
@@ -164,7 +174,8 @@ export function postponeAnswered(o: Ownership, unit: Unit, now: Millis): void {
   const mostMs = isStranger && now - waiting.sinceMs < reportAfterMs ? postponeMs : postponeMaxMs
   const waitMs = Math.min(mostMs, waiting.backoffMs * 2 || postponeMs)
   waiting.backoffMs = waitMs
-  unit.darkMs = undefined
+  // It answers for now; if this was its last answer, it is dark since.
+  unit.darkMs = now
   postpone(o, unit, { reason: 'ownerAnswers', waitMs }, now)
 }
 
@@ -187,7 +198,7 @@ export function endAttempt(o: Ownership, unit: Unit, owner: string, now: Millis)
 export function orphanDead(o: Ownership, now: Millis): void {
   // Owners are few, and counted: as long as all of them live no unit is looked at.
   if ([...o.weights.keys()].every((owner) => isAliveNode(o, owner))) return
-  const loss = { cause: 'ownerSilent', lastBeatMs: now - fenceMs } as const
+  const loss = { cause: 'ownerSilent', lastBeatMs: now - fenceMs, isGuess: true } as const
   orphanOf(o, (_, owner) => !isAliveNode(o, owner), loss, now)
 }
 
@@ -195,13 +206,13 @@ export function orphanDead(o: Ownership, now: Millis): void {
 export function orphanStray(o: Ownership, now: Millis): void {
   const isStray = (unit: Unit, owner: string): boolean => owner !== o.self && unit.pick === undefined &&
     !isNominee(unit, owner) && mayOwn(o, unit, now)
-  orphanOf(o, isStray, { cause: 'ownerLeft', lastBeatMs: now }, now)
+  orphanOf(o, isStray, { cause: 'ownerLeft', lastBeatMs: now, isGuess: true }, now)
 }
 
 /** Units that nobody here cares for yet and whose owner is such, by owner. */
 function orphanOf(
-  o: Ownership, isSuch: (unit: Unit, owner: string) => boolean, loss: Pick<Loss, 'cause' | 'lastBeatMs'>,
-  now: Millis,
+  o: Ownership, isSuch: (unit: Unit, owner: string) => boolean,
+  loss: Pick<Loss, 'cause' | 'lastBeatMs' | 'isGuess'>, now: Millis,
 ): void {
   const byOwner = new Map<string, Unit[]>()
   for (const unit of o.units.values()) {
@@ -228,7 +239,8 @@ export function orphanVacant(o: Ownership, vacant: readonly Unit[], now: Millis)
     // One that nobody has owned may be placed, and announced at once, where it is seen only now.
     const [unowned, owned] = [units.filter(isNeverOwned), units.filter((unit) => !isNeverOwned(unit))]
     orphan(o, unowned, { suspect, cause, lastBeatMs: now, segments: undefined }, now)
-    orphan(o, owned, { suspect, cause, lastBeatMs: now - fenceMs, segments: undefined }, now)
+    const loss = { suspect, cause, lastBeatMs: now - fenceMs, segments: undefined, isGuess: true }
+    orphan(o, owned, loss, now)
   }
 }
 

@@ -42,15 +42,19 @@ export function onClaims(o: Ownership, from: string, message: Message, now: Mill
   for (const entry of message.entries) {
     const unit = entry.node === '' ? undefined : unitOf(o, entry.unit, now)
     if (unit === undefined) continue
-    if (unit.own === undefined) learnClaim(o, unit, entry, now)
-    else rivalClaim(o, unit, { ...entry, isItsOwn: entry.node === from }, now)
+    const claim = { ...entry, isItsOwn: entry.node === from }
+    if (unit.own === undefined) learnClaim(o, unit, claim, now)
+    else rivalClaim(o, unit, claim, now)
   }
 }
 
+interface Claim extends Entry {
+  /** Of the sender itself. */
+  readonly isItsOwn: boolean
+}
+
 /** Somebody claims what is owned here. What others tell of third parties may be old. */
-function rivalClaim(
-  o: Ownership, unit: Unit, claim: Entry & { readonly isItsOwn: boolean }, now: Millis,
-): void {
+function rivalClaim(o: Ownership, unit: Unit, claim: Claim, now: Millis): void {
   const { own } = unit
   const { node, term, flags, isItsOwn } = claim
   if (own === undefined || node === o.self) return
@@ -62,8 +66,12 @@ function rivalClaim(
   check(o, unit, now)
 }
 
-function learnClaim(o: Ownership, unit: Unit, claim: Entry, now: Millis): void {
-  const { node, term, value, flags } = claim
+function learnClaim(o: Ownership, unit: Unit, claim: Claim, now: Millis): void {
+  const { node, term, value, flags, isItsOwn } = claim
+  if (node === unit.owner && term === unit.term) {
+    // By a beat or a voice, it was known only since then; of others, whoever has known for longest is right.
+    unit.ownedMs = isItsOwn ? now - value : Math.min(unit.ownedMs, now - value)
+  }
   const isNews = term > unit.term || (term === unit.term && unit.owner === undefined)
   setTerm(o, unit, term)
   if (!isNews || node === o.self || unit.attempt?.suspect === node) return
@@ -74,6 +82,7 @@ function learnClaim(o: Ownership, unit: Unit, claim: Entry, now: Millis): void {
   if (unit.isBeatPart && unit.attempt !== undefined) setOwner(o, unit, node, now)
   else endAttempt(o, unit, node, now)
   unit.sinceMs = now - value
+  unit.ownedMs = now - value
 }
 
 /** Somebody saw our MAC answer, or misses our answers: do we own these? */

@@ -12,7 +12,7 @@ import { announcementOf, broadcast, type Captured, emit, type Rig, runUntil, set
 import {
   addressOf, give, lanOf, nodeOf, notesOf, ownersOf, settled, watch, wishOf,
 } from './stage.ts'
-import { foreignVoices } from './view.ts'
+import { foreignVoices, muted, view } from './view.ts'
 
 const vip = '192.168.1.100'
 const foreignMac = '02:00:5e:00:53:66'
@@ -76,10 +76,10 @@ test('a foreign host that stays: inConflict with its MAC, nobody claims, cleared
   assert.equal(watch(rig, vip, 15_000).owners, [])
   assert.equal(notesOf(rig, 'inConflict'), [`${owner.name} ${vip}`])
   assert.equal(notesOf(rig, 'claimed'), [])
-  assert.equal(foreignVoices(owner.ownership), [{ text: vip, mac: foreignMac }])
+  assert.equal(foreignVoices(owner.ownership, rig.nowMs), [{ text: vip, mac: foreignMac }])
   stop()
   runUntil(rig, rig.nowMs + 60_000)
-  assert.equal(foreignVoices(owner.ownership), [])
+  assert.equal(foreignVoices(owner.ownership, rig.nowMs), [])
   assert.equal(ownersOf(rig, vip), [owner.name])
   assert.equal(notesOf(rig, 'conflictEnded'), [`${owner.name} ${vip}`])
 })
@@ -118,7 +118,7 @@ test('a host that answers a claim: put off, inConflict, and tried again', () => 
   assert.equal(watch(rig, vip, 3_000).owners, [])
   assert.ok(notesOf(rig, 'postponed').some((text) => text.endsWith('inConflict')))
   const seen = (): readonly unknown[] => [...rig.nodes.values()].filter(({ isUp }) => isUp)
-    .flatMap(({ ownership }) => foreignVoices(ownership))
+    .flatMap(({ ownership }) => foreignVoices(ownership, rig.nowMs))
   assert.equal(seen()[0], { text: vip, mac: foreignMac })
   stop()
   runUntil(rig, rig.nowMs + 12_000)
@@ -135,7 +135,7 @@ test('a host that answers a claim for the second address of a unit: that one is 
   owner.isUp = false
   runUntil(rig, rig.nowMs + 3_000)
   const seen = [...rig.nodes.values()].filter(({ isUp }) => isUp)
-    .flatMap(({ ownership }) => foreignVoices(ownership))
+    .flatMap(({ ownership }) => foreignVoices(ownership, rig.nowMs))
   assert.equal(seen[0], { text: second, mac: foreignMac })
 })
 
@@ -204,6 +204,38 @@ test('the kernel of a member answers for what it does not own: strictARP', () =>
   assert.equal(notesOf(rig, 'strictARP'), [`${owner.name} ${vip}`])
   assert.equal(notesOf(rig, 'claimed'), [])
 })
+
+for (const has of ['left', 'died'] as const) {
+  test(`a member has ${has}, and its kernel answers for what another owned: no owner`, () => {
+    const { rig, owner, wishes } = placed(3)
+    const other = [...rig.nodes.values()].find((node) => node !== owner)
+    const mac = other?.legs[0]?.mac
+    assert.ok(other && mac)
+    other.isUp = false
+    give(rig, wishes, (world) => ({
+      ...world,
+      peers: world.peers.map((peer) => ({ ...peer, isDraining: has === 'left' && !peer.isAlive })),
+    }))
+    const stop = answerAs(rig, mac, 'kernel')
+    const [frame] = announceArp(addressOf(vip), mac)
+    broadcast(rig, { segment: 'lan', from: 'kernel', frame })
+    runUntil(rig, rig.nowMs + 10_000)
+    const { ownership } = owner
+    const [seen] = view(ownership, rig.nowMs).units
+    assert.equal(seen?.formerVoice, { node: other.name, mac, text: vip })
+    assert.is(seen?.ownerState, has === 'left' ? 'gone' : 'dead')
+    assert.equal(foreignVoices(ownership, rig.nowMs),
+      has === 'left' ? [{ node: other.name, mac, text: vip }] : [])
+    // Dead by membership alone, it may be cut off and serve.
+    assert.equal(muted(ownership, rig.nowMs).map(({ node, reason }) => [node, reason]),
+      has === 'left' ? [[other.name, 'inConflict']] : [])
+    stop()
+    runUntil(rig, rig.nowMs + 10_000)
+    const [after] = view(ownership, rig.nowMs).units
+    assert.equal([after?.ownerState, after?.formerVoice], ['live', undefined])
+    assert.equal(muted(ownership, rig.nowMs), [])
+  })
+}
 
 test('a probe of a member is answered three times: 0, 4 and 9 ms', () => {
   const { rig, owner } = placed(3)

@@ -35,6 +35,9 @@ export interface Voice {
 /** A frame asserts one of the unit's addresses for a MAC that is not ours. */
 export function onVoice(o: Ownership, unit: Unit, voice: Voice, now: Millis): void {
   const node = o.macs.get(voice.mac)
+  if (node !== undefined && !isAliveNode(o, node)) {
+    unit.formerVoice = { node, mac: voice.mac, text: voice.text, atMs: now }
+  }
   if (unit.own !== undefined && unit.unproven.has(voice.text)) return doubtAgain(o, unit, now)
   if (unit.own !== undefined) {
     if (node === undefined) foreignVoice(o, unit, voice, now)

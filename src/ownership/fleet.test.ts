@@ -3,8 +3,9 @@ import { test } from 'uvu'
 import * as assert from 'uvu/assert'
 import { announceArp } from '../l2/arp.ts'
 import type { Mac } from '../l2/model.ts'
+import { ghostMs } from './limits.ts'
 import type { Leg } from './model.ts'
-import { broadcast, type Rig, runUntil } from './rig.ts'
+import { broadcast, type Rig, runUntil, setWorld } from './rig.ts'
 import { addressOf, give, lanOf, legAt, nodeOf, wishOf } from './stage.ts'
 
 const unknown: Mac = '02:00:5e:00:52:77'
@@ -72,6 +73,34 @@ test('a member that tells nothing of its MACs keeps the one that was heard', () 
   say(rig, 1, unknown)
   tell(rig, 'n1', bare())
   assert.is(ownerOf(rig, unknown), 'n1')
+})
+
+test('nodes that are no members any more, nor expected, leave nothing behind', () => {
+  const rig = met()
+  const { ownership } = nodeOf(rig, 'n0')
+  const [vip, other] = ['192.168.1.100', '192.168.1.101']
+  give(rig, [wishOf(vip, ['n1']), wishOf(other, ['n2'])])
+  runUntil(rig, rig.nowMs + 3_000)
+  const known = (): readonly (readonly string[])[] => {
+    const { beats, spoken, returned, witnessing } = ownership
+    return [beats, spoken, returned, witnessing].map((map) => [...map.keys()].toSorted())
+  }
+  const both = ['n1', 'n2']
+  assert.equal(known(), [both, both, [], both])
+  for (const name of both) nodeOf(rig, name).isUp = false
+  give(rig, [])
+  say(rig, 1, legAt(1).mac)
+  say(rig, 2, legAt(2).mac)
+  assert.equal(known()[2], both)
+  const { world } = nodeOf(rig, 'n0')
+  setWorld(rig, nodeOf(rig, 'n0'), {
+    ...world, peers: world.peers.filter(({ name }) => name === 'n0'), expected: ['n0', 'n2'],
+  })
+  runUntil(rig, rig.nowMs + ghostMs - 5_000)
+  // Nothing is left of its list.
+  assert.equal(known(), [['n2'], both, both, []])
+  runUntil(rig, rig.nowMs + 10_000)
+  assert.equal(known(), [['n2'], ['n2'], ['n2'], []])
 })
 
 test.run()

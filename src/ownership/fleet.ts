@@ -4,7 +4,7 @@ import { answerKey } from '../l2/responder.ts'
 import { isSameList } from '../l2/unit.ts'
 import type { Mac } from '../l2/model.ts'
 import type { Millis } from '../net/model.ts'
-import { hostCount, monitorCount, mixedMs, witnessCount } from './limits.ts'
+import { ghostMs, hostCount, monitorCount, mixedMs, witnessCount } from './limits.ts'
 import type { Leg, Peer, World } from './model.ts'
 import { hearingOf, type Ownership } from './state.ts'
 import { isLinkLocal } from './wire.ts'
@@ -76,6 +76,20 @@ function awaitVoice(o: Ownership, name: string, now: Millis): void {
   if (o.owned.size === 0) return
   const legs = new Set([...o.legs.keys()].filter((ifindex) => legOf(o, name, ifindex) !== undefined))
   if (legs.size > 0) o.unmet.set(name, { sinceMs: now, legs })
+}
+
+/**
+ * What nodes said that are no members any more, nor expected, is forgotten a while after their last word: by
+ * then their units have been claimed.
+ */
+export function forgetGone(o: Ownership, now: Millis): void {
+  const isGone = (name: string, lastMs: Millis): boolean => !o.peers.has(name) && now - lastMs > ghostMs
+  for (const [name, { heard }] of o.beats) {
+    if (isGone(name, Math.max(...heard.values(), Number.NEGATIVE_INFINITY))) o.beats.delete(name)
+  }
+  for (const [name, atMs] of o.spoken) if (isGone(name, atMs)) o.spoken.delete(name)
+  for (const [name, { heardMs }] of o.returned) if (isGone(name, heardMs)) o.returned.delete(name)
+  for (const name of o.witnessing.keys()) if (!o.peers.has(name)) o.witnessing.delete(name)
 }
 
 /**

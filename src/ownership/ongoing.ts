@@ -6,6 +6,16 @@ import type { Cause, Postponement } from './model.ts'
 /** Why an owner is silent. */
 export type Hush = 'contested' | 'conflict' | 'ownerDeaf' | 'expired' | 'handOver'
 
+/** An owner that fell silent, or answers again: one entry of the history of that, newest last. */
+export interface Pause {
+  readonly atMs: Millis
+  readonly unit: string
+  readonly kind: 'silenced' | 'resumed'
+  readonly cause: Hush
+  /** Where it answers again: how long it did not. */
+  readonly lastedMs: Millis | undefined
+}
+
 /** A hand-over under way. */
 export interface Offer {
   readonly to: string

@@ -8,7 +8,7 @@ import {
 } from './limits.ts'
 import { isSpoken, setOwned, spokenLegs } from './legs.ts'
 import type { Cause } from './model.ts'
-import type { Hush, Own } from './ongoing.ts'
+import type { Hush, Own, Pause } from './ongoing.ts'
 import { rightsOf } from './rights.ts'
 import { restate } from './stale.ts'
 import { lookAt, type Move, note, type Ownership, setOwner, setTerm, type Unit } from './state.ts'
@@ -53,6 +53,7 @@ export function take(o: Ownership, unit: Unit, taking: Taking, now: Millis): voi
   if (from !== undefined && taking.isHanded !== true) lose(o, from, taking.scope ?? unit.legs, now)
   setOwner(o, unit, o.self, now)
   unit.sinceMs = now
+  unit.ownedMs = now
   if (taking.scope !== undefined) lookAt(o, unit, now + unheardRetryMs)
   voiced(o, unit)
   o.news.add(unit)
@@ -92,6 +93,9 @@ export function hush(o: Ownership, unit: Unit, why: Hush, now: Millis): void {
     // Its successor has it: the note of that follows.
     if (why !== 'handOver') note(o, { kind: 'silenced', unit: unit.key, cause: why })
   }
+  if (why !== 'handOver') {
+    rememberPause(o, { atMs: now, unit: unit.key, kind: 'silenced', cause: why, lastedMs: undefined })
+  }
   restate(o, unit)
   lookAt(o, unit, now)
 }
@@ -117,6 +121,7 @@ export function resume(o: Ownership, unit: Unit, now: Millis): void {
   voiced(o, unit, isBrief)
   o.news.add(unit)
   note(o, { kind: 'resumed', unit: unit.key, cause })
+  rememberPause(o, { atMs: now, unit: unit.key, kind: 'resumed', cause, lastedMs: now - own.hushedMs })
 }
 
 /**
@@ -196,6 +201,12 @@ function remember(o: Ownership, move: Move): void {
   if (o.history.length > historyLength) o.history.shift()
   const { kind, unit, cause, from, to, darkMs } = move
   note(o, { kind, unit, cause, from, to, darkMs })
+}
+
+/** Apart from moves: one that pauses again and again pushes none of these out. */
+function rememberPause(o: Ownership, pause: Pause): void {
+  o.pauses.push(pause)
+  if (o.pauses.length > historyLength) o.pauses.shift()
 }
 
 /** Second and third answers to probes, and asks that were put off, that are due now. */

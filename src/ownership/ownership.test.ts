@@ -1,9 +1,10 @@
 /** Loss of an owner, each way it can happen: who takes over, how fast, and never two at once. */
 import { test } from 'uvu'
 import * as assert from 'uvu/assert'
+import type { Millis } from '../net/model.ts'
 import { check } from './conflict.ts'
 import { hush } from './own.ts'
-import { type RigNode, runUntil, setWorld } from './rig.ts'
+import { type Rig, type RigNode, runUntil, setWorld } from './rig.ts'
 import {
   give, lanOf, nodeOf, notesOf, ownersOf, settled, watch, wishOf,
 } from './stage.ts'
@@ -134,7 +135,43 @@ test('killed while gossip and beats are cut: dark at most 1.6 s', () => {
   const { darkMs, overlapMs } = watch(rig, vip, 3_000)
   assert.ok(darkMs <= 1_600, `dark ${darkMs}`)
   assert.is(overlapMs, 0)
+  // Since its last answer, which others have asked for once a second.
+  const toldMs = darkTold(rig)
+  assert.ok(toldMs !== undefined, 'told nothing')
+  assert.ok(toldMs >= darkMs && toldMs <= darkMs + 1_100, `told ${toldMs} of ${darkMs}`)
 })
+
+function darkTold({ notes }: Rig): Millis | undefined {
+  const claims = notes.flatMap(({ note }) => note.kind === 'claimed' ? [note] : [])
+  assert.is(claims.length, 1)
+  return claims[0]?.darkMs
+}
+
+for (const hasBeaten of [true, false]) {
+  const since = hasBeaten ? 'its last beat' : 'nobody knows when'
+  test(`an owner that membership alone has lost: dark since ${since}`, () => {
+    const { rig, owner, wishes } = placed(4)
+    rig.nodes.forEach((node) => node.isMuted = (what) => what === 'message')
+    owner.isUp = false
+    const diedMs = rig.nowMs
+    for (const { ownership } of rig.nodes.values()) {
+      // Its monitors died with it, and nobody witnesses.
+      for (const { suspected } of ownership.beats.values()) {
+        suspected.set(2, { count: 9, nextMs: diedMs + 1e6 })
+      }
+      if (!hasBeaten) ownership.beats.clear()
+      ownership.witnessing.clear()
+      ownership.isWitness.set(owner.name, false)
+    }
+    runUntil(rig, diedMs + 1_000)
+    assert.equal(notesOf(rig, 'claimed'), [])
+    give(rig, wishes)
+    const { darkMs } = watch(rig, vip, 1_000)
+    const toldMs = darkTold(rig)
+    if (!hasBeaten) assert.is(toldMs, undefined)
+    else assert.ok(toldMs !== undefined && toldMs >= 1_000 + darkMs, `told ${toldMs}`)
+  })
+}
 
 test('an owner whose fence has passed leaves the unit to whom beats for it, without asking', () => {
   const { rig, owner } = placed(3)

@@ -9,7 +9,7 @@ import { claimsMessage, gossipNews, onClaims, onQuery, onReply } from './claims.
 import { decodeMessage, isPart, type Message } from './codec.ts'
 import { onContested, type Rival } from './compare.ts'
 import { onProbe, onRival, onVoice, recogniseMembers } from './conflict.ts'
-import { isMixed, isSameButWishes, readFleet } from './fleet.ts'
+import { forgetGone, isMixed, isSameButWishes, readFleet } from './fleet.ts'
 import { onOffer, onRefusal, reviewOwned, stepOffer } from './handover.ts'
 import { askMissing, greet, hear, isAllDeaf, seek, watchHearing } from './hearing.ts'
 import { pausedMs, slowMs, stallMs, unheardRetryMs } from './limits.ts'
@@ -276,6 +276,7 @@ function beatFirst(o: Ownership, now: Millis): Millis {
 
 function lookSlowly(o: Ownership, now: Millis): void {
   o.slowMs = now + slowMs
+  forgetGone(o, now)
   if (o.world !== undefined && o.wasMixed !== isMixed(o, now)) takeWishes(o, o.world, { now, isSame: false })
   if (o.isStarting) return seek(o, now)
   greet(o, now)

@@ -5,7 +5,7 @@ import type { Millis } from '../net/model.ts'
 import type { Lost, Returned, Unmet } from './away.ts'
 import { startCredit } from './limits.ts'
 import { allRules, type Rules } from './rules.ts'
-import type { Attempt, EarlyPick, Own, Round, Starts } from './ongoing.ts'
+import type { Attempt, EarlyPick, Own, Pause, Round, Starts } from './ongoing.ts'
 import type { Entry, Message, MessageKind } from './codec.ts'
 import type {
   Cause, Effect, Leg, Nominee, Note, Peer, Right, UnitAddress, Wish, World,
@@ -37,6 +37,8 @@ export interface Unit {
   /** Who told it last, by beats or claims, owns it on some segments only. */
   isBeatPart: boolean
   sinceMs: Millis
+  /** The same as its owner says, where it has said so: for status alone. */
+  ownedMs: Millis
   /** Instant since which nobody is known to answer. */
   darkMs: Millis | undefined
   /** Its owner says that a foreign host interferes: nobody claims it before this. */
@@ -49,6 +51,9 @@ export interface Unit {
   silentRival: string | undefined
   /** When this node lost it to another, since it stood still or was contested. */
   lostMs: Millis | undefined
+  /** A member that membership calls dead or left was heard to answer for it; for status alone. */
+  formerVoice: { readonly node: string; readonly mac: Mac; readonly text: string; readonly atMs: Millis }
+    | undefined
   /** It said that it does not own this. */
   denied: { readonly node: string; readonly untilMs: Millis; isTold: boolean } | undefined
   /** Told to a node that has not shown yet. */
@@ -263,6 +268,7 @@ export interface Ownership {
   readonly mail: Map<string, Letter>
   wasMixed: boolean
   readonly history: Move[]
+  readonly pauses: Pause[]
   out: Effect[]
   counts: { sent: number; received: number; malformed: number }
 }
@@ -292,7 +298,7 @@ export function createOwnership(self: string, rules: Rules = allRules): Ownershi
     claimsRevision: 0, missingMs: 0, missingTurn: 0, controlTurn: 0, slowMs: 0,
     wakeMs: Number.POSITIVE_INFINITY, rights: new Map(), stale: new Set(), isRightsDirty: false,
     news: new Set(),
-    mail: new Map(), wasMixed: false, history: [], out: [],
+    mail: new Map(), wasMixed: false, history: [], pauses: [], out: [],
     counts: { sent: 0, received: 0, malformed: 0 },
   }
 }
@@ -302,10 +308,11 @@ export function createUnit(key: string, now: Millis): Unit {
     key, looks: new Set(), unproven: new Set(),
     wish: undefined, goneMs: now, nominees: [], ranked: undefined, mine: new Map(),
     legs: new Set(), digest: 0, owner: undefined, term: 0, beatTerm: 0, isBeatPart: false,
-    sinceMs: now, darkMs: undefined, contestedUntilMs: 0, own: undefined, attempt: undefined,
+    sinceMs: now, ownedMs: now, darkMs: undefined, contestedUntilMs: 0, own: undefined, attempt: undefined,
     round: undefined, picked: undefined, contestedBy: undefined, silentRival: undefined,
     pick: undefined, denied: undefined, checkMs: undefined, checkedMs: Number.NEGATIVE_INFINITY,
     shoutMs: undefined, shoutedMs: Number.NEGATIVE_INFINITY, lostMs: undefined,
+    formerVoice: undefined,
   }
 }
 
@@ -349,6 +356,7 @@ export function setOwner(
   unit.owner = owner
   weigh(o, unit, 1)
   unit.sinceMs = now
+  unit.ownedMs = now
   unit.darkMs = owner === undefined ? unit.darkMs ?? now : undefined
   unit.picked = undefined
   touch(o, unit)

@@ -195,6 +195,7 @@ function inherit(o: Ownership, unit: Unit, old: Unit, now: Millis): void {
   unit.term = Math.max(unit.term, old.term)
   setOwner(o, unit, old.owner, now)
   unit.sinceMs = old.sinceMs
+  unit.ownedMs = old.ownedMs
   unit.contestedUntilMs = old.contestedUntilMs
   if (old.own === undefined || unit.own !== undefined) return
   unit.own = old.own

@@ -1,13 +1,15 @@
 /** What status shows of ownership, and claims as members exchange them. */
 import { test } from 'uvu'
 import * as assert from 'uvu/assert'
+import { announceArp } from '../l2/arp.ts'
 import type { Millis } from '../net/model.ts'
 import type { Effect } from './model.ts'
 import { exportClaims, step } from './ownership.ts'
-import { runUntil } from './rig.ts'
-import { give, lanOf, settled, watch, wishOf } from './stage.ts'
+import { hush, resume } from './own.ts'
+import { broadcast, type RigNode, runUntil } from './rig.ts'
+import { addressOf, give, lanOf, settled, watch, wishOf } from './stage.ts'
 import { createOwnership, type Ownership } from './state.ts'
-import { view } from './view.ts'
+import { muted, view } from './view.ts'
 
 const vip = '192.168.1.100'
 
@@ -40,11 +42,82 @@ test('owner and standby after a failure: who, since when, why, what is heard, wh
   }
 })
 
+test('an owner that pauses: its history says from when to when and why, its address who is silent', () => {
+  const rig = lanOf(3)
+  give(rig, [wishOf(vip, [...rig.nodes.keys()])])
+  const owner = settled(rig, vip)
+  const { ownership } = owner
+  const [frame] = announceArp(addressOf(vip), '02:00:5e:00:53:99')
+  const heardBy = [...rig.nodes.values()].filter((node) => node !== owner)
+  broadcast(rig, { segment: 'lan', from: 'foreign', frame })
+  runUntil(rig, rig.nowMs + 200)
+  const silent = [{ text: vip, node: owner.name, reason: 'inConflict', isOwner: true }]
+  assert.equal(muted(ownership, rig.nowMs), silent)
+  for (const other of heardBy) assert.equal(muted(other.ownership, rig.nowMs), silent)
+  assert.equal(pausesOf(ownership), ['silenced conflict'])
+  runUntil(rig, rig.nowMs + 2_000)
+  assert.equal(muted(ownership, rig.nowMs), [])
+  for (const other of heardBy) assert.equal(muted(other.ownership, rig.nowMs), [])
+  assert.equal(pausesOf(ownership), ['silenced conflict', 'resumed conflict'])
+  const [begun, ended] = view(ownership, rig.nowMs).pauses
+  assert.is(begun?.lastedMs, undefined)
+  assert.is(ended?.lastedMs, (begun?.agoMs ?? 0) - (ended?.agoMs ?? 0))
+  assert.ok((ended?.lastedMs ?? 0) >= 300)
+  assert.is(view(ownership, rig.nowMs).moves.length, 1)
+})
+
+test('an owner whose deadline passed says so, and its pauses are bounded without a loss of moves', () => {
+  const rig = lanOf(3)
+  give(rig, [wishOf(vip, [...rig.nodes.keys()])])
+  const owner = settled(rig, vip)
+  owner.isFrozen = true
+  runUntil(rig, rig.nowMs + 320)
+  owner.isFrozen = false
+  runUntil(rig, rig.nowMs + 1_000)
+  assert.equal(pausesOf(owner.ownership), ['silenced expired', 'resumed expired'])
+  const unit = owner.ownership.units.get(vip)
+  assert.ok(unit)
+  for (let i = 0; i < 300; i++) {
+    hush(owner.ownership, unit, 'contested', i)
+    resume(owner.ownership, unit, i)
+  }
+  const { pauses, moves } = view(owner.ownership, 300)
+  assert.equal([pauses.length, pauses.at(-1)?.kind, moves.length], [200, 'resumed', 1])
+})
+
+function pausesOf(o: Ownership): readonly string[] {
+  return view(o, 0).pauses.map(({ kind, cause }) => `${kind} ${cause}`)
+}
+
 /** What another member exported, as gossip hands it over. */
 function merge(o: Ownership, from: string, bytes: Uint8Array, now: Millis): readonly Effect[] {
   const message = { from, isGossip: true, bytes, receivedAtMs: now }
   return step(o, { kind: 'messages', messages: [message] }, now)
 }
+
+test('a host that learned of an owner by its beats tells since when as the owner does, once told', () => {
+  const rig = lanOf(3)
+  give(rig, [wishOf(vip, [...rig.nodes.keys()])])
+  const owner = settled(rig, vip)
+  const [late, other] = [...rig.nodes.values()].filter((node) => node !== owner)
+  assert.ok(late && other)
+  runUntil(rig, rig.nowMs + 20_000)
+  late.ownership = createOwnership(late.name)
+  give(rig, [wishOf(vip, [...rig.nodes.keys()])])
+  runUntil(rig, rig.nowMs + 4_000)
+  const told = ({ ownership }: RigNode): readonly unknown[] =>
+    view(ownership, rig.nowMs).units.map(({ owner: by, sinceMs }) => [by, Math.round(sinceMs / 1_000)])
+  const right = told(owner)
+  assert.not.equal(told(late), right)
+  merge(late.ownership, other.name, exportClaims(other.ownership, rig.nowMs), rig.nowMs)
+  assert.equal(told(late), right)
+  const unit = late.ownership.units.get(vip)
+  assert.ok(unit)
+  // What somebody else said was of another owner before: its own word counts.
+  unit.ownedMs -= 60_000
+  merge(late.ownership, owner.name, exportClaims(owner.ownership, rig.nowMs), rig.nowMs)
+  assert.equal(told(late), right)
+})
 
 test('claims travel by push/pull: a newcomer knows the owners, and yields nothing to them', () => {
   const rig = lanOf(3)

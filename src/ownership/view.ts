@@ -3,15 +3,25 @@ import type { Millis } from '../net/model.ts'
 import { isHash, isMixed } from './fleet.ts'
 import type { Cause } from './model.ts'
 import { spokenLegs } from './legs.ts'
-import type { Hush } from './ongoing.ts'
+import { isForeign, isHushed } from './codec.ts'
+import { isBeaten } from './lists.ts'
+import type { Hush, Pause } from './ongoing.ts'
 import { isUnheard } from './placing.ts'
-import type { Move, Ownership } from './state.ts'
+import { isAliveNode, type Move, type Ownership, type Unit } from './state.ts'
+import { isDraining } from './units.ts'
 
 export interface UnitView {
   readonly unit: string
   readonly addresses: readonly string[]
   readonly owner: string | undefined
-  /** How long, in ms, as far as known. */
+  /**
+   * As membership has it: `live`, or it beats here; `dead`, which it may be mistaken about; `gone` = it has
+   * left, or is forgotten. undefined = nobody owns it.
+   */
+  readonly ownerState: 'live' | 'dead' | 'gone' | undefined
+  /** Such an owner, or another former member, was heard to answer lately: its MAC, and for which address. */
+  readonly formerVoice: { readonly node: string; readonly mac: string; readonly text: string } | undefined
+  /** How long, in ms: as its owner says, or since this node learned of it. */
   readonly sinceMs: Millis
   /** Why this node owns it; undefined where another does, or history has forgotten. */
   readonly why: Cause | undefined
@@ -62,6 +72,8 @@ export interface OwnershipView {
   readonly members: readonly MemberView[]
   /** Newest last; `agoMs` before now. */
   readonly moves: readonly (Omit<Move, 'atMs'> & { readonly agoMs: Millis })[]
+  /** Where this node, an owner, fell silent or answered again; newest last. */
+  readonly pauses: readonly (Omit<Pause, 'atMs'> & { readonly agoMs: Millis })[]
   readonly counts: { readonly sent: number; readonly received: number; readonly malformed: number }
 }
 
@@ -78,22 +90,97 @@ export function view(o: Ownership, now: Millis): OwnershipView {
     legs: legViews(o, now),
     members: memberViews(o, now),
     moves: o.history.map(({ atMs, ...move }) => ({ ...move, agoMs: now - atMs })),
+    pauses: o.pauses.map(({ atMs, ...pause }) => ({ ...pause, agoMs: now - atMs })),
     counts: { ...o.counts },
   }
 }
 
-/** An address that a machine answers for which is no member. */
+/** A node that does not answer for an address, though it owns it or would. */
+export interface Muted {
+  readonly text: string
+  readonly node: string
+  readonly reason: MutedReason
+  /** It is the owner: else it is so only where nobody else answers. */
+  readonly isOwner: boolean
+}
+
+export type MutedReason =
+  | 'inConflict' | 'contested' | 'ownerDeaf' | 'expired' | 'segmentUnheard'
+  | 'speakerAbsent' // by membership, the owner as far as known does not live
+
+/** Owners that are silent, as far as this node knows, and this node where it would claim and may not. */
+export function muted(o: Ownership, now: Millis): readonly Muted[] {
+  return [...o.units.values()].flatMap((unit): readonly Muted[] => {
+    const found = mutedOwner(o, unit, now) ?? mutedClaimer(o, unit)
+    if (found === undefined) return []
+    return unit.wish?.addresses.map(({ text }) => ({ text, ...found })) ?? []
+  })
+}
+
+function mutedOwner(o: Ownership, unit: Unit, now: Millis): Omit<Muted, 'text'> | undefined {
+  const { own, owner, key } = unit
+  if (own !== undefined) {
+    const { hush } = own
+    // Its successor answers.
+    if (hush === undefined || hush === 'handOver') return undefined
+    return { node: o.self, reason: hush === 'conflict' ? 'inConflict' : hush, isOwner: true }
+  }
+  if (owner === undefined) return undefined
+  const state = ownerStateOf(o, unit, now)
+  if (state !== 'live') return formerOwner(unit, owner, { state, now })
+  if (!isBeaten(o, unit, owner, now)) return undefined
+  const flags = o.beats.get(owner)?.list.get(key)?.flags ?? 0
+  if ((flags & isForeign) !== 0) return { node: owner, reason: 'inConflict', isOwner: true }
+  return (flags & isHushed) === 0 ? undefined : { node: owner, reason: 'expired', isOwner: true }
+}
+
+/** One that is only dead by membership and answers may well be the owner, and cut off. */
+function formerOwner(
+  unit: Unit, node: string, { state, now }: { readonly state: UnitView['ownerState']; readonly now: Millis },
+): Omit<Muted, 'text'> | undefined {
+  if (formerVoiceOf(unit, now)?.node !== node) return { node, reason: 'speakerAbsent', isOwner: true }
+  return state === 'gone' ? { node, reason: 'inConflict', isOwner: true } : undefined
+}
+
+function mutedClaimer(o: Ownership, { attempt }: Unit): Omit<Muted, 'text'> | undefined {
+  const reason = attempt?.told
+  if (reason !== 'inConflict' && reason !== 'segmentUnheard') return undefined
+  return { node: o.self, reason, isOwner: false }
+}
+
+/** An address that a machine answers for which is no member, or none any more: then its name is known. */
 export interface ForeignVoice {
   readonly text: string
   readonly mac: string
+  readonly node?: string
 }
 
-/** What foreign machines keep this node from answering for, sorted by unit. */
-export function foreignVoices(o: Ownership): readonly ForeignVoice[] {
-  return [...o.units.values()].flatMap(({ key, own, attempt }) => {
+/** What such machines keep this node from answering for, sorted by unit. */
+export function foreignVoices(o: Ownership, now: Millis): readonly ForeignVoice[] {
+  return [...o.units.values()].toSorted((a, b) => (a.key < b.key ? -1 : 1)).flatMap((unit) => {
+    const { own, attempt } = unit
     const voice = own?.conflict ?? (attempt?.told === 'inConflict' ? attempt.foreign : undefined)
-    return voice === undefined ? [] : [{ key, text: voice.text, mac: voice.mac }]
-  }).toSorted((a, b) => (a.key < b.key ? -1 : 1)).map(({ text, mac }) => ({ text, mac }))
+    if (voice !== undefined) return [{ text: voice.text, mac: voice.mac }]
+    const former = ownerStateOf(o, unit, now) === 'gone' ? formerVoiceOf(unit, now) : undefined
+    return former ?? []
+  })
+}
+
+/** Whoever waits to claim from a former member that answers asks again within this. */
+const formerMs: Millis = 5_000
+
+function formerVoiceOf({ formerVoice }: Unit, now: Millis): UnitView['formerVoice'] {
+  if (formerVoice === undefined || now - formerVoice.atMs > formerMs) return undefined
+  const { node, mac, text } = formerVoice
+  return { node, mac, text }
+}
+
+function ownerStateOf(o: Ownership, unit: Unit, now: Millis): UnitView['ownerState'] {
+  const { owner } = unit
+  if (owner === undefined) return undefined
+  if (isAliveNode(o, owner) || isBeaten(o, unit, owner, now)) return 'live'
+  // Whoever leaves says so in its last words.
+  return !o.peers.has(owner) || isDraining(o, owner) ? 'gone' : 'dead'
 }
 
 /** Who owns each address now, as far as this node knows; addresses that nobody owns are left out. */
@@ -120,7 +207,9 @@ function unitViews(o: Ownership, now: Millis): readonly UnitView[] {
       unit: key,
       addresses: wish?.addresses.map(({ text }) => text) ?? [],
       owner,
-      sinceMs: now - unit.sinceMs,
+      ownerState: ownerStateOf(o, unit, now),
+      formerVoice: formerVoiceOf(unit, now),
+      sinceMs: now - unit.ownedMs,
       why: own === undefined ? undefined : why.get(key),
       term: own?.term ?? unit.term,
       isOurs: own !== undefined,

@@ -5,6 +5,7 @@ import { isOurs } from '../ipam/plan.ts'
 import type { Silence } from '../l2/model.ts'
 import type { AnnouncementPlan, Placed, Silent } from '../l2/plan.ts'
 import { formatAddress } from '../net/address.ts'
+import type { MutedReason } from '../ownership/view.ts'
 import type { Decision } from './decision.ts'
 import type { HeldPlan } from './held.ts'
 
@@ -35,9 +36,9 @@ export interface ServiceRow {
   readonly silent: readonly SilenceRow[]
 }
 
-/** The same of a running host: that a foreign machine answers for an address, only the wire knows. */
+/** The same of a running host: that an owner is silent, and why, only the wire knows. */
 export interface WireRow extends Omit<ServiceRow, 'silent'> {
-  readonly silent: readonly (Omit<SilenceRow, 'reason'> & { readonly reason: Silence | 'inConflict' })[]
+  readonly silent: readonly (Omit<SilenceRow, 'reason'> & { readonly reason: Silence | MutedReason })[]
 }
 
 /** Rows sorted by namespace, then name. `hasNodes` false: nothing is called silent. */

@@ -9,7 +9,7 @@ import { readPod } from '../cluster/state.ts'
 import type { SpeakerOptions } from '../config/role-options.ts'
 import {
   announcementStatus, announcerFindings, conflictFindings, linkStatus, memberStatus, nameFindings,
-  outsideFinding, rowsInConflict, secretFindings,
+  outsideFinding, rowsOnWire, secretFindings,
 } from '../http/rows.ts'
 import { findingOf, type HostFinding } from '../finding.ts'
 import type { StatusDocument } from '../http/status.ts'
@@ -30,7 +30,7 @@ import type { Address } from '../net/model.ts'
 import { raisePriority } from '../priority.ts'
 import { version } from '../version.ts'
 import { exportClaims } from '../ownership/ownership.ts'
-import { foreignVoices, view as viewOwnership } from '../ownership/view.ts'
+import { foreignVoices, muted, view as viewOwnership } from '../ownership/view.ts'
 import { createCalm } from './calm.ts'
 import { openSpeakerRing } from './membership.ts'
 import { createNews } from './news.ts'
@@ -216,7 +216,7 @@ function statusOf(
       loadedAt: intake.loadedAt?.toISOString() ?? null,
       problems: intake.problems, warnings: intake.warnings,
     },
-    services: rowsInConflict(view.rows, foreignVoices(announcer.ownership), options.nodeName),
+    services: rowsOnWire(view.rows, muted(announcer.ownership, bootMs())),
     announcements: view.announcements.map((row) =>
       announcementStatus(row, { node: options.nodeName, announcer, metrics })
     ),
@@ -236,7 +236,7 @@ function findingsOf(parts: ShareParts, outside: readonly string[]): readonly Hos
     ...feed.troubles().flatMap((message) => findingOf('watchFailed', message)),
     ...findingOf('writeFailed', writer.trouble),
     ...announcerFindings([...announcer.failures().values()], metrics),
-    ...conflictFindings(foreignVoices(announcer.ownership)),
+    ...conflictFindings(foreignVoices(announcer.ownership, bootMs())),
     ...outsideFinding(outside),
     ...secretFindings(ring?.unreadable() ?? []),
     ...nameFindings(ring?.conflicts() ?? []),

@@ -8,7 +8,7 @@ import { counted } from '../config/words.ts'
 import type { HostFinding } from '../finding.ts'
 import { createForwarding } from '../forward/forwarding.ts'
 import {
-  announcementStatus, announcerFindings, conflictFindings, linkStatus, rowsInConflict,
+  announcementStatus, announcerFindings, conflictFindings, linkStatus, rowsOnWire,
 } from '../http/rows.ts'
 import { openListener } from '../http/listen.ts'
 import type { StatusDocument } from '../http/status.ts'
@@ -22,7 +22,7 @@ import { raisePriority } from '../priority.ts'
 import { version } from '../version.ts'
 import { aloneWorld } from '../ownership/alone.ts'
 import type { Note } from '../ownership/model.ts'
-import { foreignVoices } from '../ownership/view.ts'
+import { foreignVoices, muted } from '../ownership/view.ts'
 import { createHost, type Host } from './host.ts'
 import { logOwned } from '../journal.ts'
 import { lockState } from './lock.ts'
@@ -157,7 +157,7 @@ function statusOf(base: Base, { announcer, together, host }: Working, startedAt:
       problems: view.problems,
       warnings: view.warnings,
     },
-    services: rowsInConflict(view.rows, foreignVoices(announcer.ownership), node),
+    services: rowsOnWire(view.rows, muted(announcer.ownership, bootMs())),
     announcements: view.announcements.map((row) =>
       announcementStatus(row, { node, announcer, metrics })
     ),
@@ -174,6 +174,6 @@ function findingsOf(
   { metrics }: Base, { announcer, host, together }: Pick<Working, 'announcer' | 'host' | 'together'>,
 ): readonly HostFinding[] {
   const ofWire = announcerFindings([...announcer.failures().values()], metrics)
-  const ofOthers = conflictFindings(foreignVoices(announcer.ownership))
+  const ofOthers = conflictFindings(foreignVoices(announcer.ownership, bootMs()))
   return [...host.view().findings, ...ofOthers, ...ofWire, ...together?.findings() ?? []]
 }

@@ -8,12 +8,9 @@ import { textsOf } from '../group/options.ts'
 import { memberStatus, nameFindings, secretFindings } from '../http/rows.ts'
 import type { HostFinding } from '../finding.ts'
 import type { StatusDocument } from '../http/status.ts'
-import { isUsable } from '../l2/eligible.ts'
 import type { Links } from '../l2/linux/links.ts'
-import type { LinkState } from '../l2/model.ts'
 import { formatAddress, sameAddress } from '../net/address.ts'
 import type { Address, Millis } from '../net/model.ts'
-import { prefixContains } from '../net/range.ts'
 import { exportClaims } from '../ownership/ownership.ts'
 import { view as viewOwnership } from '../ownership/view.ts'
 import type { Ring, RingMember } from '../ring.ts'
@@ -23,6 +20,7 @@ import { type Group, nameShare, openGroup } from './group.ts'
 import type { Host, HostParts } from './host.ts'
 import { createMemberHost, type MemberHost } from './member.ts'
 import { createHostNews } from './news.ts'
+import { chooseAddress, otherHosts } from './seeds.ts'
 
 /** What every standalone host has. */
 export interface Base extends Omit<HostParts, 'announcer'> {
@@ -69,7 +67,12 @@ export async function openTogether(
     onNote: createHostNews({ log, metrics, node }),
     onRights: () => host?.mark(),
   }))
-  const others = choice.join.filter((each) => !sameAddress(each, address))
+  const others = otherHosts(choice.join, address, parts.links.current())
+  if (others.length === 0) {
+    log.warn('no other host to join', {
+      event: 'noOthers', node, error: 'all addresses of --join are of this host',
+    })
+  }
   const group = closing.use(openGroup({
     node, stateDir: options.stateDir, expected: others.length + 1, ledger: stored.ledger, own,
     now: wire.clock.now, log, options,
@@ -166,17 +169,4 @@ function firstShare({ options, node, state }: TogetherParts): KnownShare {
   }
   const named = nameShare(share)
   return state.lastGood === undefined || !('digest' in named) ? { digest: '', share } : named
-}
-
-/** The own address among those of --join, else the one on a network with the first of them that has one. */
-function chooseAddress(join: readonly Address[], links: readonly LinkState[]): Address {
-  const own = links.filter(isUsable).flatMap(({ addresses }) => addresses)
-  const listed = own.find(({ address }) => join.some((each) => sameAddress(each, address)))
-  if (listed !== undefined) return listed.address
-  for (const target of join) {
-    const near = own.find(({ prefix }) => prefixContains(prefix, target))
-    if (near !== undefined) return near.address
-  }
-  const texts = join.map(formatAddress).join(', ')
-  throw new Error(`Cannot tell which address of this host ${texts} can reach: give --ml-bindaddr`)
 }
