@@ -40,8 +40,8 @@ test('a node with a long name is found again by its label', () => {
   }
   const links = encodeLinks([link], new Set(), new Set())
   const state = (name: string): LiveState => ({
-    version: '1', labels: { [labelKeys.stateNode]: labelOfNode(name) }, owner: '', links, result: '',
-    errorSummary: '',
+    version: '1', labels: { [labelKeys.stateNode]: labelOfNode(name) }, owner: '', links, silences: [],
+    result: '', errorSummary: '',
   })
   const members = readMembers(new Set([longest, 'other']), new Map([['x', state(longest)]]))
   const found = members.map(({ name, links: told }) => `${name} ${told?.length}`)

@@ -24,6 +24,13 @@ export const silenceTexts: Readonly<Record<Silence, string>> = {
   speakerAbsent: 'no speaker runs on it, or it does not answer',
   configurationStale: 'its configuration is stale: the present one was refused',
   noNodes: 'no speaker is known',
+  inConflict: 'a machine that is none of ours answers for the address',
+  ownerDeaf: 'it owns the address and is silent, since it hears no other host on the segment',
+  segmentUnheard: 'it may not claim the address, since nobody answers it on the segment',
+  expired: 'it owns the address and is silent, since it stood still or its beats reached nobody',
+  contested: 'it owned the address, and another node has claimed it later',
+  ownerAnswers: 'it may not claim the address, whose owner sends no beats and answers on the wire',
+  memberAnswers: 'it may not claim the address, for which another member answers',
 }
 
 export interface Reason {
