@@ -96,6 +96,15 @@ export function foreignVoices(o: Ownership): readonly ForeignVoice[] {
   }).toSorted((a, b) => (a.key < b.key ? -1 : 1)).map(({ text, mac }) => ({ text, mac }))
 }
 
+/**
+ * Of these, machines that are no member's for sure: not the kernel of one that answers though it should not;
+ * and none while members live that tell nothing of their MACs.
+ */
+export function strangeVoices(o: Ownership, now: Millis): readonly ForeignVoice[] {
+  if (isMixed(o, now)) return []
+  return foreignVoices(o).filter(({ mac }) => !o.macs.has(mac) && !o.ownMacs.has(mac))
+}
+
 /** Who owns each address now, as far as this node knows; addresses that nobody owns are left out. */
 export function ownersByAddress(o: Ownership): ReadonlyMap<string, string> {
   const owners = new Map<string, string>()

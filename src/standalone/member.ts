@@ -48,8 +48,6 @@ export interface MemberParts extends HostParts {
 }
 
 export interface MemberHost extends Host {
-  /** The loop looks at everything again. */
-  mark(): void
   /** Other hosts' claims may be news: who owns what is kept on disk here too. */
   remember(): void
   /** Hands everything over; settles when nothing is answered for any more, or time is up. */

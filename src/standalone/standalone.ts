@@ -114,7 +114,7 @@ async function openWork(base: Base, closing: AsyncDisposableStack): Promise<Work
   if (options.group === undefined) {
     let host: Host | undefined
     const announcer = closing.use(openAnnouncer({
-      ...wire, onNote: createWireNews(base),
+      ...wire, onNote: createWireNews(base, () => host?.mark()),
       onRights: () => metrics.setAnnounced(host?.view().announcements ?? [], node),
     }))
     host = createHost({ ...base, announcer })
@@ -127,10 +127,11 @@ async function openWork(base: Base, closing: AsyncDisposableStack): Promise<Work
 }
 
 /** What other machines do to an address; that this host announces it, or does no more, its loop tells. */
-function createWireNews(base: Base): (note: Note) => void {
+function createWireNews(base: Base, mark: () => void): (note: Note) => void {
   const news = createHostNews(base)
   return (note) => {
     if (note.kind !== 'claimed' && note.kind !== 'released') news(note)
+    if (note.kind === 'inConflict' || note.kind === 'conflictEnded') mark()
   }
 }
 
