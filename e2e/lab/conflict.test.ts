@@ -114,7 +114,7 @@ async function seeMoved(to: string, ...others: readonly (readonly [string, strin
   assert.equal(await voices(), [node?.mac('eth0')], 'nothing else has moved')
 }
 
-test('a Service that did not ask for its address by name gets another, again and again, and stays there', async () => {
+test('a Service that did not ask for its address by name gets another, and stays there', async () => {
   await writeFile(join(input, 'wiki.yaml'), service('wiki'))
   await seeMoved('192.168.1.241')
   await take('192.168.1.241')

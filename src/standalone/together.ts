@@ -22,7 +22,7 @@ import { readGroupState } from './group-state.ts'
 import { type Group, nameShare, openGroup } from './group.ts'
 import type { Host, HostParts } from './host.ts'
 import { createMemberHost, type MemberHost } from './member.ts'
-import { createHostNews } from './news.ts'
+import { createHostNews, createMarkingNews } from './news.ts'
 
 /** What every standalone host has. */
 export interface Base extends Omit<HostParts, 'announcer'> {
@@ -66,7 +66,7 @@ export async function openTogether(
       tell: (to, ifindex, bytes) => ring?.tell(to, ifindex, bytes),
       gossip: (bytes) => ring?.gossip(bytes),
     },
-    onNote: createHostNews({ log, metrics, node }),
+    onNote: createMarkingNews(createHostNews({ log, metrics, node }), () => host?.mark()),
     onRights: () => host?.mark(),
   }))
   const others = choice.join.filter((each) => !sameAddress(each, address))
