@@ -3,6 +3,7 @@ import { systemClock } from '../clock.ts'
 import { createIntake, type Intake } from '../cluster/intake.ts'
 import { openFeed, type Feed } from '../cluster/feed.ts'
 import { lastGoodName } from '../cluster/resources.ts'
+import { readSilences } from '../cluster/members.ts'
 import { openSite } from '../cluster/site.ts'
 import { type PodIdentity, readPod, syncState, type StateOptions } from '../cluster/state.ts'
 import { labelKeys } from '../config/names.ts'
@@ -326,6 +327,7 @@ function tellConditions(
   const nextMs = conditions.turn({
     rows, services: feed.services,
     statuses: feed.hasL2Statuses ? feed.l2Statuses.values() : undefined,
+    told: readSilences(feed.speakers(), feed.states),
     isStale: intake.problems.length > 0, now,
   })
   lookAgain(memory, again, nextMs === undefined ? undefined : nextMs - now)

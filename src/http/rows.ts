@@ -2,12 +2,13 @@
 import { findingOf, type HostFinding } from '../finding.ts'
 import { isUsable } from '../l2/eligible.ts'
 import type { Announcement, LinkState } from '../l2/model.ts'
+import type { WireSilence } from '../l2/silences.ts'
 import { listSome } from '../config/words.ts'
 import { formatAddress } from '../net/address.ts'
 import type { Address } from '../net/model.ts'
 import type { NameConflict } from '../namesake.ts'
 import type { ForeignVoice } from '../ownership/view.ts'
-import type { AnnouncementRow, ServiceRow, WireRow } from '../plan/report.ts'
+import type { AnnouncementRow, ServiceRow, SilenceRow } from '../plan/report.ts'
 import type { RingMember } from '../ring.ts'
 import type { MemberStatus } from './ownership.ts'
 import type { AnnouncementStatus, LinkStatus, StatusDocument } from './status.ts'
@@ -67,19 +68,26 @@ export function conflictFindings(voices: readonly ForeignVoice[]): StatusDocumen
   return [{ reason: 'inConflict', message }]
 }
 
-/** Rows as the wire has them: what foreign machines keep `node` from announcing is silent. */
-export function rowsInConflict(
-  rows: readonly ServiceRow[], voices: readonly ForeignVoice[], node: string,
-): readonly WireRow[] {
-  if (voices.length === 0) return rows
-  const taken = new Set(voices.map(({ text }) => text))
+/**
+ * Rows as the wire has them: what it keeps `node` from announcing is silent, and what keeps it from claiming
+ * too, where nobody else is known to announce it, or a foreign machine answers.
+ */
+export function rowsAsHeard(
+  rows: readonly ServiceRow[], silences: readonly WireSilence[], node: string,
+): readonly ServiceRow[] {
+  if (silences.length === 0) return rows
+  const reasons = new Map(silences.map(({ text, reason }) => [text, reason]))
   return rows.map((row) => {
-    const isTaken = (each: AnnouncementRow): boolean => each.node === node && taken.has(each.address)
-    const silent = row.announcements.filter(isTaken)
-      .map(({ address }) => ({ address, node, reason: 'inConflict' as const }))
-    if (silent.length === 0) return row
-    const announcements = row.announcements.filter((each) => !isTaken(each))
-    return { ...row, announcements, silent: [...row.silent, ...silent] }
+    const told = row.addresses.flatMap((address): readonly SilenceRow[] => {
+      const reason = reasons.get(address)
+      if (reason === undefined || row.silent.some((each) => each.address === address)) return []
+      const isOthers = row.announcements.some((each) => each.address === address && each.node !== node)
+      return isOthers && reason !== 'inConflict' ? [] : [{ address, node, reason }]
+    })
+    if (told.length === 0) return row
+    const isTold = ({ address }: AnnouncementRow): boolean => told.some((each) => each.address === address)
+    const announcements = row.announcements.filter((each) => !isTold(each))
+    return { ...row, announcements, silent: [...row.silent, ...told] }
   })
 }
 

@@ -35,11 +35,6 @@ export interface ServiceRow {
   readonly silent: readonly SilenceRow[]
 }
 
-/** The same of a running host: that a foreign machine answers for an address, only the wire knows. */
-export interface WireRow extends Omit<ServiceRow, 'silent'> {
-  readonly silent: readonly (Omit<SilenceRow, 'reason'> & { readonly reason: Silence | 'inConflict' })[]
-}
-
 /** Rows sorted by namespace, then name. `hasNodes` false: nothing is called silent. */
 export function reportRows(decision: Decision, hasNodes: boolean): readonly ServiceRow[] {
   const placed = groupBy(decision.announcements.placed, (row) => row.services)

@@ -2,14 +2,11 @@
 import type { Announcer } from '../announcer.ts'
 import type { Feed } from '../cluster/feed.ts'
 import type { Intake } from '../cluster/intake.ts'
-import {
-  labelOfNode, readMembers, stateNameOf, withOwnLinks,
-} from '../cluster/members.ts'
-import { type PodIdentity, syncState } from '../cluster/state.ts'
+import { readMembers, withOwnLinks } from '../cluster/members.ts'
+import type { PodIdentity } from '../cluster/state.ts'
 import { type EventText, eventText } from '../cluster/vocabulary.ts'
 import { isSameValue } from '../config/fields.ts'
 import type { Config } from '../config/model.ts'
-import { labelKeys } from '../config/names.ts'
 import type { SpeakerOptions } from '../config/role-options.ts'
 import { drain } from '../drain.ts'
 import { createHeap, type Heap } from '../heap.ts'
@@ -19,7 +16,6 @@ import type { Recorder } from '../kube/events.ts'
 import type { Writer } from '../kube/writer.ts'
 import type { DemandPlan } from '../l2/demand.ts'
 import { isUsable } from '../l2/eligible.ts'
-import { encodeLinks } from '../l2/facts.ts'
 import type { Links } from '../l2/linux/links.ts'
 import { type Gateways, readGateways } from '../l2/linux/routes.ts'
 import type { Announcement, LinkState, Member } from '../l2/model.ts'
@@ -40,6 +36,7 @@ import type { Ring } from '../ring.ts'
 import type { Calm } from './calm.ts'
 import { createHints, type HintsOf } from './hints.ts'
 import { createHoldings, type Holdings } from './holdings.ts'
+import { createOwnState, namedInterfaces, type OwnState } from './own-state.ts'
 import { breathe, oneByOne } from './pieces.ts'
 import type { Spoken, Statuses } from './statuses.ts'
 
@@ -80,6 +77,8 @@ export interface Share {
   /** A whole turn has been performed. */
   isSettled(): boolean
   announcements(): readonly Announcement[]
+  /** What the wire keeps this node silent for is another than it has told. */
+  hasSilenceNews(): boolean
   /** Of them, addresses that no connected prefix of this node covers. */
   outside(): readonly string[]
   view(): ShareView
@@ -106,6 +105,7 @@ interface Memory {
   announcements: readonly Announcement[]
   readonly hintsOf: HintsOf
   readonly holdings: Holdings
+  readonly state: OwnState
   /** What the last announcements were made from. */
   voices: Voices | undefined
   /** What was judged for the wire, and what reasons were found from: each turn goes on from these. */
@@ -140,7 +140,7 @@ export function createShare(parts: ShareParts): Share {
     isSettled: false, isStopped: false, isDraining: false, isLeaving: false,
     failures: new Set(), outside: new Set(), announcements: [], voices: undefined,
     outlook: undefined, reasons: undefined, gateways: undefined, hintsOf: createHints(),
-    holdings: createHoldings(parts.feed, parts.options.loadBalancerClass),
+    holdings: createHoldings(parts.feed, parts.options.loadBalancerClass), state: createOwnState(parts),
     told: undefined, plan: undefined, accounting: undefined, restUntilMs: 0,
   }
   const takeTurn = oneByOne(() => turn(parts, memory))
@@ -156,6 +156,7 @@ export function createShare(parts: ShareParts): Share {
     },
     isSettled: () => memory.isSettled,
     announcements: () => memory.announcements,
+    hasSilenceNews: () => memory.state.hasNews(),
     outside: () => [...memory.outside],
     view: () => ({
       rows: heldRows(memory.holdings.plan, planOf(parts, memory)), announcements: memory.announcements,
@@ -176,7 +177,7 @@ async function turn(parts: ShareParts, memory: Memory): Promise<void> {
   const { config } = intake
   if (config === undefined) {
     // Nothing good was ever read: there is nothing to apply, and status says why.
-    tellState(parts)
+    tellState(parts, memory)
     memory.isSettled = true
     return
   }
@@ -194,7 +195,7 @@ async function turn(parts: ShareParts, memory: Memory): Promise<void> {
   publish(parts, memory, announcements)
   memory.announcements = announcements
   memory.isSettled = true
-  tellState(parts)
+  tellState(parts, memory)
   tellNodes(parts, memory)
   accountLater(parts, memory)
 }
@@ -303,26 +304,9 @@ function membersOf({ feed, options, links, announcer }: ShareParts): readonly Me
   return withOwnLinks(members, options.nodeName, links.current(), new Set(announcer.failures().keys()))
 }
 
-function tellState(parts: ShareParts): void {
-  const { feed, intake, links, options, namespace, writer, wall, owner, statuses, announcer } = parts
-  if (statuses === undefined) return
-  const name = stateNameOf(options.nodeName)
-  const deaf = new Set(announcer.failures().keys())
-  const state = {
-    writer, namespace, name, manager: 'configReconciler', wall, owner,
-    labels: {
-      [labelKeys.componentType]: 'speaker', [labelKeys.stateNode]: labelOfNode(options.nodeName),
-    },
-  } as const
-  syncState(state, feed.states.get(`${namespace}/${name}`), {
-    problems: intake.problems,
-    isUnknown: false,
-    links: encodeLinks(links.current(), deaf, namedInterfaces(intake.config)),
-  })
-}
-
-function namedInterfaces(config: Config | undefined): ReadonlySet<string> {
-  return new Set((config?.advertisements ?? []).flatMap(({ interfaces }) => interfaces))
+/** Not before it is known whose Pod this is: with that the object goes. */
+function tellState({ statuses }: ShareParts, { state }: Memory): void {
+  if (statuses !== undefined) state.tell()
 }
 
 /** Log, metrics and events: after the wire, never before. */

@@ -8,7 +8,7 @@ import { counted } from '../config/words.ts'
 import type { HostFinding } from '../finding.ts'
 import { createForwarding } from '../forward/forwarding.ts'
 import {
-  announcementStatus, announcerFindings, conflictFindings, linkStatus, rowsInConflict,
+  announcementStatus, announcerFindings, conflictFindings, linkStatus, rowsAsHeard,
 } from '../http/rows.ts'
 import { openListener } from '../http/listen.ts'
 import type { StatusDocument } from '../http/status.ts'
@@ -157,7 +157,7 @@ function statusOf(base: Base, { announcer, together, host }: Working, startedAt:
       problems: view.problems,
       warnings: view.warnings,
     },
-    services: rowsInConflict(view.rows, foreignVoices(announcer.ownership), node),
+    services: rowsAsHeard(view.rows, announcer.silences(), node),
     announcements: view.announcements.map((row) =>
       announcementStatus(row, { node, announcer, metrics })
     ),
