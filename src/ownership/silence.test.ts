@@ -77,8 +77,10 @@ test('an owner dies: its successor has nothing to tell, from the first instant t
 test('one of several that starts and hears nobody at all: nothing can be placed', () => {
   const rig = lanOf(2)
   for (const node of rig.nodes.values()) node.isMuted = () => true
-  give(rig, [wishOf(vip, ['n0'])])
-  runUntil(rig, rig.nowMs + 4_000)
+  give(rig, [wishOf(vip, ['n0'])], (world) => ({ ...world, expected: [...world.expected, 'n9'] }))
+  runUntil(rig, rig.nowMs + 2_000)
+  assert.equal([...rig.nodes.values()].flatMap((node) => told(rig, node)), [], 'it waits for the others')
+  runUntil(rig, rig.nowMs + 2_000)
   const [first, other] = [...rig.nodes.values()].map((node) => told(rig, node))
   assert.equal(first, [{ text: vip, reason: 'segmentUnheard', interface: 'eth0' }])
   assert.equal(other, [], 'it may not own it')

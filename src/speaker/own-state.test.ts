@@ -7,7 +7,7 @@ import { annotationKeys } from '../config/names.ts'
 import { type LiveState, narrowState } from '../kube/live.ts'
 import type { Job, Writer } from '../kube/writer.ts'
 import type { WireSilence } from '../l2/silences.ts'
-import { createOwnState, followSilences, type OwnState } from './own-state.ts'
+import { createOwnState, followSilences, nothingTold, type OwnState } from './own-state.ts'
 
 const silence: WireSilence = { text: '192.0.2.1', reason: 'inConflict', mac: '02:00:5e:00:53:01' }
 const text = JSON.stringify([silence])
@@ -90,13 +90,26 @@ test('what a former process has left, and what has ended, is taken away', () => 
   assert.equal([world.written, world.state.hasNews()], [[['PATCH', null]], false])
 })
 
-test('changes within a second are one: the first is told at once, the rest together', () => {
-  const never = { text: '', atMs: Number.NEGATIVE_INFINITY }
-  const first = followSilences(never, 'a', 5_000)
-  assert.equal(first, { text: 'a', atMs: 5_000 })
+test('the first change is told at once, what follows it within a second together', () => {
+  const first = followSilences(nothingTold, 'a', 5_000)
+  assert.equal([first.text, first.atMs], ['a', 5_000])
   assert.is(followSilences(first, 'ab', 5_999), first)
-  assert.equal(followSilences(first, 'abc', 6_000), { text: 'abc', atMs: 6_000 })
+  assert.equal(followSilences(first, 'abc', 6_000).text, 'abc')
   assert.is(followSilences(first, 'a', 9_000), first)
+})
+
+test('what changes all the time is told more and more rarely, until it rests', () => {
+  let told = nothingTold
+  const atMs: number[] = []
+  const look = (now: number): void => {
+    const next = followSilences(told, `as of ${now}`, now)
+    if (next !== told) atMs.push(now)
+    told = next
+  }
+  for (let now = 0; now <= 16_000; now += 500) look(now)
+  assert.equal(atMs.splice(0), [0, 1_000, 3_000, 7_000, 11_000, 15_000])
+  for (const now of [45_000, 45_900, 46_000]) look(now)
+  assert.equal(atMs, [45_000, 46_000])
 })
 
 test.run()

@@ -15,18 +15,26 @@ import type { Millis } from '../net/model.ts'
 
 /** How often it is looked for silences, and how often a change of them is written at most. */
 export const silencesEveryMs: Millis = 1_000
+/** Whoever changes again and again has other trouble, and makes the API server no more: up to this, */
+const mostRestMs: Millis = 4_000
+/** until nothing has changed for so long. */
+const calmMs: Millis = 30_000
 
-/** What was told last of silences, as text, and when. */
+/** What was told last of silences, as text, when, and for how long it stands. */
 export interface ToldSilences {
   readonly text: string
   readonly atMs: Millis
+  readonly restMs: Millis
 }
 
-const nothingTold: ToldSilences = { text: '', atMs: Number.NEGATIVE_INFINITY }
+export const nothingTold: ToldSilences = { text: '', atMs: Number.NEGATIVE_INFINITY, restMs: 0 }
 
-/** What is told now: the first change at once, what follows it soon and together. */
+/** What is told now: the first change at once, what follows it soon and together, and then more rarely. */
 export function followSilences(before: ToldSilences, text: string, now: Millis): ToldSilences {
-  return text === before.text || now - before.atMs < silencesEveryMs ? before : { text, atMs: now }
+  const sinceMs = now - before.atMs
+  if (text === before.text || sinceMs < before.restMs) return before
+  const restMs = sinceMs < calmMs ? Math.min(mostRestMs, 2 * before.restMs) : silencesEveryMs
+  return { text, atMs: now, restMs }
 }
 
 export interface OwnStateParts {
@@ -45,20 +53,21 @@ export interface OwnStateParts {
 export interface OwnState {
   /** Writes what differs from what the cluster shows. */
   tell(): void
-  /** The wire keeps this node silent for something else than it has told. */
+  /** The wire keeps this node silent for something else than it has told, and that may be told. */
   hasNews(): boolean
 }
 
 /** Reads its parts anew each time. */
 export function createOwnState(parts: OwnStateParts): OwnState {
   let told = nothingTold
-  const silent = (): string => encodeSilences(parts.announcer.silences())
+  const follow = (): ToldSilences =>
+    followSilences(told, encodeSilences(parts.announcer.silences()), performance.now())
   return {
     tell: () => {
-      told = followSilences(told, silent(), performance.now())
+      told = follow()
       write(parts, told.text)
     },
-    hasNews: () => silent() !== told.text,
+    hasNews: () => follow() !== told,
   }
 }
 
