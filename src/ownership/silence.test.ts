@@ -39,14 +39,19 @@ function takes(rig: Rig, text: string): () => void {
   return () => void rig.listeners.splice(rig.listeners.indexOf(listener), 1)
 }
 
-test('a foreign host takes an address: told once it has answered, of all that goes with it', () => {
+test('a foreign host takes an address: told once it has answered, and of what goes with it', () => {
   const { rig, owner } = owned(`${vip} ${second}`)
   assert.equal(told(rig, owner), [])
   const leave = takes(rig, vip)
   runUntil(rig, rig.nowMs + 10)
   assert.equal([ownersOf(rig, vip), told(rig, owner)], [[], []])
   runUntil(rig, rig.nowMs + 500)
-  assert.equal(told(rig, owner), [vip, second].map((text) => ({ text, reason: 'inConflict', mac })))
+  const beside = { text: second, reason: 'inConflict' }
+  assert.equal(told(rig, owner), [{ text: vip, reason: 'inConflict', mac }, beside])
+  // It proves to be the kernel of a member, which the event strictARP names.
+  owner.ownership.macs.set(mac, 'n9')
+  assert.equal(told(rig, owner), [vip, second].map((text) => ({ text, reason: 'inConflict' })))
+  owner.ownership.macs.delete(mac)
   leave()
   runUntil(rig, rig.nowMs + 60_000)
   assert.equal([ownersOf(rig, vip), told(rig, owner)], [[owner.name], []])

@@ -13,7 +13,8 @@ const lastingMs: Millis = 1_000
 interface Found {
   readonly reason: WireReason
   readonly sinceMs: Millis
-  readonly mac?: Mac | undefined
+  /** Who answers for which address of the unit. */
+  readonly foreign?: { readonly mac: Mac; readonly text: string } | undefined
   /** Nobody can be mistaken about it. */
   readonly isSure?: boolean
 }
@@ -26,12 +27,14 @@ export function wireSilences(o: Ownership, now: Millis): readonly WireSilence[] 
     const { wish } = unit
     const found = wish === undefined ? undefined : causeOf(o, unit, { isNobodyHeard, now })
     if (found === undefined || (found.isSure !== true && now - found.sinceMs < lastingMs)) continue
-    const { reason, mac } = found
+    const { reason, foreign } = found
     const name = reason === 'ownerDeaf' || reason === 'segmentUnheard' ? deafLeg(o, unit) : undefined
-    const why = {
-      reason, ...(mac === undefined ? {} : { mac }), ...(name === undefined ? {} : { interface: name }),
+    const why = { reason, ...(name === undefined ? {} : { interface: name }) }
+    for (const { text } of wish?.addresses ?? []) {
+      // The controller takes an address with a MAC for another machine's: no member's, nor one beside it.
+      const isForeign = foreign?.text === text && !o.macs.has(foreign.mac)
+      silences.push({ text, ...why, ...(isForeign ? { mac: foreign.mac } : {}) })
     }
-    for (const { text } of wish?.addresses ?? []) silences.push({ text, ...why })
   }
   return silences
 }
@@ -53,7 +56,7 @@ function ownersCause({ hush, hushedMs: sinceMs, conflict }: Own): Found | undefi
     case 'handOver': // its successor answers
       return undefined
     case 'conflict':
-      return { reason: 'inConflict', sinceMs, mac: conflict?.mac, isSure: conflict !== undefined }
+      return { reason: 'inConflict', sinceMs, foreign: conflict, isSure: conflict !== undefined }
     case 'contested':
     case 'ownerDeaf':
     case 'expired':
@@ -66,7 +69,7 @@ function claimersCause({ told, foreign, sinceMs }: Attempt): Found | undefined {
     case undefined:
       return undefined
     case 'inConflict':
-      return { reason: told, sinceMs, mac: foreign?.mac, isSure: true }
+      return { reason: told, sinceMs, foreign, isSure: true }
     case 'contested': // its owner has said that a foreign machine answers
       return { reason: 'inConflict', sinceMs }
     case 'ownerAnswers':
