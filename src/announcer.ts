@@ -3,6 +3,7 @@ import type { Clock } from './clock.ts'
 import { createInflow } from './inflow.ts'
 import type { LinkState } from './l2/model.ts'
 import type { Neighbour } from './l2/ndp.ts'
+import type { WireSilence } from './l2/silences.ts'
 import { isSameList } from './l2/unit.ts'
 import type { Log } from './log.ts'
 import type { Metrics } from './metrics.ts'
@@ -12,6 +13,7 @@ import type {
   Note, ReceivedFrame, ReceivedMessage, Right, World,
 } from './ownership/model.ts'
 import { createNode, type NodeEffect } from './ownership/node.ts'
+import { wireSilences } from './ownership/silence.ts'
 import { createOwnership, type Ownership } from './ownership/state.ts'
 import { step } from './ownership/ownership.ts'
 
@@ -65,6 +67,8 @@ export interface Announcer extends AsyncDisposable {
   hear(messages: readonly ReceivedMessage[]): void
   /** What this node answers for now: one list for as long as only deadlines change. */
   rights(): readonly Right[]
+  /** What it should answer for and does not, for what the wire shows alone, if that lasts. */
+  silences(): readonly WireSilence[]
   /** Wall time since which an address is answered without a break. */
   sinceOf(text: string): Date | undefined
   /** Interfaces on which sockets could not be opened, by index, with the reason. */
@@ -145,6 +149,7 @@ export function openAnnouncer(options: AnnouncerOptions): Announcer {
       inflow.note(messages.length)
     },
     rights: () => node.standing(),
+    silences: () => wireSilences(ownership, clock.now()),
     sinceOf: (text) => since.get(text),
     failures: () => new Map([...attached].flatMap(([ifindex, { failure }]) =>
       failure === undefined ? [] : [[ifindex, failure] as const]

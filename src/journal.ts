@@ -15,6 +15,11 @@ export function logChanges(log: Log, changes: readonly Change[]): void {
       case 'released':
         log.info('IP address released', { event: 'clearAssignment', ...fields })
         break
+      case 'left':
+        log.warn('another host has the address: the service is given another', {
+          event: 'foreignHost', ...fields,
+        })
+        break
       case 'silent':
         log.warn('not announced', { event: 'notAnnounced', ...fields })
         break

@@ -42,6 +42,7 @@ const imports: Readonly<Record<string, Readonly<Record<string, string>>>> = {
   },
   'kube': {
     net: 'instants are Millis', config: 'live objects are narrowed by its readers',
+    l2: 'what nodes tell of their wire is read',
     'log.ts': 'it tells what it waits for',
   },
   'cluster': {

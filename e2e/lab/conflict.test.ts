@@ -1,4 +1,7 @@
-/** Another machine of the LAN has an address of a host that is alone: silent, and said wherever one looks. */
+/**
+ * Another machine of the LAN has an address of a host that is alone: silent, and said wherever one looks; a
+ * Service that did not ask for it by name gets another one.
+ */
 import { mkdir, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { test } from 'uvu'
@@ -19,13 +22,16 @@ await mkdir(input)
 await writeFile(join(input, 'all.yaml'), `${lanPool}---
 apiVersion: v1
 kind: Service
-metadata: { name: web, namespace: default }
+metadata:
+  name: web
+  namespace: default
+  annotations: { metallb.io/loadBalancerIPs: ${address} }
 spec: { type: LoadBalancer, ports: [{ port: 80 }] }
 `)
 /** Its kernel answers from now on; it says so by itself once, as a machine that comes up does. */
-async function take(): Promise<void> {
-  await other?.execOk(['ip', 'address', 'add', `${address}/24`, 'dev', 'eth0'])
-  await other?.exec(['arping', '-U', '-c', '1', '-I', 'eth0', address])
+async function take(text = address): Promise<void> {
+  await other?.execOk(['ip', 'address', 'add', `${text}/24`, 'dev', 'eth0'])
+  await other?.exec(['arping', '-U', '-c', '1', '-I', 'eth0', text])
 }
 await take()
 const program = await openArpeggio(node, [
@@ -35,8 +41,8 @@ const program = await openArpeggio(node, [
 const slowCapMs = 40_000
 const words = `${other.mac('eth0')} answers for ${address}: this host is silent there until that ends`
 
-async function voices(): Promise<readonly string[]> {
-  const { stdout } = await client?.exec(['arping', '-b', '-c', '2', '-w', '2', '-I', 'eth0', address]) ??
+async function voices(text = address): Promise<readonly string[]> {
+  const { stdout } = await client?.exec(['arping', '-b', '-c', '2', '-w', '2', '-I', 'eth0', text]) ??
     { stdout: '' }
   const macs = [...stdout.matchAll(/\[([0-9A-Fa-f:]{17})\]/g)].map(([, mac = '']) => mac.toLowerCase())
   return [...new Set(macs)]
@@ -88,6 +94,44 @@ test('a machine that comes later: the same, from its first frame on', async () =
   await take()
   await seeConflict()
   await seeItEnd()
+})
+
+const service = (name: string): string => `
+apiVersion: v1
+kind: Service
+metadata: { name: ${name}, namespace: default }
+spec: { type: LoadBalancer, ports: [{ port: 81 }] }
+`
+
+/** Where wiki is, and answered for; a Service that asked for its address by name has it all the time. */
+async function seeMoved(to: string, ...others: readonly (readonly [string, string[]])[]): Promise<void> {
+  const want = [['web', [address]], ['wiki', [to]], ...others]
+  const status = await program.statusWhen(`wiki is announced at ${to}`, ({ announcements, services }) =>
+    announcements.some((each) => each.address === to && each.since !== '') &&
+    services.length === want.length, slowCapMs)
+  assert.equal(status.services.map(({ name, addresses }) => [name, addresses]), want)
+  assert.equal(await voices(to), [node?.mac('eth0')])
+  assert.equal(await voices(), [node?.mac('eth0')], 'nothing else has moved')
+}
+
+test('a Service that did not ask for its address by name gets another, and stays there', async () => {
+  await writeFile(join(input, 'wiki.yaml'), service('wiki'))
+  await seeMoved('192.168.1.241')
+  await take('192.168.1.241')
+  await seeMoved('192.168.1.242')
+  assert.equal(await voices('192.168.1.241'), [other?.mac('eth0')])
+  await take('192.168.1.242')
+  await seeMoved('192.168.1.243')
+  for (const text of ['192.168.1.241', '192.168.1.242']) {
+    await other?.execOk(['ip', 'address', 'del', `${text}/24`, 'dev', 'eth0'])
+  }
+  // Both may be asked for by nobody now, and be taken all the same: whoever comes gets another.
+  await writeFile(join(input, 'zoo.yaml'), service('zoo'))
+  await seeMoved('192.168.1.243', ['zoo', ['192.168.1.244']])
+  const said = program.child.lines.filter((line) => line.includes('"event":"foreignHost"'))
+  const fields = /"ip":"([0-9.]+)","mac":"02:00:00:00:02:00","ips":\["([0-9.]+)"\]/
+  assert.equal(said.map((line) => fields.exec(line)?.slice(1)),
+    [['192.168.1.241', '192.168.1.242'], ['192.168.1.242', '192.168.1.243']])
 })
 
 test.run()

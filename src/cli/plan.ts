@@ -4,7 +4,7 @@ import type { Output } from '../config/option-values.ts'
 import type { PlanOptions } from '../config/options.ts'
 import { dumpYaml } from '../config/yaml.ts'
 import { decide, membersOf } from '../plan/decision.ts'
-import { isBadNews, reportRows, type ServiceRow, type WireRow } from '../plan/report.ts'
+import { isBadNews, reportRows, type ServiceRow } from '../plan/report.ts'
 import { formatProblem, formatWarning } from './check.ts'
 import { formatTable } from './table.ts'
 
@@ -71,7 +71,7 @@ function formatRows(rows: readonly ServiceRow[], output: Output): string {
 }
 
 /** One line per Service and address; a Service without address has one line. */
-export function formatServiceTable(rows: readonly WireRow[]): string {
+export function formatServiceTable(rows: readonly ServiceRow[]): string {
   const lines = rows.flatMap((row) => {
     const start = [row.namespace, row.name, row.verdict]
     if (row.addresses.length === 0) {

@@ -5,7 +5,8 @@ import { labelKeys } from '../config/names.ts'
 import type { LiveState } from '../kube/live.ts'
 import { encodeLinks } from '../l2/facts.ts'
 import type { LinkState } from '../l2/model.ts'
-import { labelOfNode, readMembers, stateNameOf } from './members.ts'
+import type { WireSilence } from '../l2/silences.ts'
+import { labelOfNode, readMembers, readSilences, stateNameOf } from './members.ts'
 
 const longest = `${'a'.repeat(62)}.${'b'.repeat(63)}.${'c'.repeat(63)}.${'d'.repeat(62)}`
 const names = [
@@ -40,12 +41,33 @@ test('a node with a long name is found again by its label', () => {
   }
   const links = encodeLinks([link], new Set(), new Set())
   const state = (name: string): LiveState => ({
-    version: '1', labels: { [labelKeys.stateNode]: labelOfNode(name) }, owner: '', links, result: '',
-    errorSummary: '',
+    version: '1', labels: { [labelKeys.stateNode]: labelOfNode(name) }, owner: '', links, silences: [],
+    result: '', errorSummary: '',
   })
   const members = readMembers(new Set([longest, 'other']), new Map([['x', state(longest)]]))
   const found = members.map(({ name, links: told }) => `${name} ${told?.length}`)
   assert.equal(found, [`${longest} 1`, 'other undefined'])
+})
+
+const state = (node: string, more: Partial<LiveState> = {}): LiveState => ({
+  version: '1', labels: { [labelKeys.stateNode]: labelOfNode(node) }, owner: '', links: undefined,
+  silences: [], result: '', errorSummary: '', ...more,
+})
+const silence: WireSilence = { text: '192.0.2.1', reason: 'expired' }
+
+test('what speakers that run tell of an address, in the order of nodes', () => {
+  const states = ['c', 'b', 'gone'].map((node) => [node, state(node, { silences: [silence] })] as const)
+  const controller = state('a', { labels: {}, silences: [silence] })
+  const told = readSilences(new Set(['c', 'a', 'b']), new Map([...states, ['x', controller] as const]))
+  assert.equal([...told], [['192.0.2.1', ['b', 'c'].map((node) => ({ ...silence, node }))]])
+})
+
+test('a node that tells of a silence is the same member: nothing is planned anew for that', () => {
+  const links = encodeLinks([], new Set(), new Set())
+  const memberOf = (one: LiveState): unknown => readMembers(new Set(['a']), new Map([['x', one]]))[0]
+  const before = memberOf(state('a', { links }))
+  assert.is(memberOf(state('a', { links, version: '2', silences: [silence] })), before)
+  assert.is.not(memberOf(state('a', { links: undefined })), before)
 })
 
 test.run()

@@ -4,6 +4,7 @@ import { labelKeys } from '../config/names.ts'
 import type { LiveState } from '../kube/live.ts'
 import { decodeMember } from '../l2/facts.ts'
 import type { LinkState, Member } from '../l2/model.ts'
+import type { WireSilence } from '../l2/silences.ts'
 
 /** Of a label's value (Kubernetes); names of nodes may have 253. */
 const maxLabel = 63
@@ -31,26 +32,46 @@ export function stateNameOf(node: string): string {
 export function readMembers(
   speakers: ReadonlySet<string>, states: ReadonlyMap<string, LiveState>,
 ): readonly Member[] {
+  return statesOf(speakers, states).map(({ name, state }) =>
+    state === undefined ? decodeMember(name, undefined) : memberOf(name, state)
+  )
+}
+
+function statesOf(
+  speakers: ReadonlySet<string>, states: ReadonlyMap<string, LiveState>,
+): readonly { readonly name: string; readonly state: LiveState | undefined }[] {
   const byNode = new Map<string, LiveState>()
   for (const state of states.values()) {
     const node = state.labels[labelKeys.stateNode]
     if (node !== undefined) byNode.set(node, state)
   }
-  return [...speakers].toSorted().map((name) => {
-    const state = byNode.get(labelOfNode(name))
-    return state === undefined ? decodeMember(name, undefined) : memberOf(name, state)
-  })
+  return [...speakers].toSorted().map((name) => ({ name, state: byNode.get(labelOfNode(name)) }))
 }
 
-/** Read once from each state, and the same value each time. */
-const decoded = new WeakMap<LiveState, Member>()
+/** The last of each node: while its text is the same, the same value, whatever else of the state changes. */
+const decoded = new Map<string, { readonly text: string | undefined; readonly member: Member }>()
 
-function memberOf(name: string, state: LiveState): Member {
-  const known = decoded.get(state)
-  if (known?.name === name) return known
-  const member = decodeMember(name, state.links)
-  decoded.set(state, member)
+function memberOf(name: string, { links }: LiveState): Member {
+  const known = decoded.get(name)
+  if (known !== undefined && known.text === links) return known.member
+  const member = decodeMember(name, links)
+  decoded.set(name, { text: links, member })
   return member
+}
+
+/** What a node says of an address that it should answer for and does not. */
+export interface ToldSilence extends WireSilence {
+  readonly node: string
+}
+
+/** What speakers that run tell, by formatted address; of each, in the order of nodes. */
+export function readSilences(
+  speakers: ReadonlySet<string>, states: ReadonlyMap<string, LiveState>,
+): ReadonlyMap<string, readonly ToldSilence[]> {
+  const told = statesOf(speakers, states).flatMap(({ name, state }) =>
+    state?.silences.map((silence): ToldSilence => ({ ...silence, node: name })) ?? []
+  )
+  return Map.groupBy(told, ({ text }) => text)
 }
 
 /**

@@ -6,6 +6,7 @@ import { type Api, Refused } from '../kube/api.ts'
 import type { LiveState } from '../kube/live.ts'
 import { metadataOf, textOf } from '../kube/object.ts'
 import type { Writer } from '../kube/writer.ts'
+import { encodeSilences } from '../l2/silences.ts'
 import { group, groupPath } from './resources.ts'
 
 export interface StateOptions {
@@ -48,7 +49,12 @@ export interface StateWish {
   readonly isUnknown: boolean
   /** Of a speaker: its interfaces, for the others. */
   readonly links: string | undefined
+  /** Of a speaker: what the wire keeps it silent for; '' = nothing. */
+  readonly silent?: string
 }
+
+/** What was last sent to be written over an object, which the watch shows as another once it is. */
+const sent = new WeakMap<LiveState, string>()
 
 /** Compares with the live object and writes what differs: nothing where nothing does. */
 export function syncState(
@@ -56,7 +62,11 @@ export function syncState(
 ): void {
   const { writer, name, namespace, labels, owner } = options
   const path = `${groupPath}/namespaces/${namespace}/configurationstates`
-  const annotations = wish.links === undefined ? {} : { [annotationKeys.links]: wish.links }
+  const silent = wish.silent ?? ''
+  const annotations = {
+    ...(wish.links === undefined ? {} : { [annotationKeys.links]: wish.links }),
+    ...(silent === '' ? {} : { [annotationKeys.silent]: silent }),
+  }
   const ownerReferences = owner === undefined ? [] : [{
     apiVersion: 'v1', kind: 'Pod', name: owner.name, uid: owner.uid,
   }]
@@ -70,15 +80,23 @@ export function syncState(
     return
   }
   const isSame = isSameLabels(live.labels, labels) && live.links === wish.links &&
-    live.owner === (owner?.uid ?? '')
-  if (!isSame) {
+    encodeSilences(live.silences) === silent && live.owner === (owner?.uid ?? '')
+  const change = {
+    labels, ownerReferences,
+    annotations: silent === '' ? { ...annotations, [annotationKeys.silent]: null } : annotations,
+  }
+  const text = JSON.stringify(change)
+  if (!isSame && sent.get(live) !== text) {
+    sent.set(live, text)
     writer.put({
       key: `state/${name}`, rank: 0,
       make: () => ({
         method: 'PATCH', path: `${path}/${name}`, wantsMetadata: true,
-        contentType: 'application/merge-patch+json',
-        body: { metadata: { labels, annotations, ownerReferences } },
+        contentType: 'application/merge-patch+json', body: { metadata: change },
       }),
+      settled: ({ status }) => {
+        if (status >= 300) sent.delete(live)
+      },
     })
   }
   syncStatus(options, live, wish, `${path}/${name}/status`)

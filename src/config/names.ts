@@ -24,6 +24,8 @@ export const annotationKeys = {
   allowLoss: 'arpeggio.io/allow-address-loss',
   /** Of a ConfigurationState: a node's interfaces, as its speaker tells them. */
   links: 'arpeggio.io/links',
+  /** Of a ConfigurationState: what the wire keeps a node silent for, as its speaker tells it. */
+  silent: 'arpeggio.io/silent',
 } as const
 
 export const labelKeys = {

@@ -3,7 +3,8 @@ import { test } from 'uvu'
 import * as assert from 'uvu/assert'
 import { config, held, pool, service } from '../config/builders.ts'
 import type { Config, Intent } from '../config/model.ts'
-import type { LiveService } from '../kube/live.ts'
+import { labelKeys } from '../config/names.ts'
+import type { LiveService, LiveState } from '../kube/live.ts'
 import type { Job, Writer } from '../kube/writer.ts'
 import { createLog } from '../log.ts'
 import { createMetrics } from '../metrics.ts'
@@ -24,6 +25,11 @@ interface World {
   /** Of what was told in the last turn: whether it would be written now. */
   truths(): readonly boolean[]
   isLeading: boolean
+  /** What the speaker of node "n" says that other machines have: `address mac`. */
+  foreign: readonly string[]
+  now: number
+  readonly lines: readonly string[]
+  nextMs: number | undefined
 }
 
 interface Refusals {
@@ -35,12 +41,12 @@ interface Refusals {
 function open(more: Partial<Intent> = {}): World {
   const events: string[] = []
   const truths: (() => boolean)[] = []
+  const lines: string[] = []
   const told = { lines: 0, events: 0 }
   const metrics = createMetrics()
   const waiting: Job[] = []
   const services = new Map<string, LiveService>()
-  let version = 1
-  let writes = 0
+  let [version, writes] = [1, 0]
   const intent = service('web', more)
   const writer: Writer = {
     put: (job) => void waiting.push(job),
@@ -58,6 +64,7 @@ function open(more: Partial<Intent> = {}): World {
       learned: () => undefined, unsure: [],
     },
     log: createLog({ level: 'info', wall: () => new Date(0), write: (line) => {
+      lines.push(line)
       if (line.includes('IP allocation failed')) told.lines += 1
     } }),
     loadBalancerClass: '', placement: 'sticky', announceEverywhere: false, ignoreExcludeLabel: false,
@@ -73,16 +80,15 @@ function open(more: Partial<Intent> = {}): World {
   }
   show('')
   const world: World = {
-    allocation, show, isLeading: true,
+    allocation, show, isLeading: true, foreign: [], now: 0, lines, nextMs: undefined,
     truths: () => truths.map((isTrue) => isTrue()),
     turn: (of) => {
       events.length = 0
       truths.length = 0
-      const snapshot: Snapshot = {
-        config: of, services, nodes: [], endpoints: new Map(), speakers: new Set(), states: new Map(),
-        statuses: [],
-      }
-      allocation.report(snapshot, allocation.turn(snapshot))
+      const snapshot = snapshotOf(of, services, world.foreign)
+      const judged = allocation.turn(snapshot, world.now)
+      world.nextMs = judged.nextMs
+      allocation.report(snapshot, judged)
       return [...events]
     },
     write: () => {
@@ -101,6 +107,24 @@ function open(more: Partial<Intent> = {}): World {
     },
   }
   return world
+}
+
+function snapshotOf(
+  of: Config, services: Snapshot['services'], foreign: readonly string[],
+): Snapshot {
+  const states = new Map([['x/speaker-n', stateOf(foreign)]])
+  const speakers = new Set(['n'])
+  return { config: of, services, nodes: [], endpoints: new Map(), speakers, states, statuses: [] }
+}
+
+function stateOf(foreign: readonly string[]): LiveState {
+  return {
+    version: '1', labels: { [labelKeys.stateNode]: 'n' }, owner: '', links: '[]', result: '',
+    errorSummary: '', silences: foreign.map((each) => {
+      const [text = '', mac = ''] = each.split(' ')
+      return { text, reason: 'inConflict', mac }
+    }),
+  }
 }
 
 const lan = pool('lan', '192.0.2.1/32')
@@ -293,6 +317,75 @@ test('leading ended: an assignment is told if the status says so, whoever leads'
   assert.equal(world.truths(), [true])
   world.show('192.0.2.2', 'lan')
   assert.equal(world.truths(), [false])
+})
+
+const wide = config(pool('wide', '192.0.2.1-192.0.2.3'))
+const mac = '02:00:00:00:00:99'
+const minuteMs = 60_000
+
+test('another machine has the address: another one, one event with its MAC, one line', () => {
+  const world = open()
+  world.show('192.0.2.1', 'wide')
+  assert.equal(world.turn(wide), [])
+  world.foreign = [`192.0.2.1 ${mac}`]
+  assert.equal(world.turn(wide), [
+    `IPAllocated Assigned IP ["192.0.2.2"] (in place of 192.0.2.1, for which the host ${mac} answers)`,
+  ])
+  world.write()
+  assert.equal(world.turn(wide), [], 'not told again before it is shown')
+  world.show('192.0.2.2', 'wide')
+  world.foreign = []
+  assert.equal(world.turn(wide), [])
+  world.write()
+  assert.is(world.writes, 1)
+  const said = world.lines.filter((line) => line.includes('"event":"foreignHost"'))
+  assert.is(said.length, 1)
+  const fields = /"service":"default\/web","ip":"192.0.2.1","mac":"02:.*:99","ips":\["192.0.2.2"\]/
+  assert.match(said[0] ?? '', fields)
+})
+
+test('it goes on from address to address, each once in ten minutes, and never back by itself', () => {
+  const world = open()
+  const move = (foreign: string): string => {
+    world.foreign = foreign === '' ? [] : [`${foreign} ${mac}`]
+    world.turn(wide)
+    world.write()
+    const held = world.allocation.rows[0]?.addresses.join() ?? ''
+    world.show(held, 'wide')
+    return held
+  }
+  assert.equal([move(''), move('192.0.2.1'), move('192.0.2.2')], ['192.0.2.1', '192.0.2.2', '192.0.2.3'])
+  assert.is(move('192.0.2.3'), '192.0.2.3', 'none is left')
+  world.now = 9 * minuteMs
+  assert.is(move('192.0.2.3'), '192.0.2.3')
+  assert.is(world.nextMs, 10 * minuteMs, 'the loop has to look then')
+  world.now = 10 * minuteMs
+  assert.is(move('192.0.2.3'), '192.0.2.1', 'it may be free again')
+  world.now = 30 * minuteMs
+  assert.is(move(''), '192.0.2.1')
+  world.now = 60 * minuteMs
+  assert.is(move(''), '192.0.2.1', 'nothing goes back')
+})
+
+test('what was asked for by name stays, whoever answers', () => {
+  const world = open({ requested: held('192.0.2.1') })
+  world.show('192.0.2.1', 'wide')
+  world.foreign = [`192.0.2.1 ${mac}`]
+  assert.equal(world.turn(wide), [])
+  world.write()
+  assert.is(world.writes, 0)
+})
+
+test('what machines have outlives the term', () => {
+  const world = open()
+  world.show('192.0.2.1', 'wide')
+  world.foreign = [`192.0.2.2 ${mac}`]
+  world.turn(wide)
+  world.foreign = []
+  world.allocation.forget()
+  world.show('')
+  world.foreign = [`192.0.2.1 ${mac}`]
+  assert.match(world.turn(wide)[0] ?? '', /^IPAllocated Assigned IP \["192.0.2.3"\]/)
 })
 
 test('leading ended: who leads next tells for itself', () => {

@@ -6,16 +6,18 @@ import type { LiveL2Status, LiveService, LiveState } from '../kube/live.ts'
 import type { Recorder } from '../kube/events.ts'
 import type { Writer } from '../kube/writer.ts'
 import type { Metrics } from '../metrics.ts'
-import type { Address } from '../net/model.ts'
+import type { Address, Millis } from '../net/model.ts'
+import { emptyForeignMemory, type ForeignMemory, rememberForeign } from '../ipam/foreign.ts'
 import { poolUsage } from '../ipam/usage.ts'
 import type { Verdict } from '../ipam/model.ts'
 import type { KnownHeld } from '../ipam/plan.ts'
 import type { Config, ClusterNode, Endpoint, World } from '../config/model.ts'
 import { annotationKeys } from '../config/names.ts'
-import { compareRows } from '../plan/change.ts'
+import { compareRows, leftBehind } from '../plan/change.ts'
 import { decideAddresses, decideVoices, type Voices } from '../plan/decision.ts'
 import { reportRows, type ServiceRow } from '../plan/report.ts'
 import type { Placement } from '../l2/placement.ts'
+import { readSightings } from './foreign.ts'
 import { type Held, keepShown, recall } from './held.ts'
 import { learn, look, type NewsMemory, tell, tellDeprecated } from './news.ts'
 import { withAnswer, withSent, withTaken } from './sent.ts'
@@ -54,11 +56,13 @@ export interface AllocationOptions {
 export interface Judged {
   readonly world: World
   readonly verdicts: readonly Verdict[]
+  /** When it may come out otherwise by itself; undefined = only if something changes. */
+  readonly nextMs: Millis | undefined
 }
 
 export interface Allocation {
-  /** Plans addresses, and queues what differs from what the cluster says. */
-  turn(snapshot: Snapshot): Judged
+  /** Plans addresses, and queues what differs from what the cluster says. `now`: any monotonic clock, ms. */
+  turn(snapshot: Snapshot, now: Millis): Judged
   /** Plans who announces them; tells log and metrics, and keeps rows: what no address waits for. */
   report(snapshot: Snapshot, judged: Judged): void
   /** Tells what the watch has shown of writes whose answers were lost, whoever leads by now. */
@@ -78,6 +82,8 @@ interface Memory extends NewsMemory {
   settled: Map<string, { readonly verdict: Verdict; readonly live: LiveService }>
   /** What the last term left; looked at once. */
   seen: ReadonlyMap<string, Held>
+  /** Of the wire: outlives the term. */
+  foreign: ForeignMemory
   rows: readonly ServiceRow[]
   voices: Voices | undefined
 }
@@ -85,11 +91,11 @@ interface Memory extends NewsMemory {
 export function createAllocation(options: AllocationOptions): Allocation {
   const memory: Memory = {
     held: new Map(), leaving: new Map(), plan: undefined, keys: [], settled: new Map(),
-    seen: new Map(), rows: [], voices: undefined,
+    seen: new Map(), foreign: emptyForeignMemory, rows: [], voices: undefined,
     told: new Map(), wishes: new Map(), spent: new Map(), sent: new Map(),
   }
   return {
-    turn: (snapshot) => turn(options, memory, snapshot),
+    turn: (snapshot, now) => turn(options, memory, snapshot, now),
     report: (snapshot, judged) => report(options, memory, snapshot, judged),
     look: () => look(options, memory),
     forget: () => {
@@ -113,13 +119,16 @@ export function createAllocation(options: AllocationOptions): Allocation {
   }
 }
 
-function turn(options: AllocationOptions, memory: Memory, snapshot: Snapshot): Judged {
-  const { services } = snapshot
+function turn(options: AllocationOptions, memory: Memory, snapshot: Snapshot, now: Millis): Judged {
+  const { services, speakers, states } = snapshot
   const { loadBalancerClass } = options
   const world = worldOf(memory, snapshot)
   const before = memory.plan
   memory.plan = undefined // it is spent, also by a turn that fails
-  const plan = decideAddresses({ world, ledger: ledgerOf(memory, services), loadBalancerClass }, before)
+  memory.foreign = rememberForeign(memory.foreign, readSightings(speakers, states), now)
+  const { foreign, nextMs } = memory.foreign
+  const ledger = ledgerOf(memory, services)
+  const plan = decideAddresses({ world, ledger, loadBalancerClass, foreign }, before)
   memory.plan = plan
   const { verdicts } = plan
   for (const verdict of verdicts) {
@@ -127,6 +136,7 @@ function turn(options: AllocationOptions, memory: Memory, snapshot: Snapshot): J
     if (live === undefined || isSettled(memory, verdict, live)) continue
     hold(memory, verdict, live)
     queueStatus(options, memory, verdict, live)
+    logChanges(options.log, leftBehind(verdict))
     tell(options, memory, verdict, live)
     if (!memory.wishes.has(verdict.service)) memory.settled.set(verdict.service, { verdict, live })
   }
@@ -142,7 +152,7 @@ function turn(options: AllocationOptions, memory: Memory, snapshot: Snapshot): J
   }
   for (const key of held.keys()) if (plan.rows.get(key)?.verdict === undefined) held.delete(key)
   memory.seen = new Map()
-  return { world, verdicts }
+  return { world, verdicts, nextMs }
 }
 
 /** The same was found of the same Service before, and nothing was left to write or to tell. */

@@ -2,7 +2,9 @@
 import { test } from 'uvu'
 import * as assert from 'uvu/assert'
 import type { ServiceRow } from '../plan/report.ts'
-import { planCondition } from './condition.ts'
+import type { ToldSilence } from '../cluster/members.ts'
+import type { Silence } from '../l2/model.ts'
+import { awaitedNodes, planCondition, wireWord } from './condition.ts'
 
 const row = (more: Partial<ServiceRow> = {}): ServiceRow => ({
   namespace: 'default', name: 'web', verdict: 'kept', reason: '', message: '', pool: 'lan',
@@ -68,5 +70,71 @@ const cases: { it: string; input: Partial<Parameters<typeof planCondition>[0]>; 
     input: { row: row({ verdict: 'released', reason: 'notLoadBalancer' }) } },
 ]
 for (const { it, input, want } of cases) test(it, () => assert.is(words(input), want))
+
+const mac = '02:00:5e:00:53:01'
+const says = (node: string, reason: Silence, more: Partial<ToldSilence> = {}): ToldSilence =>
+  ({ node, text: '192.0.2.1', reason, ...more })
+const conflict = (node: string): ToldSilence => says(node, 'inConflict', { mac })
+const silent = '192.0.2.1 is not announced: '
+const taken = 'a machine that is none of ours answers for the address, or for one that goes with it: ' +
+  `${mac} (inConflict)`
+const absent = 'node "a": no speaker runs on it, or it does not answer (speakerAbsent)'
+
+interface ToldCase {
+  readonly it: string
+  readonly told: readonly ToldSilence[]
+  /** Nodes that confirm. */
+  readonly by?: readonly string[] | undefined
+  readonly want: string
+  readonly awaited: string
+  readonly word: ReturnType<typeof wireWord>
+}
+
+/** The address is planned for node "a". */
+const toldCases: readonly ToldCase[] = [
+  { it: 'its node says that a foreign machine has it', told: [conflict('a')],
+    want: `False inConflict ${silent}node "a": ${taken}`, awaited: '', word: 'sure' },
+  { it: 'the same while its older word still stands', told: [conflict('a')], by: ['a'],
+    want: `False inConflict ${silent}node "a": ${taken}`, awaited: '', word: 'sure' },
+  { it: 'the same where nobody can confirm anything', told: [conflict('a')], by: undefined,
+    want: `False inConflict ${silent}node "a": ${taken}`, awaited: '', word: 'sure' },
+  { it: 'another node owns it, and says why it is silent', told: [conflict('b')],
+    want: `False inConflict ${silent}node "b": ${taken}`, awaited: '', word: 'sure' },
+  { it: 'its owner, and one that would claim it', told: [conflict('b'), conflict('c')],
+    want: `False inConflict ${silent}nodes "b", "c": ${taken}`, awaited: '', word: 'sure' },
+  { it: 'its node hears nobody', told: [says('a', 'ownerDeaf', { interface: 'eth0' })],
+    want: `False ownerDeaf ${silent}node "a": it owns the address, and hears no other host on eth0 ` +
+      '(ownerDeaf)', awaited: '', word: 'lasting' },
+  { it: 'its node says nothing, and those that would claim it are not heard',
+    told: [says('b', 'segmentUnheard'), says('c', 'segmentUnheard')],
+    want: `False segmentUnheard ${silent}nodes "b", "c": it may not claim the address, since nobody ` +
+      `answers it (segmentUnheard); ${absent}`, awaited: 'a', word: undefined },
+  { it: 'it is announced: what another says of it does not matter',
+    told: [says('c', 'segmentUnheard'), conflict('b')], by: ['a'],
+    want: 'True announced 192.0.2.1 is announced from node "a"', awaited: '', word: undefined },
+  { it: 'nobody says anything', told: [], want: `False speakerAbsent ${silent}${absent}`, awaited: 'a',
+    word: undefined },
+]
+for (const { it, told, want, awaited, word, ...rest } of toldCases) {
+  test(`what the wire alone shows: ${it}`, () => {
+    const by = 'by' in rest ? rest.by : []
+    const input = {
+      row: row({ announcements: onA }), isStale: false, told: new Map([['192.0.2.1', told]]),
+      confirmations: by?.map((node) => ({ node, interfaces: [] })),
+    }
+    const now = words(input).replace('announced from node "a" on eth0', 'announced from node "a"')
+    assert.equal([now, awaitedNodes(input).join(), wireWord(input)], [want, awaited, word])
+  })
+}
+
+test('what the plan keeps silent stays that, beside what the wire does', () => {
+  const half = { address: '2001:db8::1', node: null, reason: 'noL2Advertisement' } as const
+  const input = {
+    row: row({ announcements: onA, silent: [half] }), isStale: false, confirmations: [],
+    told: new Map([['192.0.2.1', [says('a', 'expired')]]]),
+  }
+  assert.match(words(input), /^False noL2Advertisement 2001:db8::1 is not .*; 192\.0\.2\.1 .*\(expired\)$/)
+  assert.is(wireWord(input), undefined)
+})
 
 test.run()

@@ -1,6 +1,7 @@
 /** When conditions are written: after a while, once, and not for Services of others. */
 import { test } from 'uvu'
 import * as assert from 'uvu/assert'
+import type { ToldSilence } from '../cluster/members.ts'
 import { held, service } from '../config/builders.ts'
 import { isFields } from '../config/fields.ts'
 import type { Intent } from '../config/model.ts'
@@ -35,6 +36,8 @@ interface World {
   at(now: number, row: ServiceRow | undefined, of?: LiveService): number | undefined
   /** What speakers say, of which Services; undefined = they cannot. */
   statuses: readonly LiveL2Status[] | undefined
+  /** What nodes say that the wire keeps them silent for. */
+  told: ReadonlyMap<string, readonly ToldSilence[]>
   /** Jobs wait here instead of being written at once. */
   readonly waiting: Job[]
   isBusy: boolean
@@ -111,14 +114,14 @@ function open(): World {
   })
   const world: World = {
     conditions, written, events, lines, status: 200, isStale: false, isDropped: false,
-    statuses: undefined, waiting: [], isBusy: false, perform,
+    statuses: undefined, told: new Map(), waiting: [], isBusy: false, perform,
     isLost: false, learn,
     shown: () => ({ ...live({}, last), version: '2' }),
     at: (now, row, of = live()) => {
       services.set('default/web', of)
       return conditions.turn({
         rows: row === undefined ? [] : [row], services,
-        statuses: world.statuses, isStale: world.isStale, now,
+        statuses: world.statuses, told: world.told, isStale: world.isStale, now,
       })
     },
   }
@@ -258,6 +261,25 @@ test('a node that confirms nothing is absent; one that confirms others is waited
   assert.is(world.at(2_400, announced), 2_750)
   world.at(2_750, announced)
   assert.equal([world.written, world.events], [['False speakerAbsent'], ['notAnnounced']])
+})
+
+const tells = (reason: ToldSilence['reason']): World['told'] =>
+  new Map([['192.0.2.1', [{ node: 'a', text: '192.0.2.1', reason }]]])
+
+test('what a node says of the wire waits for nobody\'s word, and a conflict not at all', () => {
+  const world = open()
+  world.statuses = []
+  assert.is(world.at(0, announced), 2_500)
+  world.told = tells('ownerDeaf')
+  assert.is(world.at(500, announced), 1_500)
+  world.told = tells('inConflict')
+  assert.is(world.at(1_000, announced), 1_200)
+  world.at(1_200, announced)
+  world.at(9_000, announced, world.shown())
+  world.told = new Map()
+  world.statuses = [{ name: 'x', node: 'a', service: 'default/web', isFilled: true, interfaces: [] }]
+  for (const now of [9_100, 9_300]) world.at(now, announced, world.shown())
+  assert.equal([world.written, world.events], [['False inConflict', 'True announced'], ['notAnnounced']])
 })
 
 test('the last of a crowd has waited for all of it, and is not absent for that', () => {

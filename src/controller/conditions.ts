@@ -9,8 +9,10 @@ import type { Metrics } from '../metrics.ts'
 import type { Millis } from '../net/model.ts'
 import type { ServiceRow } from '../plan/report.ts'
 import { subjectOf } from './news.ts'
-import { awaitedNodes, type ConditionText, type Confirmation, planCondition } from './condition.ts'
-import { confirmationDue, followProgress, type Progress, silentGraceMs } from './grace.ts'
+import {
+  awaitedNodes, type ConditionInput, type ConditionText, type Confirmation, planCondition, wireWord,
+} from './condition.ts'
+import { confirmationDue, followProgress, type Progress, silentGraceMs, toldGraceMs } from './grace.ts'
 
 /** Good news, and refusals: what may change at once again. */
 const graceMs: Millis = 200
@@ -30,6 +32,8 @@ export interface ConditionsTurn {
   readonly services: ReadonlyMap<string, LiveService>
   /** undefined = the cluster has no such kind: nobody can confirm anything. */
   readonly statuses: Iterable<LiveL2Status> | undefined
+  /** What nodes say that the wire keeps them silent for. */
+  readonly told?: NonNullable<ConditionInput['told']>
   readonly isStale: boolean
   readonly now: Millis
 }
@@ -68,6 +72,8 @@ interface Wish {
   readonly wanted: ConditionText | undefined
   /** Nodes whose word alone is missing. */
   readonly awaited: readonly string[]
+  /** How long it must have lasted, besides what it waits for. */
+  readonly graceMs: Millis
 }
 
 export function createConditions(options: ConditionsOptions): Conditions {
@@ -114,7 +120,8 @@ function takeTurn(
 
 /** Not of Services of another class: another controller's business, that may write the same condition. */
 function wishesOf(
-  { rows, services, isStale }: ConditionsTurn, confirmed: ReturnType<typeof confirmationsOf> | undefined,
+  { rows, services, told = new Map(), isStale }: ConditionsTurn,
+  confirmed: ReturnType<typeof confirmationsOf> | undefined,
 ): readonly Wish[] {
   const byKey = new Map(rows.map((row) => [`${row.namespace}/${row.name}`, row]))
   const wishes: Wish[] = []
@@ -122,14 +129,22 @@ function wishesOf(
     const row = byKey.get(key)
     if (live.intent.isLoadBalancer && (row === undefined || row.verdict === 'ignored')) continue
     // Without a row it is no LoadBalancer any more: what we said of it goes.
-    const input = row && { row, confirmations: confirmed && (confirmed.get(key) ?? []), isStale }
+    const input = row && { row, confirmations: confirmed && (confirmed.get(key) ?? []), told, isStale }
+    const wanted = input && planCondition(input)
     wishes.push({
-      key, live,
-      wanted: input && planCondition(input),
+      key, live, wanted,
       awaited: input === undefined ? [] : awaitedNodes(input),
+      graceMs: input === undefined ? graceMs : graceOf(input, wanted),
     })
   }
   return wishes
+}
+
+/** What a node says of itself has lasted when it says so; that a foreign machine answers has been asked. */
+function graceOf(input: ConditionInput, wanted: ConditionText | undefined): Millis {
+  if (wanted?.status !== 'False' || wanted.message.startsWith('no address')) return graceMs
+  const word = wireWord(input)
+  return word === 'sure' ? graceMs : word === 'lasting' ? toldGraceMs : silentGraceMs
 }
 
 function countByNode(confirmed: ReturnType<typeof confirmationsOf>): ReadonlyMap<string, number> {
@@ -161,7 +176,7 @@ function isWritten({ condition }: LiveService, wanted: ConditionText | undefined
 
 /** A wish must have lasted before it is written; another wish begins anew. */
 function dueOf(
-  { pending, progress }: Memory, { key, live, wanted, awaited }: Wish,
+  { pending, progress }: Memory, { key, live, wanted, awaited, graceMs: ownMs }: Wish,
   waiting: ReadonlyMap<string, number>, now: Millis,
 ): Millis {
   const text = JSON.stringify([live.uid, wanted ?? ''])
@@ -172,14 +187,12 @@ function dueOf(
       text, sinceMs: now, crowd: 0, isQueued: false, isLogged: false, sentAt: undefined, isWritten: false,
     }
   if (entry !== before) pending.set(key, entry)
-  const isSilent = wanted?.status === 'False' && !wanted.message.startsWith('no address')
-  if (!isSilent) return entry.sinceMs + graceMs
   entry.crowd = Math.max(entry.crowd, ...awaited.map((node) => waiting.get(node) ?? 0))
   const dues = awaited.map((node) => {
     const roseAtMs = progress.get(node)?.roseAtMs ?? Number.NEGATIVE_INFINITY
     return confirmationDue(entry.sinceMs, roseAtMs, entry.crowd)
   })
-  return Math.max(entry.sinceMs + silentGraceMs, ...dues)
+  return Math.max(entry.sinceMs + ownMs, ...dues)
 }
 
 function queue(

@@ -3,6 +3,7 @@ import { systemClock } from '../clock.ts'
 import { createIntake, type Intake } from '../cluster/intake.ts'
 import { openFeed, type Feed } from '../cluster/feed.ts'
 import { lastGoodName } from '../cluster/resources.ts'
+import { readSilences } from '../cluster/members.ts'
 import { openSite } from '../cluster/site.ts'
 import { type PodIdentity, readPod, syncState, type StateOptions } from '../cluster/state.ts'
 import { labelKeys } from '../config/names.ts'
@@ -117,6 +118,8 @@ interface Memory {
   crowded: ReturnType<typeof setTimeout> | undefined
   savedGood: string | undefined
   soon: ReturnType<typeof setTimeout> | undefined
+  /** For what comes out otherwise by itself. */
+  later: ReturnType<typeof setTimeout> | undefined
   /** When rows and conditions were last made, and how long rows took. */
   toldAtMs: number
   tellingMs: number
@@ -124,6 +127,14 @@ interface Memory {
   decided: Decided | undefined
   /** Of that, what log, metrics and rows have already. */
   reported: Decided | undefined
+}
+
+function createMemory(): Memory {
+  return {
+    isFresh: false, term: 0, timer: undefined, crowded: undefined, soon: undefined, later: undefined,
+    savedGood: undefined, toldAtMs: Number.NEGATIVE_INFINITY, tellingMs: 0, decided: undefined,
+    reported: undefined,
+  }
 }
 
 /** What the last turn came to; without a configuration there are no verdicts. */
@@ -145,11 +156,9 @@ export async function runController(
   const userAgent = `arpeggio-controller/${version}`
   const api = closing.use(openApi(access, { connections: width + 4, userAgent }))
   const identity = identityOf(options.podName)
-  const memory: Memory = {
-    isFresh: false, term: 0, timer: undefined, crowded: undefined, soon: undefined, savedGood: undefined,
-    toldAtMs: Number.NEGATIVE_INFINITY, tellingMs: 0, decided: undefined, reported: undefined,
-  }
-  closing.defer(() => [memory.timer, memory.crowded, memory.soon].forEach((timer) => clearTimeout(timer)))
+  const memory = createMemory()
+  closing.defer(() => [memory.timer, memory.crowded, memory.soon, memory.later]
+    .forEach((timer) => clearTimeout(timer)))
 
   const leader = closing.use(openLeader({
     // A connection of its own: long lists and a hundred writes on their way must not cost the lease.
@@ -173,7 +182,8 @@ export async function runController(
     .then((knows) => void (parts.hasIPMode = knows ?? false))
   const onError = (error: unknown): void => log.error('turn failed', { error: describeError(error) })
   const loop = createLoop(
-    async () => turn(parts, memory, () => telling.mark()), onError, { rest },
+    async () => turn(parts, memory, { tellSoon: () => telling.mark(), again: () => loop.mark() }), onError,
+    { rest },
   )
   // Apart from the other, so that no address waits for what is told, nor for its rest.
   const telling = createLoop(
@@ -245,7 +255,9 @@ async function knowsIPMode(api: Api): Promise<boolean> {
 }
 
 /** Decides who gets which address, and queues what is to be written. */
-function turn(parts: Parts, memory: Memory, tellSoon: () => void): void {
+function turn(
+  parts: Parts, memory: Memory, { tellSoon, again }: Record<'tellSoon' | 'again', () => void>,
+): void {
   const { feed, intake, leader, namespace, allocation } = parts
   parts.heap.follow(feed.services.size)
   if (!feed.isSynced) return
@@ -260,7 +272,13 @@ function turn(parts: Parts, memory: Memory, tellSoon: () => void): void {
   if (!leader.isLeading() || !memory.isFresh) return allocation.look()
   const snapshot = snapshotOf(parts)
   if (snapshot !== undefined) saveGood(parts, memory)
-  memory.decided = { judged: snapshot && allocation.turn(snapshot) }
+  const now = performance.now()
+  const judged = snapshot && allocation.turn(snapshot, now)
+  memory.decided = { judged }
+  clearTimeout(memory.later)
+  memory.later = judged?.nextMs === undefined
+    ? undefined
+    : setTimeout(again, Math.ceil(judged.nextMs - now))
   memory.soon ??= setTimeout(() => {
     memory.soon = undefined
     tellSoon()
@@ -309,6 +327,7 @@ function tellConditions(
   const nextMs = conditions.turn({
     rows, services: feed.services,
     statuses: feed.hasL2Statuses ? feed.l2Statuses.values() : undefined,
+    told: readSilences(feed.speakers(), feed.states),
     isStale: intake.problems.length > 0, now,
   })
   lookAgain(memory, again, nextMs === undefined ? undefined : nextMs - now)

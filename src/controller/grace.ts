@@ -3,6 +3,8 @@ import type { Millis } from '../net/model.ts'
 
 /** A speaker needs some time to take over and to say so. */
 export const silentGraceMs: Millis = 2_500
+/** What it says of the wire has lasted a second by then; its successor may be about to speak. */
+export const toldGraceMs: Millis = 1_000
 /** One that goes on confirming Services is waited for, */
 const confirmingMs: Millis = 1_500
 /**

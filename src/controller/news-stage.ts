@@ -179,7 +179,7 @@ export function openWorld(deprecated: readonly string[] = []): World {
       allocation.turn({
         config: of, services, nodes: [], endpoints: new Map(), speakers: new Set(), states: new Map(),
         statuses: [],
-      })
+      }, 0)
     },
     lead: (leads) => {
       isLeading = leads

@@ -53,6 +53,14 @@ const events: { it: string; verdict: Verdict; ingress: string[]; want: string[] 
     want: ['Normal IPAllocated Assigned IP ["192.0.2.1" "2001:db8::1"]'] },
   { it: 'a second family', verdict: assigned('192.0.2.1', '2001:db8::1'), ingress: ['192.0.2.1'],
     want: ['Normal IPAllocated Assigned additional IP "2001:db8::1"'] },
+  { it: 'another in place of one of a pair', verdict: assigned('192.0.2.2', '2001:db8::1'),
+    ingress: ['192.0.2.1', '2001:db8::1'],
+    want: ['Normal IPAllocated Assigned IP ["192.0.2.2" "2001:db8::1"]'] },
+  { it: 'another in place of one that a machine has', ingress: ['192.0.2.1'],
+    verdict: { ...assignedLacking, addresses: [address('192.0.2.2')], lacking: undefined, dropped: [
+      { address: address('192.0.2.1'), reason: 'foreignHost', mac: '02:00:00:00:00:99' }] },
+    want: ['Normal IPAllocated Assigned IP ["192.0.2.2"] (in place of 192.0.2.1, for which the host ' +
+      '02:00:00:00:00:99 answers)'] },
   { it: 'nothing new', verdict: assigned('192.0.2.1'), ingress: ['192.0.2.1'], want: [] },
   { it: 'a refusal', verdict: refused(), ingress: [],
     want: ['Warning AllocationFailed Failed to allocate IP for "default/web": pool "lan" is full'] },

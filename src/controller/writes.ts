@@ -71,15 +71,18 @@ export function eventsOf(verdict: Verdict, ingress: readonly string[]): readonly
   switch (verdict.kind) {
     case 'assigned':
     case 'kept': {
-      if (verdict.dropped.length > 0) events.push(clearEvent(verdict.service, verdict.dropped))
+      const foreign = verdict.dropped.filter(({ reason }) => reason === 'foreignHost')
+      const lost = verdict.dropped.filter((one) => !foreign.includes(one))
+      if (lost.length > 0) events.push(clearEvent(verdict.service, lost))
       const texts = verdict.addresses.map(formatAddress)
       const news = texts.filter((text) => !ingress.includes(text))
-      const isAddition = news.length === 1 && news.length < texts.length
+      const isAddition = news.length === 1 && ingress.length > 0 &&
+        ingress.every((text) => texts.includes(text))
       if (isAddition) {
         const message = `Assigned additional IP "${news.join()}"`
         events.push(eventText('IPAllocated', message))
       } else if (news.length > 0) {
-        const message = `Assigned IP ${quoteList(texts)}`
+        const message = `Assigned IP ${quoteList(texts)}${describeForeign(foreign)}`
         events.push(eventText('IPAllocated', message))
       }
       if (verdict.lacking !== undefined) {
@@ -98,6 +101,14 @@ export function eventsOf(verdict: Verdict, ingress: readonly string[]): readonly
     case 'ignored':
       return []
   }
+}
+
+/** In parentheses: it is no other event without it, as which the next turn finds it. */
+function describeForeign(foreign: readonly Dropped[]): string {
+  if (foreign.length === 0) return ''
+  const list = foreign.map(({ address, mac = '' }) =>
+    `${formatAddress(address)}, for which the host ${mac === '' ? 'unknown' : mac} answers`)
+  return ` (in place of ${list.join(', and of ')})`
 }
 
 function clearEvent(service: string, dropped: readonly Dropped[]): EventText {

@@ -1,9 +1,11 @@
 /** What hosts agree on: the union of their objects, differing copies, members, addresses. */
 import { test } from 'uvu'
 import * as assert from 'uvu/assert'
+import { address } from '../config/builders.ts'
 import type { Source } from '../config/model.ts'
 import { readWorld } from '../config/read.ts'
-import { proposeAgreement } from './agreement.ts'
+import { addressKey } from '../ipam/pools.ts'
+import { judge, proposeAgreement } from './agreement.ts'
 import { sharedOf, sourcesOf } from './documents.ts'
 import type { Agreement, Share } from './model.ts'
 import { textsOf, type VoiceOptions } from './options.ts'
@@ -215,6 +217,18 @@ test('options: input that is wrong as a whole leaves them as they are', () => {
   const after = propose(before, share('a', [lan, pool('over', '192.0.2.5/32')], { options: changed }))
   assert.is(after.problems.length, 1)
   assert.equal([after.options, after.services], [options, before.services])
+})
+
+test('a machine has an address: its Service gets another, and which it left is said', () => {
+  const shares = [share('a', [pool('lan', '192.0.2.0/30'), service('web')])]
+  const before = propose(undefined, ...shares)
+  assert.equal(before.services, { 'default/web': ['192.0.2.0'] })
+  const foreign = new Map([[addressKey(address('192.0.2.0')), '02:00:00:00:00:99']])
+  const { agreement, verdicts } = judge({ before, shares, own, foreign })
+  assert.equal(agreement.services, { 'default/web': ['192.0.2.1'] })
+  const left = verdicts.flatMap((verdict) => 'dropped' in verdict ? verdict.dropped : [])
+  assert.equal(left.map(({ reason, mac }) => [reason, mac]), [['foreignHost', '02:00:00:00:00:99']])
+  assert.equal(propose(agreement, ...shares).services, agreement.services, 'it does not go back')
 })
 
 test.run()

@@ -2,6 +2,8 @@
 import type { Problem } from '../config/model.ts'
 import { readWorld } from '../config/read.ts'
 import { counted } from '../config/words.ts'
+import type { Foreign } from '../ipam/foreign.ts'
+import type { Verdict } from '../ipam/model.ts'
 import { planAllocation } from '../ipam/plan.ts'
 import { formatAddress, parseAddress } from '../net/address.ts'
 import type { Address } from '../net/model.ts'
@@ -17,6 +19,8 @@ export interface ProposalInput {
   readonly shares: readonly Share[]
   /** This host's own, for what nobody tells. */
   readonly own: VoiceOptions
+  /** Addresses that other machines have. */
+  readonly foreign?: Foreign
 }
 
 /** Problems that travel with a ledger; the rest is counted. */
@@ -27,7 +31,14 @@ const maxProblems = 50
  * whole (two hosts' pools that overlap, say) leaves documents and addresses as they are.
  */
 export function proposeAgreement(input: ProposalInput): Agreement {
-  const { before, shares, own } = input
+  return judge(input).agreement
+}
+
+/** The same, with what was found of each Service. */
+export function judge(
+  input: ProposalInput,
+): { readonly agreement: Agreement; readonly verdicts: readonly Verdict[] } {
+  const { before, shares, own, foreign } = input
   const members = nextMembers(before?.members ?? [], shares)
   const union = uniteShares({
     documents: before?.documents ?? [], shares, members: new Set(members.map(({ name }) => name)),
@@ -38,20 +49,23 @@ export function proposeAgreement(input: ProposalInput): Agreement {
   const reading = readWorld(sources, namespace === undefined ? {} : { namespace })
   const problems = bounded([...union.problems, ...reading.problems])
   const { world } = reading
-  if (world === undefined) return keepAgreement({ before, members, agreed, problems })
+  if (world === undefined) {
+    return { agreement: keepAgreement({ before, members, agreed, problems }), verdicts: [] }
+  }
   const verdicts = planAllocation({
     config: world.config, services: world.services, loadBalancerClass,
-    ledger: heldBefore(before, shares),
+    ledger: heldBefore(before, shares), ...(foreign === undefined ? {} : { foreign }),
   })
   const services = verdicts.flatMap((verdict) =>
     verdict.kind === 'assigned' || verdict.kind === 'kept'
       ? [[verdict.service, verdict.addresses.map(formatAddress)] as const]
       : []
   )
-  return {
+  const agreement = {
     members, ...(agreed === undefined ? {} : { options: agreed }), documents: union.documents,
     services: Object.fromEntries(services), problems,
   }
+  return { agreement, verdicts }
 }
 
 /** Members and problems are news; the rest is as it was. */

@@ -50,6 +50,16 @@ test('options of hosts and of a ledger survive too; an older version has none', 
   assert.is(parseLedger({ ...ledger, members: [{ name: 'a', labels: {}, options: bad }] }), undefined)
 })
 
+test('what machines have survives, as much as a datagram holds; what is none is left out', () => {
+  const pairs = Array.from({ length: 9 }, (_, i) => [`192.0.2.${i}`, '02:00:00:00:00:99'] as const)
+  assert.equal(parseWord(again({ ...word, foreign: pairs })), { ...word, foreign: pairs.slice(0, 8) })
+  const [one] = pairs
+  for (const bad of [['192.0.2.1'], [1, 2], 'x', ['x'.repeat(65), 'y'], null]) {
+    assert.equal(parseWord(again({ ...word, foreign: [bad, one] })), { ...word, foreign: [one] })
+  }
+  assert.equal(parseWord(again({ ...word, foreign: 1 })), word)
+})
+
 test('a message is told by its first bytes', () => {
   for (const kind of ['word', 'askShare', 'share', 'ledger'] as const) {
     const read = unframeMessage(frameMessage(kind, Uint8Array.of(1, 2)))

@@ -3,7 +3,7 @@ import { isFields } from '../config/fields.ts'
 import type { Labels, Problem } from '../config/model.ts'
 import { maxDocuments } from '../config/yaml.ts'
 import type {
-  AgreedDocument, GroupLedger, GroupMember, KnownShare, OptionTexts, Shared, Version, Word,
+  AgreedDocument, ForeignWord, GroupLedger, GroupMember, KnownShare, OptionTexts, Shared, Version, Word,
 } from './model.ts'
 
 /** First byte of each message: ownership's messages begin otherwise. */
@@ -58,7 +58,23 @@ export function parseWord(value: unknown): Word | undefined {
   return {
     group, version, digest, term, vote, isElected, agreed, ...from,
     ...(typeof hears === 'string' ? { hears } : {}),
+    ...parseForeign(value['foreign']),
   }
+}
+
+/** Most that a word tells of: it is one datagram. */
+export const maxForeign = 8
+const longestText = 64
+
+/** What is none is left out: the rest of the word counts all the same. */
+function parseForeign(value: unknown): { readonly foreign?: readonly ForeignWord[] } {
+  if (!Array.isArray(value)) return {}
+  const foreign = value.slice(0, maxForeign).flatMap((each: unknown): readonly ForeignWord[] => {
+    const [address, mac]: readonly unknown[] = Array.isArray(each) ? each : []
+    if (typeof address !== 'string' || typeof mac !== 'string') return []
+    return address.length > longestText || mac.length > longestText ? [] : [[address, mac]]
+  })
+  return foreign.length === 0 ? {} : { foreign }
 }
 
 /** undefined = not a share with its digest. */

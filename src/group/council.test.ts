@@ -4,7 +4,7 @@ import * as assert from 'uvu/assert'
 import { step } from './council.ts'
 import type { Effect, Event } from './model.ts'
 import {
-  allocators, bring, createNet, kill, open, propose, run, services, shareOf, stationOf, view,
+  allocators, bring, createNet, find, kill, open, propose, run, services, shareOf, stationOf, view,
 } from './rig.ts'
 import { createCouncil } from './state.ts'
 
@@ -37,6 +37,42 @@ test('hosts that start apart, in any order: one group comes of it', () => {
     assert.is(net.most, 1, `seed ${seed}`)
     for (const name of names) assert.is(Object.keys(services(net, name)).length, names.length, `seed ${seed}`)
   }
+})
+
+test('a host finds that a machine has an address: whoever allocates hears of it, and gives another', () => {
+  const net = createNet(three, { a: ['x'], b: ['y'], c: ['z'] })
+  run(net, 10_000)
+  const [first = ''] = allocators(net)
+  const [second = '', third = ''] = three.filter((name) => name !== first)
+  const before = services(net, first)
+  const [key = ''] = Object.keys(before).filter((each) => before[each]?.[0] === '192.0.2.2')
+  const versionOf = (): unknown => stationOf(net, first).council.stored?.version.n
+  const version = Number(versionOf())
+  find(net, second, [['192.0.2.2', '02:00:00:00:00:99']])
+  run(net, 2_000)
+  for (const name of three) assert.equal(services(net, name), { ...before, [key]: ['192.0.2.4'] }, name)
+  assert.is(versionOf(), version + 1)
+  find(net, second, [])
+  run(net, 60_000)
+  for (const name of three) assert.equal(services(net, name), { ...before, [key]: ['192.0.2.4'] }, name)
+  assert.is(versionOf(), version + 1, 'nothing goes back')
+  find(net, third, [['192.0.2.4', '02:00:00:00:00:99']])
+  run(net, 2_000)
+  assert.equal(services(net, third), { ...before, [key]: ['192.0.2.5'] }, 'each address once')
+  run(net, 660_000)
+  assert.equal(services(net, third), { ...before, [key]: ['192.0.2.5'] })
+})
+
+test('what an older host finds it cannot tell: nothing moves', () => {
+  const net = createNet(three, { a: ['x'], b: ['y'], c: ['z'] })
+  run(net, 10_000)
+  const [first = ''] = allocators(net)
+  const older = stationOf(net, three.find((name) => name !== first) ?? '')
+  older.isOlder = true
+  const before = services(net, first)
+  find(net, older.name, [['192.0.2.2', '02:00:00:00:00:99']])
+  run(net, 5_000)
+  for (const name of three) assert.equal(services(net, name), before, name)
 })
 
 test('the allocator dies: another one takes the task, and what was given stays', () => {

@@ -1,4 +1,6 @@
 /** How a group agrees on a ledger and how it spreads: one step function, without I/O. */
+import { rememberForeign } from '../ipam/foreign.ts'
+import { parseAddress } from '../net/address.ts'
 import type { Millis } from '../net/model.ts'
 import { carryOptions, joinOptions, optionsVersion, stampOptions } from './carry.ts'
 import {
@@ -19,6 +21,7 @@ export function step(c: Council, event: Event, now: Millis): readonly Effect[] {
   take(c, event, now)
   decideVote(c, now)
   claimTerm(c, now)
+  noticeForeign(c, now)
   count(c, now)
   propose(c, now)
   speak(c, now)
@@ -46,6 +49,11 @@ function take(c: Council, event: Event, now: Millis): void {
       c.own = event.own
       c.isWordDue = true
       return
+    case 'foreign': {
+      if (JSON.stringify(c.found) !== JSON.stringify(event.foreign)) c.isWordDue = true
+      c.found = event.foreign
+      return
+    }
     case 'word':
       return takeWord(c, event, now)
     case 'share':
@@ -153,6 +161,16 @@ function count(c: Council, now: Millis): void {
   enforce(c)
 }
 
+/** What hosts that are heard tell of; kept in mind by each, since each may allocate next. */
+function noticeForeign(c: Council, now: Millis): void {
+  const told = heard(c, now).flatMap((name) => c.others.get(name)?.word?.foreign ?? [])
+  const seen = [...c.found, ...told].flatMap(([text, mac]) => {
+    const address = parseAddress(text)
+    return address === undefined ? [] : [{ address, mac }]
+  })
+  c.foreign = rememberForeign(c.foreign, seen, now)
+}
+
 /** One change at a time: the next one waits until more than half have stored the last. */
 function propose(c: Council, now: Millis): void {
   const { stored, options } = c
@@ -164,10 +182,14 @@ function propose(c: Council, now: Millis): void {
   const shares = [c.own, ...known].filter(({ digest }) => digest !== '')
   // A group begins when everybody has said what it brings.
   if (stored === undefined && shares.length < names.length + 1) return
-  const from = JSON.stringify([stored?.version, shares.map(({ share, digest }) => [share.host, digest])])
+  const { foreign } = c.foreign
+  const from = JSON.stringify([
+    stored?.version, shares.map(({ share, digest }) => [share.host, digest]),
+    [...foreign].map(([key, mac]) => `${key} ${mac}`),
+  ])
   if (from === c.proposedFrom) return
   c.proposedFrom = from
-  const next = options.propose(stored, shares.map(({ share }) => share))
+  const next = options.propose(stored, shares.map(({ share }) => share), foreign)
   if (stored !== undefined && isSame(stored, next)) return
   const version = { term: c.ownTerm, n: (stored?.version ?? noVersion).n + 1 }
   const group = stored?.group ?? options.freshGroup
@@ -213,6 +235,6 @@ function wordOf(c: Council, now: Millis): Word {
     group: c.stored?.group ?? '', version: c.stored?.version ?? noVersion, digest: c.own.digest,
     term: c.maxTerm, vote: c.vote, isElected: isElected(c, now), agreed: c.agreed,
     optionsFrom: c.stored === undefined ? noVersion : optionsVersion(c.stored),
-    hears: maskOfPresent(c, now),
+    hears: maskOfPresent(c, now), ...(c.found.length === 0 ? {} : { foreign: c.found }),
   }
 }

@@ -96,7 +96,12 @@ export interface Word {
   readonly optionsFrom?: Version
   /** Members that it hears, by their place in its ledger, in hexadecimal; undefined = an older version. */
   readonly hears?: string
+  /** Addresses that machines have which are none of ours, as it has found; an older version tells none. */
+  readonly foreign?: readonly ForeignWord[]
 }
+
+/** An address, and the MAC that answers for it: texts. */
+export type ForeignWord = readonly [address: string, mac: string]
 
 /** A share with the name of its state; '' = its host has not read any good input yet. */
 export interface KnownShare {
@@ -109,6 +114,8 @@ export type Event =
   | { readonly kind: 'alive'; readonly names: readonly string[] }
   /** Own input, whenever it changes. */
   | { readonly kind: 'own'; readonly own: KnownShare }
+  /** What machines have that are none of ours, as this host finds: all of it each time. */
+  | { readonly kind: 'foreign'; readonly foreign: readonly ForeignWord[] }
   /** `atMs`: when the kernel took it in, on the clock of `now`; this host may have slept since. */
   | { readonly kind: 'word'; readonly from: string; readonly word: Word; readonly atMs: Millis }
   | { readonly kind: 'share'; readonly from: string; readonly known: KnownShare }

@@ -1,7 +1,10 @@
 /** A group on a virtual clock for the tests of the council: hosts, their disks and their network. */
+import { address } from '../config/builders.ts'
+import { type Foreign, noForeign } from '../ipam/foreign.ts'
+import { addressKey } from '../ipam/pools.ts'
 import { step } from './council.ts'
 import type {
-  Agreement, Effect, Event, GroupLedger, KnownShare, OptionTexts, Share,
+  Agreement, Effect, Event, ForeignWord, GroupLedger, KnownShare, OptionTexts, Share,
   Word,
 } from './model.ts'
 import { agreeOnOptions } from './options.ts'
@@ -33,14 +36,19 @@ export interface Net {
   most: number
 }
 
-/** Each share brings one Service, which gets the address of its place in the order of arrival. */
-export function propose(before: Agreement | undefined, shares: readonly Share[]): Agreement {
+/** Each share brings one Service: it gets the lowest free address, and leaves what machines have. */
+export function propose(
+  before: Agreement | undefined, shares: readonly Share[], foreign: Foreign = noForeign,
+): Agreement {
   const names = new Set([...(before?.members ?? []).map(({ name }) => name)])
   const fresh = shares.map(({ host }) => host).filter((host) => !names.has(host)).toSorted()
   for (const host of before === undefined ? fresh : fresh.slice(0, 1)) names.add(host)
   const services: Record<string, readonly string[]> = { ...before?.services }
   for (const { documents } of shares) {
-    for (const { key } of documents) services[key] ??= [`192.0.2.${Object.keys(services).length + 1}`]
+    for (const { key } of documents) services[key] ??= [freeAddress(services, foreign)]
+  }
+  for (const [key, [text = '']] of Object.entries(services)) {
+    if (foreign.has(addressKey(address(text)))) services[key] = [freeAddress(services, foreign)]
   }
   const known = new Map(before?.members.map(({ name, options }) => [name, options]))
   for (const { host, options } of shares) known.set(host, options)
@@ -48,6 +56,14 @@ export function propose(before: Agreement | undefined, shares: readonly Share[])
     ({ name, labels: {}, ...withOptions(known.get(name)) }))
   const options = withOptions(agreeOnOptions(before?.options, members))
   return { members, ...options, documents: [], services, problems: [] }
+}
+
+function freeAddress(services: Readonly<Record<string, readonly string[]>>, foreign: Foreign): string {
+  const used = new Set(Object.values(services).flat())
+  for (let i = 1;; i++) {
+    const text = `192.0.2.${i}`
+    if (!used.has(text) && !foreign.has(addressKey(address(text)))) return text
+  }
 }
 
 function withOptions(options: OptionTexts | undefined): { readonly options?: OptionTexts } {
@@ -75,7 +91,7 @@ function readBy({ isOlder }: Station, event: Event): Event {
 }
 
 function saidBy({ isOlder }: Station, word: Word): Word {
-  const { optionsFrom: _, hears: __, ...older } = word
+  const { optionsFrom: _, hears: __, foreign: ___, ...older } = word
   return isOlder ? older : word
 }
 
@@ -165,6 +181,14 @@ export function run(net: Net, ms: number): void {
     net.most = Math.max(net.most, elected.length)
   }
   net.nowMs = endMs
+}
+
+/** A host finds that machines have these addresses, and no others. */
+export function find(net: Net, name: string, foreign: readonly ForeignWord[]): void {
+  const station = stationOf(net, name)
+  for (const effect of step(station.council, { kind: 'foreign', foreign }, net.nowMs)) {
+    perform(net, station, effect)
+  }
 }
 
 /** A host's input is edited. */

@@ -1,8 +1,9 @@
 /** What a host remembers of its group: its own side, the others', and the times that govern votes. */
+import { emptyForeignMemory, type Foreign, type ForeignMemory } from '../ipam/foreign.ts'
 import type { Millis } from '../net/model.ts'
 import {
-  type Agreement, type Effect, type GroupLedger, type KnownShare, noVersion, type Share, type Version,
-  type Word,
+  type Agreement, type Effect, type ForeignWord, type GroupLedger, type KnownShare, noVersion, type Share,
+  type Version, type Word,
 } from './model.ts'
 
 /** Between two words of a host to the one it votes for, and of a candidate to all. */
@@ -31,7 +32,9 @@ export interface CouncilOptions {
   readonly ledger: GroupLedger | undefined
   readonly own: KnownShare
   readonly now: Millis
-  readonly propose: (before: Agreement | undefined, shares: readonly Share[]) => Agreement
+  readonly propose: (
+    before: Agreement | undefined, shares: readonly Share[], foreign: Foreign,
+  ) => Agreement
 }
 
 export interface Other {
@@ -60,6 +63,9 @@ export interface Council {
   maxTerm: number
   ownTerm: number
   alive: readonly string[]
+  /** What this host has found, and what all have, for as long as it counts. */
+  found: readonly ForeignWord[]
+  foreign: ForeignMemory
   readonly others: Map<string, Other>
   /** '' = nobody. */
   vote: string
@@ -81,6 +87,7 @@ export function createCouncil(options: CouncilOptions): Council {
     options, own, stored: ledger, inForce: ledger, storing: undefined,
     agreed: ledger?.version ?? noVersion, steppedMs: now, sleptSinceMs: now, sortedAtMs: now,
     maxTerm: ledger?.version.term ?? 0, ownTerm: 0, alive: [], others: new Map(),
+    found: [], foreign: emptyForeignMemory,
     vote: '', voteHeardMs: now, leaseUntilMs: now + leaseMs, wordAtMs: now, isWordDue: true,
     proposedFrom: '', out: [],
   }

@@ -7,7 +7,7 @@ import { formatAddress } from '../net/address.ts'
 import type { Address } from '../net/model.ts'
 import type { NameConflict } from '../namesake.ts'
 import type { ForeignVoice, Muted } from '../ownership/view.ts'
-import type { AnnouncementRow, ServiceRow, WireRow } from '../plan/report.ts'
+import type { AnnouncementRow, ServiceRow } from '../plan/report.ts'
 import type { RingMember } from '../ring.ts'
 import type { MemberStatus } from './ownership.ts'
 import type { AnnouncementStatus, LinkStatus, StatusDocument } from './status.ts'
@@ -71,7 +71,7 @@ export function conflictFindings(voices: readonly ForeignVoice[]): StatusDocumen
 /** Rows as the wire has them: an owner that does not answer is silent, and says why. */
 export function rowsOnWire(
   rows: readonly ServiceRow[], silences: readonly Muted[],
-): readonly WireRow[] {
+): readonly ServiceRow[] {
   if (silences.length === 0) return rows
   const byText = new Map(silences.map((each) => [each.text, each]))
   return rows.map((row) => {

@@ -6,7 +6,7 @@ import { formatTable } from '../cli/table.ts'
 import type { Problem } from '../config/model.ts'
 import { counted } from '../config/words.ts'
 import type { HostFinding } from '../finding.ts'
-import type { WireRow } from '../plan/report.ts'
+import type { ServiceRow } from '../plan/report.ts'
 import { type OwnershipStatus, ownershipTables, summariseOwnership } from './ownership.ts'
 
 export interface AnnouncementStatus {
@@ -47,7 +47,7 @@ export interface StatusDocument extends OwnershipStatus {
     readonly problems: readonly Problem[]
     readonly warnings: readonly Problem[]
   }
-  readonly services: readonly WireRow[]
+  readonly services: readonly ServiceRow[]
   readonly announcements: readonly AnnouncementStatus[]
   readonly links: readonly LinkStatus[]
   /** Frames not answered, by reason, since the start. */

@@ -3,6 +3,7 @@ import type { Intent, Pool } from '../config/model.ts'
 import { suggest } from '../config/suggest.ts'
 import { formatAddress } from '../net/address.ts'
 import type { Address, Family } from '../net/model.ts'
+import type { Foreign } from './foreign.ts'
 import { findClash, type Ledger } from './ledger.ts'
 import {
   describeClash, describeExhausted, describeNoAutoPool, familyNames,
@@ -29,6 +30,11 @@ export interface Allocator {
   readonly index: PoolIndex
   readonly ledger: Ledger
   readonly search: Search
+  /** Finds only what no other machine has; the same as `search` where none has any. */
+  readonly clear: Search
+  readonly foreign: Foreign
+  /** MACs that nobody moves away from: they answer for everything. */
+  readonly stayers: ReadonlySet<string>
 }
 
 /** Addresses for a Service that has none, or why there are none. Takes nothing. */
@@ -109,17 +115,26 @@ function whyNot(
 }
 
 function allocateFrom(allocator: Allocator, service: Intent, pool: Pool): Found | Refused {
-  return choose(allocator, service, [pool]) ?? {
-    reason: 'poolExhausted',
-    message: describeExhausted(allocator.ledger, [pool], service),
+  for (const search of searchesOf(allocator)) {
+    const found = choose(allocator, search, service, [pool])
+    if (found !== undefined) return found
   }
+  const message = describeExhausted(allocator.ledger, [pool], service)
+  return { reason: 'poolExhausted', message }
+}
+
+/** An address that another machine has is the last choice: it may be free again one day. */
+function searchesOf({ search, clear }: Allocator): readonly Search[] {
+  return search === clear ? [search] : [clear, search]
 }
 
 /** Pinned pools first; a pinned single-stack pool beats an open dual-stack one (MetalLB 0.16). */
 function allocateAutomatic(allocator: Allocator, service: Intent): Found | Refused {
   const { pinned, open } = candidatesFor(allocator.pools, service)
-  const found = choose(allocator, service, pinned) ?? choose(allocator, service, open)
-  if (found !== undefined) return found
+  for (const search of searchesOf(allocator)) {
+    const found = choose(allocator, search, service, pinned) ?? choose(allocator, search, service, open)
+    if (found !== undefined) return found
+  }
   const tried = [...pinned, ...open]
   if (tried.length > 0) {
     return { reason: 'poolExhausted', message: describeExhausted(allocator.ledger, tried, service) }
@@ -129,31 +144,41 @@ function allocateAutomatic(allocator: Allocator, service: Intent): Found | Refus
 
 /** The first pool with all families; for PreferDualStack else the first with the primary one. */
 function choose(
-  allocator: Allocator, service: Intent, pools: readonly Pool[],
+  allocator: Allocator, search: Search, service: Intent, pools: readonly Pool[],
 ): Found | undefined {
   const { families, policy } = service
   for (const pool of pools) {
-    const addresses = findAll(allocator, service, pool, families)
+    const addresses = findAll(search, service, pool, families)
     if (addresses !== undefined) return { pool: pool.name, addresses, lacking: undefined }
   }
   if (families.length < 2 || policy !== 'PreferDualStack') return undefined
   for (const family of families) {
     for (const pool of pools) {
-      const addresses = findAll(allocator, service, pool, [family])
+      const addresses = findAll(search, service, pool, [family])
       if (addresses === undefined) continue
       const missing = families.filter((one) => one !== family)
-      const lacking = `pool "${pool.name}" has no free ${familyNames(missing)} address`
+      const lacking = describeLack(allocator, service, pool, missing)
       return { pool: pool.name, addresses, lacking }
     }
   }
   return undefined
 }
 
+/** Which family a Service has to do without. */
+export function describeLack(
+  { search, clear }: Allocator, service: Intent, pool: Pool | undefined, families: readonly Family[],
+): string {
+  const isForeign = search !== clear && pool !== undefined &&
+    families.some((family) => findAddress(search, pool, family, service) !== undefined)
+  return `pool "${pool?.name ?? ''}" has no free ${familyNames(families)} address` +
+    (isForeign ? ' that no other machine has' : '')
+}
+
 /** One address of each family, IPv4 first as MetalLB orders pairs. */
 function findAll(
-  allocator: Allocator, service: Intent, pool: Pool, families: readonly Family[],
+  search: Search, service: Intent, pool: Pool, families: readonly Family[],
 ): readonly Address[] | undefined {
-  const found = families.map((family) => findAddress(allocator.search, pool, family, service))
+  const found = families.map((family) => findAddress(search, pool, family, service))
   const addresses = found.filter((address) => address !== undefined)
   if (addresses.length < families.length) return undefined
   return addresses.toSorted((a, b) => (a.family < b.family ? -1 : a.family > b.family ? 1 : 0))

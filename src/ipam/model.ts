@@ -30,6 +30,7 @@ export type Release =
   | 'sharingBroken' // an older holder of the address no longer shares with it
   | 'addressExcluded' // avoidBuggyIPs was switched on
   | 'refused' // the Service as it stands cannot hold any address
+  | 'foreignHost' // a machine that is none of ours has it, and another one was free
 
 /** Why a Service is none of our business. */
 export type Ignored = 'otherClass'
@@ -37,6 +38,8 @@ export type Ignored = 'otherClass'
 export interface Dropped {
   readonly address: Address
   readonly reason: Release
+  /** Of the machine that has it, for `foreignHost`; '' = not known. */
+  readonly mac?: string
 }
 
 export type Verdict =

@@ -2,13 +2,16 @@
 import type { Config, Intent } from '../config/model.ts'
 import { formatAddress, sameAddress } from '../net/address.ts'
 import type { Address } from '../net/model.ts'
-import { allocate, type Allocator, type Found, type Refused } from './allocate.ts'
+import { allocate, type Allocator, describeLack, type Found, type Refused } from './allocate.ts'
+import { answerersForAll, type Foreign, noForeign } from './foreign.ts'
 import { confirm, type Holder } from './holders.ts'
+import { leavable, leaveForeign, poolsInstead, rewindAll } from './leave.ts'
 import { createLedger, release, take } from './ledger.ts'
-import { familyNames } from './message.ts'
 import type { Dropped, Verdict } from './model.ts'
-import { addressKey, candidatesFor, createPoolIndex, type PoolIndex, poolOf } from './pools.ts'
-import { createSearch, findAddress, rewind } from './search.ts'
+import {
+  type AddressKey, addressKey, candidatesFor, createPoolIndex, type PoolIndex, poolOf,
+} from './pools.ts'
+import { createSearch, findAddress } from './search.ts'
 
 /** Addresses by Service key, as far as they are asked for. */
 export type KnownHeld = Pick<ReadonlyMap<string, readonly Address[]>, 'get' | 'has'>
@@ -20,6 +23,11 @@ export interface AllocationInput {
   readonly ledger?: KnownHeld
   /** '' or absent: Services without class; else only those of this class. */
   readonly loadBalancerClass?: string
+  /**
+   * Addresses that machines have which are none of ours: given last, and left by who did not ask for them
+   * by name, where another is free.
+   */
+  readonly foreign?: Foreign
 }
 
 /**
@@ -41,7 +49,7 @@ export function planAfresh(
   const verdicts: Verdict[] = services
     .filter((service) => !isOurs(service, input.loadBalancerClass))
     .flatMap((service) => judgeOther(service, input) ?? [])
-  const allocator = createAllocator(config)
+  const allocator = createAllocator(config, input.foreign ?? noForeign)
   const holders = ours.map((service) => createHolder(service, input))
   if (config.pools.length > 0) {
     for (const holder of holders) confirm(allocator.index, allocator.ledger, holder)
@@ -67,7 +75,7 @@ function settleHolders(
   const settled = new Map<Holder, Verdict>()
   const waiting = new Map<WaitKey, Holder[]>()
   for (const holder of holders) {
-    for (const key of waitKeys(holder)) {
+    for (const key of waitKeys(allocator, holder)) {
       const list = waiting.get(key)
       if (list === undefined) waiting.set(key, [holder])
       else list.push(holder)
@@ -85,26 +93,34 @@ function settleHolders(
         for (const one of freed.flatMap((list) => list ?? [])) woken.add(one)
       }
     }
-    asked = [...woken].filter((holder) => !meetsRequest(allocator, holder))
+    asked = [...woken]
+      .filter((holder) => !meetsRequest(allocator, holder) || leavable(allocator, holder).length > 0)
       .toSorted((a, b) => (place.get(a) ?? 0) - (place.get(b) ?? 0))
   }
   return settled
 }
 
 /** An address, by its key, or the name of a pool. */
-type WaitKey = number | bigint | string
+type WaitKey = AddressKey | string
 
-/** What would have to be freed for a Service that cannot have what it asks for. */
-function waitKeys({ service }: Holder): readonly WaitKey[] {
+/** What would have to be freed for a Service that cannot have what it asks for, or cannot leave. */
+function waitKeys(allocator: Allocator, holder: Holder): readonly WaitKey[] {
+  const { service } = holder
   const { requested, requestedPool } = service
-  if (requested.length > 0) return requested.map(addressKey)
-  return requestedPool === undefined ? [] : [requestedPool]
+  const instead = leavable(allocator, holder)
+    .flatMap((address) => poolsInstead(allocator, service, address).map(({ name }) => name))
+  if (requested.length > 0) return [...requested.map(addressKey), ...instead]
+  return requestedPool === undefined ? instead : [requestedPool, ...instead]
 }
 
-function createAllocator(config: Config): Allocator {
+function createAllocator(config: Config, foreign: Foreign): Allocator {
   const index = createPoolIndex(config.pools)
   const ledger = createLedger(index)
-  return { pools: config.pools, index, ledger, search: createSearch(ledger) }
+  const search = createSearch(ledger)
+  return {
+    pools: config.pools, index, ledger, search, foreign, stayers: answerersForAll(foreign),
+    clear: foreign.size === 0 ? search : createSearch(ledger, foreign),
+  }
 }
 
 /** A Service to be given addresses by whoever serves this class; '' = Services without one. */
@@ -148,6 +164,7 @@ function serveHolder(allocator: Allocator, holder: Holder): Verdict {
   const { service } = holder
   if (service.refusal !== undefined) return keep(allocator, holder, service.refusal.message)
   if (!meetsRequest(allocator, holder)) return serveRequest(allocator, holder)
+  leaveForeign(allocator, holder)
   const missing = service.families.filter((family) =>
     !holder.kept.some((address) => address.family === family)
   )
@@ -160,14 +177,13 @@ function serveHolder(allocator: Allocator, holder: Holder): Verdict {
   const mayLeave = service.policy === 'RequireDualStack' && service.requestedPool === undefined
   const others = mayLeave ? [...pinned, ...open].filter((pool) => pool !== own) : []
   for (const pool of own === undefined ? others : [own, ...others]) {
-    const address = findAddress(allocator.search, pool, family, service)
+    const address = findAddress(allocator.clear, pool, family, service)
     if (address === undefined) continue
     take(allocator.ledger, address, service)
     return settle(allocator, holder, { addresses: [...holder.kept, address], lacking: undefined })
   }
-  const lacking = `cannot assign additional IP: pool "${own?.name ?? ''}" has no free ` +
-    `${familyNames([family])} address`
-  return keep(allocator, holder, lacking)
+  const lack = describeLack(allocator, service, own, [family])
+  return keep(allocator, holder, `cannot assign additional IP: ${lack}`)
 }
 
 /** It has what it asks for by address and by pool. */
@@ -183,16 +199,18 @@ export function meetsRequest(
 }
 
 /**
- * Moves a holder to what it asks for now; if that cannot be had it keeps what it has. MetalLB
- * clears first and leaves it with nothing.
+ * Moves a holder to what it asks for now; if that cannot be had it keeps what it has, also where another
+ * machine has all that is free. MetalLB clears first and leaves it with nothing.
  */
 function serveRequest(allocator: Allocator, holder: Holder): Verdict {
   const { service, kept } = holder
   for (const address of kept) release(allocator.ledger, address, service)
   const found = allocate(allocator, service)
-  if ('reason' in found) {
+  const why = 'reason' in found ? found.message : whyWorse(allocator, service, found)
+  if ('reason' in found || why !== undefined) {
     for (const address of kept) take(allocator.ledger, address, service)
-    return keep(allocator, holder, `kept, though ${found.message}`)
+    leaveForeign(allocator, holder)
+    return keep(allocator, holder, `kept, though ${why}`)
   }
   for (const address of found.addresses) take(allocator.ledger, address, service)
   holder.kept = found.addresses
@@ -200,10 +218,15 @@ function serveRequest(allocator: Allocator, holder: Holder): Verdict {
   const gone = kept.filter((address) => !found.addresses.some((one) => sameAddress(one, address)))
   for (const address of gone) {
     holder.dropped.push({ address, reason })
-    const pool = poolOf(allocator.index, address)
-    if (pool !== undefined) rewind(allocator.search, pool, address.family)
+    rewindAll(allocator, address)
   }
   return settle(allocator, holder, found)
+}
+
+/** Only an address that is asked for by name may be one that another machine has. */
+function whyWorse({ foreign }: Allocator, service: Intent, { pool, addresses }: Found): string | undefined {
+  const isWorse = service.requested.length === 0 && addresses.some((one) => foreign.has(addressKey(one)))
+  return isWorse ? `other machines have all free addresses of pool "${pool}"` : undefined
 }
 
 function keep(allocator: Allocator, holder: Holder, lacking: string | undefined): Verdict {
@@ -235,7 +258,10 @@ export function serveNewcomer(allocator: Allocator, holder: Holder, input: Alloc
     return { kind: 'refused', service, reason, message: withLoss(message, dropped), dropped }
   }
   for (const address of found.addresses) take(allocator.ledger, address, holder.service)
-  return settle(allocator, holder, found)
+  // A pair of one pool that another machine has a part of: rather of two pools.
+  const given = { ...holder, kept: found.addresses, dropped: [] }
+  leaveForeign(allocator, given)
+  return settle(allocator, holder, { ...found, addresses: given.kept })
 }
 
 /** With no pools at all only addresses that we allocated are cleared: others may be a rival's. */

@@ -3,8 +3,10 @@ import type { Intent, Pool } from '../config/model.ts'
 import { matchesAny } from '../config/selector.ts'
 import type { Address, Range } from '../net/model.ts'
 
+export type AddressKey = number | bigint
+
 /** Map key of an address: numbers and bigints never collide. */
-export function addressKey(address: Address): number | bigint {
+export function addressKey(address: Address): AddressKey {
   return address.family === 'ipv4' ? Number(address.bits) : address.bits
 }
 

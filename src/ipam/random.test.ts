@@ -7,8 +7,10 @@ import type { Address } from '../net/model.ts'
 import { rangeContains } from '../net/range.ts'
 import { address, config, pinned, pool, port, service } from '../config/builders.ts'
 import { createDice, type Dice } from '../config/dice.ts'
+import type { Foreign } from './foreign.ts'
 import type { Verdict } from './model.ts'
 import { planAllocation } from './plan.ts'
+import { addressKey } from './pools.ts'
 
 const worlds = 300
 
@@ -45,6 +47,36 @@ function randomService(random: Dice, i: number): Intent {
     ...(asks ? { requested: [address(`10.0.${random(3)}.${random(5)}`)] } : {}),
     ...(random(6) === 0 ? { requestedPool: `p${random(4)}` } : {}),
   })
+}
+
+/** Mostly none; of one machine or several, so that some answer for too many to be left. */
+function randomForeign(random: Dice): Foreign {
+  const count = random(2) === 0 ? 0 : random(12)
+  return new Map(Array.from({ length: count }, () => {
+    const text = random(3) === 0
+      ? `2001:db8:${1 + random(4)}::${random(4)}`
+      : `10.0.${random(4)}.${random(6)}`
+    return [addressKey(address(text)), `02:00:00:00:00:0${random(2)}`] as const
+  }))
+}
+
+/** Whoever leaves did not ask for it by name, and gets what no other machine has. */
+function checkLeft(services: readonly Intent[], foreign: Foreign, verdicts: readonly Verdict[]): number {
+  let left = 0
+  for (const verdict of verdicts) {
+    if (verdict.kind === 'ignored') continue
+    for (const { address: gone, reason } of verdict.dropped) {
+      if (reason !== 'foreignHost') continue
+      left++
+      const intent = services.find(({ key }) => key === verdict.service)
+      const has = 'pool' in verdict ? verdict.addresses : []
+      const found = has.find(({ family }) => family === gone.family)
+      assert.ok(foreign.has(addressKey(gone)), 'another machine has it')
+      assert.not.ok(intent?.requested.some((one) => sameAddress(one, gone)), 'nobody asked for it')
+      assert.ok(found !== undefined && !foreign.has(addressKey(found)), 'nobody has the new one')
+    }
+  }
+  return left
 }
 
 type Held = ReadonlyMap<string, readonly Address[]>
@@ -101,24 +133,28 @@ function checkSticky(before: Held, verdicts: readonly Verdict[]): void {
   }
 }
 
-test(`${worlds} random worlds, each edited once`, () => {
+test(`${worlds} random worlds, each edited twice`, () => {
+  let left = 0
   for (let seed = 1; seed <= worlds; seed++) {
     const random = createDice(seed)
     const services = Array.from({ length: 1 + random(14) }, (_, i) => randomService(random, i))
     const first = config(...randomPools(random))
     const second = config(...randomPools(random))
     let ledger: Held = new Map()
-    for (const world of [first, second]) {
-      const verdicts = planAllocation({ config: world, services, ledger })
+    for (const world of [first, first, second]) {
+      const foreign = randomForeign(random)
+      const verdicts = planAllocation({ config: world, services, ledger, foreign })
       const held = heldBy(verdicts)
       checkExclusive(services, held)
       checkAllowed(world, services, held)
       checkSticky(ledger, verdicts)
-      const again = heldBy(planAllocation({ config: world, services, ledger: held }))
+      left += checkLeft(services, foreign, verdicts)
+      const again = heldBy(planAllocation({ config: world, services, ledger: held, foreign }))
       assert.equal(texts(again), texts(held), `seed ${seed}: planning again changes nothing`)
       ledger = held
     }
   }
+  assert.ok(left > worlds / 10, `only ${left} addresses were left`)
 })
 
 function texts(held: Held): readonly string[] {

@@ -5,7 +5,9 @@ import type { Config, Intent } from '../config/model.ts'
 import type { Address } from '../net/model.ts'
 import { address, config, pool, port, service } from '../config/builders.ts'
 import { createDice, type Dice } from '../config/dice.ts'
+import type { Foreign } from './foreign.ts'
 import { type AllocationInput, planAllocation } from './plan.ts'
+import { addressKey } from './pools.ts'
 import { type Plan, replan } from './replan.ts'
 
 const worlds = 200
@@ -16,6 +18,7 @@ interface Scene {
   config: Config
   services: Map<string, Intent>
   ledger: Map<string, readonly Address[]>
+  foreign: Foreign
 }
 
 function randomService(random: Dice, name: string): Intent {
@@ -59,13 +62,22 @@ function edit(random: Dice, scene: Scene): void {
     services.delete(one.key)
   } else if (kind === 8) {
     services.set(one.key, randomService(random, one.name))
+  } else if (random(2) === 0) {
+    scene.foreign = randomForeign(random)
   } else if (random(4) === 0) {
     scene.config = configs[random(3)] ?? configs[0]
   }
 }
 
-function inputOf({ config: of, services, ledger }: Scene): AllocationInput {
-  return { config: of, services: [...services.values()], ledger }
+function randomForeign(random: Dice): Foreign {
+  return new Map(Array.from({ length: random(4) }, () => {
+    const text = random(3) === 0 ? `2001:db8::${random(4)}` : `192.0.2.${random(8)}`
+    return [addressKey(address(text)), '02:00:00:00:00:99'] as const
+  }))
+}
+
+function inputOf({ config: of, services, ledger, foreign }: Scene): AllocationInput {
+  return { config: of, services: [...services.values()], ledger, foreign: new Map(foreign) }
 }
 
 /** As the controller: what a verdict gives is known from then on. */
@@ -81,7 +93,7 @@ test(`${worlds} random worlds, each edited ${steps} times: word for word the who
   let spared = 0
   for (let seed = 1; seed <= worlds; seed++) {
     const random = createDice(seed)
-    const scene: Scene = { config: configs[0], services: new Map(), ledger: new Map() }
+    const scene: Scene = { config: configs[0], services: new Map(), ledger: new Map(), foreign: new Map() }
     let plan: Plan | undefined
     for (let step = 0; step < steps; step++) {
       for (let i = random(3); i >= 0; i--) edit(random, scene)
@@ -118,6 +130,8 @@ const rows: readonly Row[] = [
   { it: 'somebody comes with an address', isSpared: false, edit: ({ services }) =>
     add(services, service('new', { held: [address('192.0.2.0')], createdAtMs: 0 })) },
   { it: 'it is not known any more who held what', isSpared: false, edit: ({ ledger }) => ledger.clear() },
+  { it: 'another machine has an address', isSpared: false, edit: (scene) =>
+    void (scene.foreign = new Map([[addressKey(address('192.0.2.0')), '02:00:00:00:00:99']])) },
   { it: 'another configuration', isSpared: false, edit: (scene) => void (scene.config = configs[1]) },
 ]
 
@@ -133,7 +147,7 @@ function change(services: Map<string, Intent>, more: Partial<Intent>): void {
 for (const { it, edit: apply, isSpared } of rows) {
   test(`${it}: planned ${isSpared ? 'from the last plan' : 'from the start'}`, () => {
     const [a, b] = [service('a', { createdAtMs: 1 }), service('b', { createdAtMs: 2 })]
-    const scene: Scene = { config: configs[0], services: new Map(), ledger: new Map() }
+    const scene: Scene = { config: configs[0], services: new Map(), ledger: new Map(), foreign: new Map() }
     for (const one of [a, b]) scene.services.set(one.key, one)
     const first = replan(inputOf(scene))
     remember(scene, first)
@@ -146,7 +160,7 @@ for (const { it, edit: apply, isSpared } of rows) {
 }
 
 test('a verdict that has not changed is the same value', () => {
-  const scene: Scene = { config: configs[0], services: new Map(), ledger: new Map() }
+  const scene: Scene = { config: configs[0], services: new Map(), ledger: new Map(), foreign: new Map() }
   const refused = service('b', { requestedPool: 'unknown' })
   for (const one of [service('a'), refused]) scene.services.set(one.key, one)
   let plan = replan(inputOf(scene))

@@ -3,6 +3,7 @@ import { isSameValue } from '../config/fields.ts'
 import type { Intent } from '../config/model.ts'
 import type { Family } from '../net/model.ts'
 import type { Allocator } from './allocate.ts'
+import { noForeign, sameForeign } from './foreign.ts'
 import { take } from './ledger.ts'
 import type { Verdict } from './model.ts'
 import {
@@ -49,7 +50,8 @@ function planAll(input: AllocationInput): Plan {
 function planNewcomers(input: AllocationInput, before: Plan): Plan | undefined {
   const { config, loadBalancerClass, services } = input
   const { allocator, rows } = before
-  const isSame = before.config === config && before.loadBalancerClass === loadBalancerClass
+  const isSame = before.config === config && before.loadBalancerClass === loadBalancerClass &&
+    sameForeign(allocator.foreign, input.foreign ?? noForeign)
   if (!isSame || config.pools.length === 0) return undefined
   const newcomers: Intent[] = []
   const verdicts: Verdict[] = []

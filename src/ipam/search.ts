@@ -2,8 +2,9 @@
 import type { Intent, Pool } from '../config/model.ts'
 import type { Address, Family, Range } from '../net/model.ts'
 import { rangeContains } from '../net/range.ts'
+import type { Foreign } from './foreign.ts'
 import { findClash, isUsed, type Ledger } from './ledger.ts'
-import { isBuggy } from './pools.ts'
+import { addressKey, isBuggy } from './pools.ts'
 import { mergeRanges } from './usage.ts'
 
 /** Where the search for free addresses stands in one pool and family. */
@@ -20,6 +21,8 @@ interface Cursor {
  */
 export interface Search {
   readonly ledger: Ledger
+  /** Not offered. */
+  readonly avoided: Foreign
   readonly cursors: Map<string, Cursor>
   readonly shared: Map<string, Shared>
 }
@@ -33,8 +36,8 @@ interface Shared {
   readonly releases: number
 }
 
-export function createSearch(ledger: Ledger): Search {
-  return { ledger, cursors: new Map(), shared: new Map() }
+export function createSearch(ledger: Ledger, avoided: Foreign = new Map()): Search {
+  return { ledger, avoided, cursors: new Map(), shared: new Map() }
 }
 
 /** Forgets where the search stood in a pool: an address of it has been freed. */
@@ -79,7 +82,7 @@ function findShared(
     : { open: [], read: 0, releases: sharing.releases }
   search.shared.set(kind, shared)
   const isOpen = (address: Address): boolean =>
-    findClash(search.ledger, address, service) === undefined
+    !isAvoided(search, address) && findClash(search.ledger, address, service) === undefined
   const open = shared.open.filter(isOpen)
   for (; shared.read < sharing.log.length; shared.read++) {
     const address = sharing.log[shared.read]
@@ -117,9 +120,14 @@ function findFree(search: Search, pool: Pool, family: Family): Address | undefin
     const address: Address = { family, bits: cursor.bits }
     const hole = cursor.excluded.find((one) => rangeContains(one, address))
     if (hole !== undefined) cursor.bits = hole.last + 1n
-    else if (isBuggy(pool, address) || isUsed(search.ledger, address)) cursor.bits++
-    else return address
+    else if (isBuggy(pool, address) || isUsed(search.ledger, address) || isAvoided(search, address)) {
+      cursor.bits++
+    } else return address
   }
+}
+
+function isAvoided({ avoided }: Search, address: Address): boolean {
+  return avoided.size > 0 && avoided.has(addressKey(address))
 }
 
 function cursorOf(search: Search, pool: Pool, family: Family): Cursor {

@@ -6,6 +6,7 @@ import { liveFile } from '../config/live.ts'
 import type { ClusterNode, Endpoint, Intent } from '../config/model.ts'
 import { annotationKeys, conditionTypes, labelKeys, prefixes } from '../config/names.ts'
 import { readObjects, type RawObject } from '../config/object.ts'
+import { decodeSilences, type WireSilence } from '../l2/silences.ts'
 import { metadataOf, textOf, textsOf } from './object.ts'
 
 /** A Service, with what is compared before its status is written. */
@@ -171,6 +172,8 @@ export interface LiveState {
   readonly labels: Readonly<Record<string, string>>
   readonly owner: string
   readonly links: string | undefined
+  /** What the wire keeps the node silent for. */
+  readonly silences: readonly WireSilence[]
   readonly result: string
   readonly errorSummary: string
 }
@@ -180,11 +183,13 @@ export function narrowState(value: Fields): LiveState {
   const status = statusOf(value)
   const owners = Array.isArray(metadata['ownerReferences']) ? metadata['ownerReferences'] : []
   const [owner]: readonly unknown[] = owners
+  const annotations = textsOf(metadata['annotations'])
   return {
     version: textOf(metadata, 'resourceVersion'),
     labels: textsOf(metadata['labels']),
     owner: isFields(owner) ? textOf(owner, 'uid') : '',
-    links: textsOf(metadata['annotations'])[annotationKeys.links],
+    links: annotations[annotationKeys.links],
+    silences: decodeSilences(annotations[annotationKeys.silent]),
     result: textOf(status, 'result'),
     errorSummary: textOf(status, 'errorSummary'),
   }

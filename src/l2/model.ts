@@ -79,6 +79,14 @@ export type Silence =
   | 'speakerAbsent' // no speaker runs on the node, or the chosen one does not announce
   | 'configurationStale' // the present configuration was refused, an older one is in force
   | 'noNodes' // no speaker is known
+  // What only the wire shows, in the words of ownership:
+  | 'inConflict' // a machine that is none of ours answers
+  | 'ownerDeaf' // the owner hears no other host
+  | 'segmentUnheard' // nobody answered this node's control requests: it may not claim
+  | 'expired' // its fence ran out: it stalled or was not heard
+  | 'contested' // somebody has a higher term
+  | 'ownerAnswers' // no beats of the owner, but its MAC answers on the wire
+  | 'memberAnswers' // another member answers
 
 /** A node that may announce: alive, with the interfaces it says it has. */
 export interface Member {

@@ -1,4 +1,5 @@
 /** What a node knows of ownership, for status: units, members, what is heard where, past moves. */
+import type { WireReason } from '../l2/silences.ts'
 import type { Millis } from '../net/model.ts'
 import { isHash, isMixed } from './fleet.ts'
 import type { Cause } from './model.ts'
@@ -99,14 +100,11 @@ export function view(o: Ownership, now: Millis): OwnershipView {
 export interface Muted {
   readonly text: string
   readonly node: string
-  readonly reason: MutedReason
+  /** By membership, the owner as far as known does not live: `speakerAbsent`. */
+  readonly reason: WireReason | 'speakerAbsent'
   /** It is the owner: else it is so only where nobody else answers. */
   readonly isOwner: boolean
 }
-
-export type MutedReason =
-  | 'inConflict' | 'contested' | 'ownerDeaf' | 'expired' | 'segmentUnheard'
-  | 'speakerAbsent' // by membership, the owner as far as known does not live
 
 /** Owners that are silent, as far as this node knows, and this node where it would claim and may not. */
 export function muted(o: Ownership, now: Millis): readonly Muted[] {
@@ -181,6 +179,15 @@ function ownerStateOf(o: Ownership, unit: Unit, now: Millis): UnitView['ownerSta
   if (isAliveNode(o, owner) || isBeaten(o, unit, owner, now)) return 'live'
   // Whoever leaves says so in its last words.
   return !o.peers.has(owner) || isDraining(o, owner) ? 'gone' : 'dead'
+}
+
+/**
+ * Of these, machines that are no member's for sure: not the kernel of one that answers though it should not;
+ * and none while members live that tell nothing of their MACs.
+ */
+export function strangeVoices(o: Ownership, now: Millis): readonly ForeignVoice[] {
+  if (isMixed(o, now)) return []
+  return foreignVoices(o).filter(({ mac }) => !o.macs.has(mac) && !o.ownMacs.has(mac))
 }
 
 /** Who owns each address now, as far as this node knows; addresses that nobody owns are left out. */

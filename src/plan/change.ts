@@ -1,5 +1,7 @@
 /** Compares two decisions: what a user would recognise as a change, as values for the log. */
 import { gistOf } from '../ipam/message.ts'
+import type { Verdict } from '../ipam/model.ts'
+import { formatAddress } from '../net/address.ts'
 import type { Announcement } from '../l2/model.ts'
 import { spanOf } from '../l2/span.ts'
 import type { ServiceRow } from './report.ts'
@@ -10,6 +12,8 @@ export type Change =
   | { readonly kind: 'refused'; readonly service: string; readonly reason: string
       readonly message: string }
   | { readonly kind: 'released'; readonly service: string; readonly reason: string
+      readonly ips: readonly string[] }
+  | { readonly kind: 'left'; readonly service: string; readonly ip: string; readonly mac: string
       readonly ips: readonly string[] }
   | { readonly kind: 'silent'; readonly service: string; readonly ip: string
       readonly reason: string }
@@ -55,6 +59,15 @@ function changesOf(row: ServiceRow, was: ServiceRow | undefined): Change[] {
     changes.push({ kind: 'silent', service, ip: address, reason })
   }
   return changes
+}
+
+/** Addresses of the Service that machines have which are none of ours: it has others in their place. */
+export function leftBehind(verdict: Verdict): readonly Change[] {
+  if (verdict.kind !== 'assigned' && verdict.kind !== 'kept') return []
+  const { service, addresses, dropped } = verdict
+  return dropped.filter(({ reason }) => reason === 'foreignHost').map(({ address, mac = '' }) => ({
+    kind: 'left', service, ip: formatAddress(address), mac, ips: addresses.map(formatAddress),
+  }))
 }
 
 /**

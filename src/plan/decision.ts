@@ -1,5 +1,6 @@
 /** Joins allocation and announcement: from one world to one verdict per Service and its voices. */
 import type { ClusterNode, Intent, World } from '../config/model.ts'
+import type { Foreign } from '../ipam/foreign.ts'
 import type { Verdict } from '../ipam/model.ts'
 import { compareAge, type KnownHeld } from '../ipam/plan.ts'
 import { createPoolIndex, poolOf } from '../ipam/pools.ts'
@@ -15,6 +16,8 @@ export interface DecisionInput {
   readonly world: World
   /** Addresses held by each Service, beyond what its status says. */
   readonly ledger?: KnownHeld
+  /** Addresses that other machines have. */
+  readonly foreign?: Foreign
   /** Live speakers; `plan` takes every Node document as one. */
   readonly members: readonly Member[]
   /** Present owner by formatted address. */
@@ -37,16 +40,18 @@ export function decide(input: DecisionInput): Decision {
   return { verdicts, announcements: decideVoices(input, verdicts).announcements }
 }
 
+type AddressInput = Pick<DecisionInput, 'world' | 'ledger' | 'foreign' | 'loadBalancerClass'>
+
 /** The first half: who gets which address. With what the last one left, which is spent by this. */
 export function decideAddresses(
-  { world, ledger, loadBalancerClass }: Pick<DecisionInput, 'world' | 'ledger' | 'loadBalancerClass'>,
+  { world, ledger, foreign, loadBalancerClass }: AddressInput,
   before?: Plan,
 ): Plan {
   return replan({
     config: world.config,
     services: world.services,
     loadBalancerClass,
-    ...(ledger === undefined ? {} : { ledger }),
+    ...(ledger === undefined ? {} : { ledger }), ...(foreign === undefined ? {} : { foreign }),
   }, before)
 }
 
@@ -58,7 +63,7 @@ export interface Voices {
 
 /** The second half. With what the last one left, what has not changed is not judged again. */
 export function decideVoices(
-  input: Omit<DecisionInput, 'ledger' | 'loadBalancerClass'>, verdicts: readonly Verdict[],
+  input: Omit<DecisionInput, 'ledger' | 'foreign' | 'loadBalancerClass'>, verdicts: readonly Verdict[],
   before?: Voices,
 ): Voices {
   const { world, members, placement, owners, ignoreExcludeLabel, announceEverywhere: everywhere } = input

@@ -5,7 +5,6 @@ import { isOurs } from '../ipam/plan.ts'
 import type { Silence } from '../l2/model.ts'
 import type { AnnouncementPlan, Placed, Silent } from '../l2/plan.ts'
 import { formatAddress } from '../net/address.ts'
-import type { MutedReason } from '../ownership/view.ts'
 import type { Decision } from './decision.ts'
 import type { HeldPlan } from './held.ts'
 
@@ -34,11 +33,6 @@ export interface ServiceRow {
   readonly addresses: readonly string[]
   readonly announcements: readonly AnnouncementRow[]
   readonly silent: readonly SilenceRow[]
-}
-
-/** The same of a running host: that an owner is silent, and why, only the wire knows. */
-export interface WireRow extends Omit<ServiceRow, 'silent'> {
-  readonly silent: readonly (Omit<SilenceRow, 'reason'> & { readonly reason: Silence | MutedReason })[]
 }
 
 /** Rows sorted by namespace, then name. `hasNodes` false: nothing is called silent. */

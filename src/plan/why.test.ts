@@ -17,6 +17,22 @@ test('a speaker with an older configuration is named as such', () => {
   assert.is(text, `192.0.2.1 is not announced: node "a": ${want}`)
 })
 
+test('what the wire shows: the interface, or the machine; nodes that agree are named together', () => {
+  const mac = '02:00:5e:00:53:01'
+  const text = describeSilence('192.0.2.1', [
+    { node: 'a', reason: 'inConflict', mac }, { node: 'b', reason: 'inConflict' },
+    { node: 'c', reason: 'inConflict', mac }, { node: 'd', reason: 'ownerDeaf', interface: 'eth0' },
+  ])
+  const taken = 'a machine that is none of ours answers for the address, or for one that goes with it'
+  assert.is(text, `192.0.2.1 is not announced: nodes "a", "c": ${taken}: ${mac} (inConflict); ` +
+    `node "b": ${taken} (inConflict); ` +
+    'node "d": it owns the address, and hears no other host on eth0 (ownerDeaf)')
+})
+
+test('a conflict is the reason, of however few nodes', () => {
+  assert.is(mainReason([noCarrier('a'), noCarrier('b'), { node: 'c', reason: 'inConflict' }]), 'inConflict')
+})
+
 test('one word for all nodes: the reason of most, the first among equals', () => {
   const excluded: Reason = { node: 'x', reason: 'nodeExcluded' }
   assert.is(mainReason([excluded, noCarrier('a'), noCarrier('b')]), 'noCarrier')

@@ -1,7 +1,7 @@
 /** Why a Service is announced by nobody, in words: one table for log, events, conditions, metrics. */
 import { listSome } from '../config/words.ts'
 import type { Refusal } from '../ipam/model.ts'
-import type { Silence } from '../l2/model.ts'
+import type { Mac, Silence } from '../l2/model.ts'
 
 /** Each reason as the rest of a sentence that begins with a node, or with "no node announces it". */
 export const silenceTexts: Readonly<Record<Silence, string>> = {
@@ -24,11 +24,22 @@ export const silenceTexts: Readonly<Record<Silence, string>> = {
   speakerAbsent: 'no speaker runs on it, or it does not answer',
   configurationStale: 'its configuration is stale: the present one was refused',
   noNodes: 'no speaker is known',
+  inConflict: 'a machine that is none of ours answers for the address, or for one that goes with it',
+  ownerDeaf: 'it owns the address, and hears no other host',
+  segmentUnheard: 'it may not claim the address, since nobody answers it',
+  expired: 'it owns the address, and stood still or its beats reached nobody: it has to ask the wire first',
+  contested: 'it owned the address, and another node has claimed it later',
+  ownerAnswers: 'it may not claim the address: the owner sends no beats, and answers on the wire',
+  memberAnswers: 'it may not claim the address: another member answers',
 }
 
 export interface Reason {
   readonly node: string | null
   readonly reason: Silence
+  /** Of the machine that answers instead. */
+  readonly mac?: Mac
+  /** Name of the one where nobody is heard. */
+  readonly interface?: string
 }
 
 /** Nodes named in one sentence; the rest is counted. */
@@ -36,19 +47,24 @@ const maxNamed = 8
 
 /**
  * One sentence about one address: `192.0.2.1 is not announced: node "a": … (noCarrier); node "b": …`.
- * Nodes with the same reason are named together.
+ * Nodes with the same reason are named together, those with the same MAC or interface.
  */
 export function describeSilence(address: string, reasons: readonly Reason[]): string {
-  const byReason = new Map<Silence, string[]>()
-  for (const { node, reason } of reasons) {
-    const nodes = byReason.get(reason) ?? []
-    if (node !== null) nodes.push(`"${node}"`)
-    byReason.set(reason, nodes)
+  const byText = new Map<string, string[]>()
+  for (const reason of reasons) {
+    const text = textOf(reason)
+    const nodes = byText.get(text) ?? []
+    if (reason.node !== null) nodes.push(`"${reason.node}"`)
+    byText.set(text, nodes)
   }
-  const parts = [...byReason].map(([reason, nodes]) =>
-    `${nameNodes(nodes)}${silenceTexts[reason]} (${reason})`
-  )
+  const parts = [...byText].map(([text, nodes]) => `${nameNodes(nodes)}${text}`)
   return `${address} is not announced: ${parts.join('; ')}`
+}
+
+function textOf({ reason, mac, interface: name }: Reason): string {
+  const where = name === undefined ? '' : ` on ${name}`
+  const who = mac === undefined ? '' : `: ${mac}`
+  return `${silenceTexts[reason]}${where}${who} (${reason})`
 }
 
 function nameNodes(nodes: readonly string[]): string {
@@ -59,8 +75,12 @@ function nameNodes(nodes: readonly string[]): string {
 /** What somebody decided, or what only follows from another reason: named last. */
 const lesser: ReadonlySet<Silence> = new Set<Silence>(['nodeNotSelected', 'unitElsewhere'])
 
-/** The reason of most nodes that could announce, the first among equals: one word for all. */
+/**
+ * The reason of most nodes that could announce, the first among equals: one word for all. A conflict comes
+ * before all others: it ends when somebody ends it.
+ */
 export function mainReason(rows: readonly Reason[]): Silence | undefined {
+  if (rows.some(({ reason }) => reason === 'inConflict')) return 'inConflict'
   const telling = rows.filter(({ reason }) => !lesser.has(reason))
   const counts = new Map<Silence, number>()
   for (const { reason } of telling.length > 0 ? telling : rows) {

@@ -13,6 +13,8 @@ export interface NewsParts {
   readonly node: string
   readonly recorder: Pick<Recorder, 'record'>
   readonly services: () => ReadonlyMap<string, LiveService>
+  /** A foreign machine answers, or does not any more: others are told of that at once. */
+  readonly onConflict?: () => void
 }
 
 /** What `note` means, for whoever reads the log of this node. */
@@ -39,6 +41,7 @@ export function createNews(parts: NewsParts): (note: Note) => void {
           event: 'resumed', ip: note.unit, node, reason: note.cause,
         })
       case 'inConflict': {
+        parts.onConflict?.()
         log.error('address conflict: another host answers for the address', {
           event: 'inConflict', ip: note.text, node, mac: note.mac,
         })
@@ -47,6 +50,7 @@ export function createNews(parts: NewsParts): (note: Note) => void {
         return warnServices(parts, note.text, eventText('inConflict', message))
       }
       case 'conflictEnded':
+        parts.onConflict?.()
         return log.info('address conflict has ended', { event: 'conflictEnded', ip: note.text, node })
       case 'strictARP': {
         log.error('the kernel of a node answers for an address: set strictARP of kube-proxy', {

@@ -3,12 +3,10 @@ import type { Announcer } from '../announcer.ts'
 import { describeError } from '../cli/input.ts'
 import type { Feed } from '../cluster/feed.ts'
 import type { Intake } from '../cluster/intake.ts'
-import { labelOfNode, stateNameOf } from '../cluster/members.ts'
-import { type PodIdentity, syncState } from '../cluster/state.ts'
+import type { PodIdentity } from '../cluster/state.ts'
 import { type EventText, eventText } from '../cluster/vocabulary.ts'
 import { isSameValue } from '../config/fields.ts'
 import type { Config } from '../config/model.ts'
-import { labelKeys } from '../config/names.ts'
 import type { SpeakerOptions } from '../config/role-options.ts'
 import { drain } from '../drain.ts'
 import { createHeap, type Heap } from '../heap.ts'
@@ -17,7 +15,6 @@ import { logChanges } from '../journal.ts'
 import type { Recorder } from '../kube/events.ts'
 import type { Writer } from '../kube/writer.ts'
 import { isUsable } from '../l2/eligible.ts'
-import { encodeLinks } from '../l2/facts.ts'
 import type { Links } from '../l2/linux/links.ts'
 import { type Gateways, readGateways } from '../l2/linux/routes.ts'
 import type { Announcement, LinkState } from '../l2/model.ts'
@@ -36,6 +33,7 @@ import type { Ring } from '../ring.ts'
 import type { Calm } from './calm.ts'
 import { createHints, type HintsOf } from './hints.ts'
 import { createHoldings, type Holdings } from './holdings.ts'
+import { createOwnState, namedInterfaces, type OwnState } from './own-state.ts'
 import { breathe, oneByOne } from './pieces.ts'
 import { createReasons, type Reasons } from './reasons.ts'
 import { spokenOf, type Statuses } from './statuses.ts'
@@ -77,6 +75,8 @@ export interface Share {
   /** A whole turn has been performed. */
   isSettled(): boolean
   announcements(): readonly Announcement[]
+  /** What the wire keeps this node silent for is another than it has told. */
+  hasSilenceNews(): boolean
   /** Of them, addresses that no connected prefix of this node covers. */
   outside(): readonly string[]
   view(): ShareView
@@ -103,6 +103,7 @@ interface Memory {
   announcements: readonly Announcement[]
   readonly hintsOf: HintsOf
   readonly holdings: Holdings
+  readonly state: OwnState
   /** What the last announcements were made from. */
   voices: Voices | undefined
   /** What was judged for the wire: each turn goes on from it. */
@@ -136,7 +137,7 @@ export function createShare(parts: ShareParts): Share {
     isSettled: false, isStopped: false, isDraining: false, isLeaving: false,
     failures: new Set(), outside: new Set(), announcements: [], voices: undefined,
     outlook: undefined, reasons: createReasons(parts), gateways: undefined, hintsOf: createHints(),
-    holdings: createHoldings(parts.feed, parts.options.loadBalancerClass),
+    holdings: createHoldings(parts.feed, parts.options.loadBalancerClass), state: createOwnState(parts),
     told: undefined, account: oneByOne(() => account(parts, memory)), accounting: undefined, restUntilMs: 0,
   }
   const takeTurn = oneByOne(() => turn(parts, memory))
@@ -152,6 +153,7 @@ export function createShare(parts: ShareParts): Share {
     },
     isSettled: () => memory.isSettled,
     announcements: () => memory.announcements,
+    hasSilenceNews: () => memory.state.hasNews(),
     outside: () => [...memory.outside],
     view: () => ({
       rows: heldRows(memory.holdings.plan, memory.reasons.plan(memory.holdings.plan)),
@@ -172,7 +174,7 @@ async function turn(parts: ShareParts, memory: Memory): Promise<void> {
   const { config } = intake
   if (config === undefined) {
     // Nothing good was ever read: there is nothing to apply, and status says why.
-    tellState(parts)
+    tellState(parts, memory)
     memory.isSettled = true
     return
   }
@@ -190,7 +192,7 @@ async function turn(parts: ShareParts, memory: Memory): Promise<void> {
   publish(parts, memory, announcements)
   memory.announcements = announcements
   memory.isSettled = true
-  tellState(parts)
+  tellState(parts, memory)
   tellNodes(parts, memory)
   await accountLater(parts, memory)
 }
@@ -282,26 +284,9 @@ function tellNodes({ feed, log }: ShareParts, memory: Memory): void {
   memory.barriers = barriers
 }
 
-function tellState(parts: ShareParts): void {
-  const { feed, intake, links, options, namespace, writer, wall, owner, statuses, announcer } = parts
-  if (statuses === undefined) return
-  const name = stateNameOf(options.nodeName)
-  const deaf = new Set(announcer.failures().keys())
-  const state = {
-    writer, namespace, name, manager: 'configReconciler', wall, owner,
-    labels: {
-      [labelKeys.componentType]: 'speaker', [labelKeys.stateNode]: labelOfNode(options.nodeName),
-    },
-  } as const
-  syncState(state, feed.states.get(`${namespace}/${name}`), {
-    problems: intake.problems,
-    isUnknown: false,
-    links: encodeLinks(links.current(), deaf, namedInterfaces(intake.config)),
-  })
-}
-
-function namedInterfaces(config: Config | undefined): ReadonlySet<string> {
-  return new Set((config?.advertisements ?? []).flatMap(({ interfaces }) => interfaces))
+/** Not before it is known whose Pod this is: with that the object goes. */
+function tellState({ statuses }: ShareParts, { state }: Memory): void {
+  if (statuses !== undefined) state.tell()
 }
 
 /** Log, metrics and events: after the wire, never before. */

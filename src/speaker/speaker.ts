@@ -34,6 +34,7 @@ import { foreignVoices, muted, view as viewOwnership } from '../ownership/view.t
 import { createCalm } from './calm.ts'
 import { openSpeakerRing } from './membership.ts'
 import { createNews } from './news.ts'
+import { silencesEveryMs } from './own-state.ts'
 import { createShare, type Share, type ShareParts } from './share.ts'
 import { createStatuses } from './statuses.ts'
 
@@ -97,7 +98,7 @@ export async function runSpeaker(
     options, namespace, log, metrics, feed, intake, writer, calm, recorder, announcer, links,
     wall: clock.wall, ring: undefined, owner: undefined, statuses: undefined,
   }
-  const news = createNews({ log, metrics, node, recorder, services: () => feed.services })
+  const news = createNews({ ...parts, node, services: () => feed.services, onConflict: () => loop.mark() })
   const share = createShare(parts)
   const loop = createLoop(
     async () => share.turn(),
@@ -111,7 +112,7 @@ export async function runSpeaker(
     findings: () => findingsOf(parts, share.outside()),
   }))
   log.info('speaker started', { node, version, namespace, priority: raisePriority() ? 'raised' : 'ordinary' })
-  repeatChores(parts, closing, share.announcements)
+  repeatChores(parts, closing, share, () => loop.mark())
   // Announcing goes before writing: the Pod is only needed as an owner.
   parts.owner = await whenAnswered(log, stopped, () => readPod(api, namespace, options.podName))
   parts.statuses = createStatuses({
@@ -127,11 +128,14 @@ export async function runSpeaker(
 }
 
 function repeatChores(
-  parts: ShareParts, closing: AsyncDisposableStack, announcements: Share['announcements'],
+  parts: ShareParts, closing: AsyncDisposableStack, share: Share, mark: () => void,
 ): void {
   const { log, options } = parts
+  repeat(closing, silencesEveryMs, () => {
+    if (share.hasSilenceNews()) mark()
+  })
   repeat(closing, minuteMs, () => {
-    logOwned(log, options.nodeName, announcements().map(({ text }) => text), countAlive(parts))
+    logOwned(log, options.nodeName, share.announcements().map(({ text }) => text), countAlive(parts))
   })
   repeat(closing, releaseEveryMs, releaseMemory)
 }

@@ -7,7 +7,9 @@ import { labelOfNode } from '../cluster/members.ts'
 import { type LiveL2Status, narrowL2Status } from '../kube/live.ts'
 import type { Job, Writer } from '../kube/writer.ts'
 import type { Announcement, LinkState } from '../l2/model.ts'
-import { createStatuses, planStatuses, type Spoken, spokenOf, type Statuses, type StatusStep } from './statuses.ts'
+import {
+  createStatuses, planStatuses, type Spoken, spokenOf, type Statuses, type StatusStep,
+} from './statuses.ts'
 
 const live = (name: string, node: string, more: Partial<LiveL2Status> = {}): LiveL2Status => ({
   name, node, service: 'default/web', isFilled: true, interfaces: [], ...more,

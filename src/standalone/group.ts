@@ -3,20 +3,22 @@ import { createHash, randomBytes } from 'node:crypto'
 import { deflateRawSync, inflateRawSync } from 'node:zlib'
 import { describeError } from '../cli/input.ts'
 import type { Problem } from '../config/model.ts'
-import { keepAgreement, proposeAgreement } from '../group/agreement.ts'
+import { judge, keepAgreement } from '../group/agreement.ts'
 import {
-  frameMessage, groupMagic, maxPackedBytes, maxUnpackedBytes, parseJson, parseLedger, parseShare, parseWord,
-  unframeMessage,
+  frameMessage, groupMagic, maxForeign, maxPackedBytes, maxUnpackedBytes, parseJson, parseLedger, parseShare,
+  parseWord, unframeMessage,
 } from '../group/codec.ts'
 import { step } from '../group/council.ts'
 import type { Forgetting } from '../group/forget.ts'
-import type { Agreement, Effect, Event, GroupLedger, KnownShare, Share } from '../group/model.ts'
+import type { Agreement, Effect, Event, ForeignWord, GroupLedger, KnownShare, Share } from '../group/model.ts'
 import type { VoiceOptions } from '../group/options.ts'
 import { createStanding, standingNews } from '../group/standing.ts'
-import { type Council, createCouncil } from '../group/state.ts'
+import { type Council, type CouncilOptions, createCouncil } from '../group/state.ts'
 import { type CouncilView, viewCouncil } from '../group/vote.ts'
+import { logChanges } from '../journal.ts'
 import type { Log } from '../log.ts'
 import type { Millis } from '../net/model.ts'
+import { leftBehind } from '../plan/change.ts'
 import type { ReceivedMessage } from '../ownership/model.ts'
 import { writeGroupLedger } from './group-state.ts'
 import { createForgetting } from './forgetting.ts'
@@ -49,6 +51,8 @@ export interface GroupParts {
 
 export interface Group extends Disposable {
   setOwn(own: KnownShare): void
+  /** Addresses that machines have which are none of ours, as this host finds. */
+  setForeign(foreign: readonly ForeignWord[]): void
   setAlive(names: readonly string[]): void
   /** Takes messages of the group out; the rest is somebody else's. */
   hear(messages: readonly ReceivedMessage[]): readonly ReceivedMessage[]
@@ -70,16 +74,13 @@ export function openGroup(parts: GroupParts): Group {
   const freshGroup = randomBytes(8).toString('hex')
   const council = createCouncil({
     self: node, expected, ledger, own: forgetting.share(now()), now: now(), freshGroup,
-    propose: (before, shares) => proposeBounded(parts, before, shares),
+    propose: (...of) => proposeBounded({ ...parts, log }, ...of),
   })
   let timer: ReturnType<typeof setTimeout> | undefined
   let isClosed = false
   let failure: string | undefined
   const tell = createTeller(log, parts.onPresent)
-  const viewNow = (): CouncilView => {
-    const view = viewCouncil(council, now())
-    return council.stored === undefined ? { ...view, missing: parts.absent(view.present) } : view
-  }
+  const viewNow = (): CouncilView => viewFor(parts, council)
   const take = (event: Event): void => {
     if (isClosed) return
     for (const effect of step(council, event, now())) perform(effect)
@@ -115,6 +116,7 @@ export function openGroup(parts: GroupParts): Group {
   queueMicrotask(() => take({ kind: 'wake' }))
   return {
     setOwn: (next) => take({ kind: 'own', own: forgetting.give(next, now()) }),
+    setForeign: (foreign) => take({ kind: 'foreign', foreign: foreign.slice(0, maxForeign) }),
     setAlive: (names) => take({ kind: 'alive', names }),
     hear: (messages) => messages.filter((message) => {
       if (message.bytes[0] !== groupMagic) return true
@@ -132,6 +134,11 @@ export function openGroup(parts: GroupParts): Group {
       clearTimeout(timer)
     },
   }
+}
+
+function viewFor({ now, absent }: GroupParts, council: Council): CouncilView {
+  const view = viewCouncil(council, now())
+  return council.stored === undefined ? { ...view, missing: absent(view.present) } : view
 }
 
 /** Tells the log who allocates, and why nobody does; and that others are heard. */
@@ -232,10 +239,11 @@ export function nameShare(share: Share): KnownShare | Problem {
 
 /** What would be too much for one message leaves everything as it is. */
 function proposeBounded(
-  { options: own }: GroupParts, before: Agreement | undefined, shares: readonly Share[],
+  { options: own, log }: GroupParts, ...[before, shares, foreign]: Parameters<CouncilOptions['propose']>
 ): Agreement {
-  const next = proposeAgreement({ before, shares, own })
+  const { agreement: next, verdicts } = judge({ before, shares, foreign, own })
   const excess = excessOf(next)
+  for (const verdict of excess === undefined ? verdicts : []) logChanges(log, leftBehind(verdict))
   if (excess === undefined) return next
   const problems = [tooLarge('The input of all hosts', excess)]
   return keepAgreement({ before, members: next.members, agreed: next.options, problems })

@@ -9,15 +9,18 @@ import { readWorld } from '../config/read.ts'
 import { findingOf } from '../finding.ts'
 import type { Forwarding } from '../forward/forwarding.ts'
 import { isUsable } from '../l2/eligible.ts'
+import { bootMs } from '../l2/linux/libc.ts'
 import type { Announcement, LinkState } from '../l2/model.ts'
 import type { Log } from '../log.ts'
 import { createLoop, type Loop } from '../loop.ts'
 import type { Metrics } from '../metrics.ts'
+import { emptyForeignMemory, type ForeignMemory, rememberForeign } from '../ipam/foreign.ts'
 import type { Address } from '../net/model.ts'
 import { type Decision, decide } from '../plan/decision.ts'
 import { reportRows, type ServiceRow } from '../plan/report.ts'
-import { compareAnnouncements, compareRows } from '../plan/change.ts'
+import { compareAnnouncements, compareRows, leftBehind } from '../plan/change.ts'
 import { aloneWorld } from '../ownership/alone.ts'
+import { sightingsOf } from './foreign.ts'
 import { poolGauges } from './gauges.ts'
 import { findEmptied, sameSources } from './intake.ts'
 import { outsideFinding } from '../http/rows.ts'
@@ -41,6 +44,8 @@ export interface Host {
   reload(): void
   /** Interfaces changed: the whole new set. */
   setLinks(links: readonly LinkState[]): void
+  /** The loop looks at everything again: the wire may have shown something. */
+  mark(): void
   view(): HostView
   idle(): Promise<void>
   /** Forwarding rules may be gone: looks, and loads them again if so. */
@@ -65,6 +70,9 @@ interface Memory {
   storeFailure: string | undefined
   /** Addresses announced though no interface has a prefix that covers them. */
   outside: readonly string[]
+  foreign: ForeignMemory
+  /** For what comes out otherwise by itself. */
+  later: ReturnType<typeof setTimeout> | undefined
 }
 
 /** A failed write of the state folder is tried again after this time. */
@@ -86,17 +94,20 @@ export function createHost(parts: HostParts): Host {
     announcements: [],
     storeFailure: undefined,
     outside: [],
+    foreign: emptyForeignMemory,
+    later: undefined,
   }
   let isClosed = false
   const mark = (): void => {
     if (!isClosed) loop.mark()
   }
-  const retry = (): void => void setTimeout(mark, storeRetryMs).unref()
+  const retry = (afterMs = storeRetryMs): ReturnType<typeof setTimeout> => setTimeout(mark, afterMs).unref()
   const loop: Loop = createLoop(
     () => isClosed ? Promise.resolve() : turn({ ...parts, log }, memory, retry),
     (error) => log.error('turn failed', { error: describeError(error) }),
   )
   return {
+    mark,
     reload: () => {
       memory.isInputDirty = true
       mark()
@@ -112,6 +123,7 @@ export function createHost(parts: HostParts): Host {
     },
     close: () => {
       isClosed = true
+      clearTimeout(memory.later)
       return loop.idle()
     },
   }
@@ -125,7 +137,9 @@ async function reloadIfGone({ forwarding, log }: HostParts): Promise<boolean> {
   return true
 }
 
-async function turn(parts: HostParts, memory: Memory, retry: () => void): Promise<void> {
+type Retry = (afterMs?: number) => ReturnType<typeof setTimeout>
+
+async function turn(parts: HostParts, memory: Memory, retry: Retry): Promise<void> {
   if (memory.isInputDirty) {
     memory.isInputDirty = false
     await readNew(parts, memory)
@@ -135,11 +149,21 @@ async function turn(parts: HostParts, memory: Memory, retry: () => void): Promis
   if (world === undefined) return
   // Sockets first: an interface without one is none to announce on.
   parts.announcer.setLinks(memory.links.filter((link) => isUsable(link) && link.hasCarrier))
+  lookAround(parts, memory, retry)
   const decision = decideHere(parts, memory, world)
   const ledger = nextLedger(decision)
   // An address is on disk before anybody hears of it: a crash cannot hand it to another.
-  if (!await store(parts, memory, ledger)) return retry()
+  if (!await store(parts, memory, ledger)) return void retry()
   await apply(parts, memory, world, decision)
+}
+
+/** Which addresses other machines have by now. */
+function lookAround({ announcer }: HostParts, memory: Memory, retry: Retry): void {
+  const now = bootMs()
+  memory.foreign = rememberForeign(memory.foreign, sightingsOf(announcer.ownership, now), now)
+  const { nextMs } = memory.foreign
+  clearTimeout(memory.later)
+  memory.later = nextMs === undefined ? undefined : retry(Math.ceil(nextMs - now))
 }
 
 /** Reads the input; a problem leaves the world in force, or brings back the last good one. */
@@ -186,6 +210,7 @@ function decideHere(parts: HostParts, memory: Memory, world: World): Decision {
   return decide({
     world: { ...world, nodes: withSelf(world.nodes, node, options.nodeLabels) },
     ledger: memory.ledger,
+    foreign: memory.foreign.foreign,
     members: [{ name: node, links: memory.links, deaf: new Set(parts.announcer.failures().keys()) }],
     owners: new Map(memory.announcements.map(({ text }) => [text, node])),
     loadBalancerClass: options.loadBalancerClass,
@@ -255,6 +280,7 @@ async function apply(
   announcer.setWorld(aloneWorld(node, announcements, links))
   metrics.setAnnounced(answered(announcer, announcements), node)
   // Status and log never run ahead of the wire.
+  for (const verdict of decision.verdicts) logChanges(log, leftBehind(verdict))
   logChanges(log, compareRows(memory.rows, rows))
   logChanges(log, compareAnnouncements(memory.announcements, announcements))
   memory.rows = rows

@@ -7,16 +7,18 @@ import { addressesOf as parseAddresses } from '../group/agreement.ts'
 import { drain } from '../drain.ts'
 import { createDiffering, type Differing } from '../group/differing.ts'
 import { sharedOf, sourcesOf } from '../group/documents.ts'
-import type { GroupLedger, KnownShare } from '../group/model.ts'
+import type { ForeignWord, GroupLedger, KnownShare } from '../group/model.ts'
 import { optionsOf, type VoiceOptions } from '../group/options.ts'
 import { logChanges } from '../journal.ts'
 import type { Holding } from '../l2/demand.ts'
 import { outsideFinding } from '../http/rows.ts'
 import { isUsable } from '../l2/eligible.ts'
+import { bootMs } from '../l2/linux/libc.ts'
 import { readGateways } from '../l2/linux/routes.ts'
 import type { Announcement, LinkState } from '../l2/model.ts'
 import { unitsFrom } from '../l2/unit.ts'
 import { createLoop } from '../loop.ts'
+import { formatAddress } from '../net/address.ts'
 import type { Address } from '../net/model.ts'
 import type { World as OwnershipWorld } from '../ownership/model.ts'
 import { ownersByAddress } from '../ownership/view.ts'
@@ -27,6 +29,7 @@ import { voicesOf } from '../plan/voices.ts'
 import { legsOf, speakersOf, worldOf } from '../plan/world.ts'
 import type { Ring } from '../ring.ts'
 import { differencesOf, tellOptions } from './difference.ts'
+import { sightingsOf } from './foreign.ts'
 import { poolGauges } from './gauges.ts'
 import { type Group, nameShare } from './group.ts'
 import { writeOwners } from './group-state.ts'
@@ -48,8 +51,6 @@ export interface MemberParts extends HostParts {
 }
 
 export interface MemberHost extends Host {
-  /** The loop looks at everything again. */
-  mark(): void
   /** Other hosts' claims may be news: who owns what is kept on disk here too. */
   remember(): void
   /** Hands everything over; settles when nothing is answered for any more, or time is up. */
@@ -156,6 +157,7 @@ async function turn(parts: MemberParts, memory: Memory): Promise<void> {
   tellOptions(parts, memory.differing, memory.ledger)
   const { agreed, ledger } = memory
   tellLegs(parts, memory)
+  tellForeign(parts, memory)
   if (agreed === undefined || ledger === undefined) return
   const nodes = nodesOf(agreed.world, ledger)
   const owners = ownersByAddress(parts.announcer.ownership)
@@ -244,6 +246,14 @@ function deafOf({ announcer }: MemberParts): ReadonlySet<number> {
 function tellLegs(parts: MemberParts, { links, agreed }: Memory): void {
   const named = new Set(agreed?.world.config.advertisements.flatMap(({ interfaces }) => interfaces))
   parts.ring.setLegs(legsOf(links, deafOf(parts), named))
+}
+
+/** First what somebody may leave: a word tells of few. */
+function tellForeign({ group, announcer }: MemberParts, { agreed }: Memory): void {
+  const named = new Set(agreed?.world.services.flatMap(({ requested }) => requested.map(formatAddress)))
+  const found = sightingsOf(announcer.ownership, bootMs())
+    .map(({ address, mac }): ForeignWord => [formatAddress(address), mac])
+  group.setForeign(found.toSorted(([a], [b]) => Number(named.has(a)) - Number(named.has(b))))
 }
 
 /** Hosts of the group as nodes, whatever documents there are of them, and Node documents of others. */

@@ -26,7 +26,7 @@ import { foreignVoices, muted } from '../ownership/view.ts'
 import { createHost, type Host } from './host.ts'
 import { logOwned } from '../journal.ts'
 import { lockState } from './lock.ts'
-import { createHostNews } from './news.ts'
+import { createHostNews, createMarkingNews } from './news.ts'
 import { readState } from './state.ts'
 import { type Base, openTogether, type Together } from './together.ts'
 import type { HostView } from './view.ts'
@@ -114,7 +114,7 @@ async function openWork(base: Base, closing: AsyncDisposableStack): Promise<Work
   if (options.group === undefined) {
     let host: Host | undefined
     const announcer = closing.use(openAnnouncer({
-      ...wire, onNote: createWireNews(base),
+      ...wire, onNote: createWireNews(base, () => host?.mark()),
       onRights: () => metrics.setAnnounced(host?.view().announcements ?? [], node),
     }))
     host = createHost({ ...base, announcer })
@@ -127,8 +127,8 @@ async function openWork(base: Base, closing: AsyncDisposableStack): Promise<Work
 }
 
 /** What other machines do to an address; that this host announces it, or does no more, its loop tells. */
-function createWireNews(base: Base): (note: Note) => void {
-  const news = createHostNews(base)
+function createWireNews(base: Base, mark: () => void): (note: Note) => void {
+  const news = createMarkingNews(createHostNews(base), mark)
   return (note) => {
     if (note.kind !== 'claimed' && note.kind !== 'released') news(note)
   }
