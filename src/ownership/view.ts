@@ -182,12 +182,14 @@ function ownerStateOf(o: Ownership, unit: Unit, now: Millis): UnitView['ownerSta
 }
 
 /**
- * Of these, machines that are no member's for sure: not the kernel of one that answers though it should not;
- * and none while members live that tell nothing of their MACs.
+ * Of these, machines that are no member's for sure: not the kernel of one that answers though it should not,
+ * nor one that was a member and may be again; and none while members live that tell nothing of their MACs.
  */
 export function strangeVoices(o: Ownership, now: Millis): readonly ForeignVoice[] {
   if (isMixed(o, now)) return []
-  return foreignVoices(o).filter(({ mac }) => !o.macs.has(mac) && !o.ownMacs.has(mac))
+  return foreignVoices(o, now).filter(({ mac, node }) =>
+    node === undefined && !o.macs.has(mac) && !o.ownMacs.has(mac)
+  )
 }
 
 /** Who owns each address now, as far as this node knows; addresses that nobody owns are left out. */
