@@ -1,4 +1,4 @@
-/** A machine that is none of ours has an address: its Service gets another, unless it asked for it by name. */
+/** A machine that is none of ours has an address: its Service gets another, or keeps what it asked for by name. */
 import { test } from 'uvu'
 import * as assert from 'uvu/assert'
 import { until } from '../lab/command.ts'
