@@ -287,6 +287,7 @@ export function spreadApi(
 }
 
 const noMoves: World['moves'] = new Map()
+const noLegs: readonly Leg[] = []
 
 function worldOf(cluster: Cluster, machine: Machine): World {
   const { api, options } = cluster
@@ -320,7 +321,8 @@ function peersOf(cluster: Cluster, machine: Machine): readonly Peer[] {
     : ringViewOf(cluster.rings, machine.name)
   // Metadata of a MetalLB speaker is empty.
   const others = known.map((view): Peer => ({
-    ...view, legs: isCapable(view.name) ? view.legs : [], isCapable: isCapable(view.name), isRestarted: false,
+    ...view, legs: isCapable(view.name) ? view.legs : noLegs,
+    isCapable: isCapable(view.name), isRestarted: false,
     isDraining: cluster.api.draining.has(view.name),
   }))
   return [self, ...others].toSorted((a, b) => (a.name < b.name ? -1 : 1))
