@@ -38,7 +38,7 @@ import { createHints, type HintsOf } from './hints.ts'
 import { createHoldings, type Holdings } from './holdings.ts'
 import { breathe, oneByOne } from './pieces.ts'
 import { createReasons, type Reasons } from './reasons.ts'
-import type { Spoken, Statuses } from './statuses.ts'
+import { spokenOf, type Statuses } from './statuses.ts'
 
 export interface ShareParts {
   readonly options: SpeakerOptions
@@ -222,8 +222,10 @@ async function account(parts: ShareParts, memory: Memory): Promise<void> {
   tellOutside(parts, memory, outside.map(({ text }) => text))
   tellFailures(parts, memory, plan)
   await pause()
-  // What it says is of now, and nothing after a stop.
-  if (!memory.isStopped) syncStatuses(parts, memory.announcements)
+  const { feed, links, statuses } = parts
+  const spoken = spokenOf(memory.announcements, links.current())
+  // Nothing after a stop: the objects go with the Pod.
+  if (!memory.isStopped && feed.hasL2Statuses) statuses?.sync(feed.l2Statuses.values(), spoken)
   const restMs = (performance.now() - begunMs - restedMs) * accountRest
   memory.restUntilMs = begunMs + Math.min(accountMostMs, Math.max(accountEveryMs, restMs))
 }
@@ -314,20 +316,6 @@ function publish(parts: ShareParts, memory: Memory, announcements: readonly Anno
     const message = `announcing from node "${options.nodeName}" with protocol "layer2"`
     tell(parts, service, eventText('nodeAssigned', message))
   }
-}
-
-function syncStatuses(
-  { feed, statuses, links }: ShareParts, announcements: readonly Announcement[],
-): void {
-  const known = new Set(links.current().map(({ name }) => name))
-  const spoken = new Map<string, Spoken>()
-  for (const { services, interfaces } of announcements) {
-    const names = interfaces === 'all' ? [] : interfaces.filter((name) => known.has(name)).toSorted()
-    for (const service of services) {
-      if (!spoken.has(service)) spoken.set(service, { service, interfaces: names })
-    }
-  }
-  if (feed.hasL2Statuses) statuses?.sync(feed.l2Statuses.values(), spoken)
 }
 
 /** A withdrawal says why, Service by Service. */

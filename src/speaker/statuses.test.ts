@@ -1,11 +1,15 @@
 /** Which ServiceL2Status objects are made, filled and deleted. */
 import { test } from 'uvu'
 import * as assert from 'uvu/assert'
+import { address } from '../config/builders.ts'
 import { labelKeys } from '../config/names.ts'
 import { labelOfNode } from '../cluster/members.ts'
 import { type LiveL2Status, narrowL2Status } from '../kube/live.ts'
 import type { Job, Writer } from '../kube/writer.ts'
-import { createStatuses, planStatuses, type Spoken, type Statuses, type StatusStep } from './statuses.ts'
+import type { Announcement, LinkState } from '../l2/model.ts'
+import {
+  createStatuses, planStatuses, type Spoken, spokenOf, type Statuses, type StatusStep,
+} from './statuses.ts'
 
 const live = (name: string, node: string, more: Partial<LiveL2Status> = {}): LiveL2Status => ({
   name, node, service: 'default/web', isFilled: true, interfaces: [], ...more,
@@ -132,6 +136,23 @@ test('a deletion that waits is dropped when the Service is back', () => {
   statuses.sync([own], speaks('eth0'))
   send()
   assert.equal(sent, [])
+})
+
+test('what is said of a Service: once, by its first address, with interfaces that there are', () => {
+  const at = (interfaces: 'all' | readonly string[], services: readonly string[]): Announcement =>
+    ({ address: address('192.0.2.1'), text: '192.0.2.1', interfaces, services })
+  const link = (name: string): LinkState => ({
+    index: 2, name, mac: '02:00:5e:00:53:01', mtuBytes: 1_500, isUp: true, hasCarrier: true,
+    master: undefined, isLoopback: false, isNoArp: false, isBroadcast: true, addresses: [],
+  })
+  const list = [at(['eth1', 'eth0'], ['default/a', 'default/b']), at('all', ['default/b', 'default/c'])]
+  const saidOn = (...names: string[]): unknown =>
+    [...spokenOf(list, names.map(link)).values()].map((one) => `${one.service} ${one.interfaces}`)
+  assert.equal(saidOn('eth0', 'eth1'), ['default/a eth0,eth1', 'default/b eth0,eth1', 'default/c '])
+  assert.equal(saidOn('eth0'), ['default/a eth0', 'default/b eth0', 'default/c '])
+  const links = [link('eth1')]
+  const copies = list.map((one) => ({ ...one }))
+  assert.equal([...spokenOf(list, links)], [...spokenOf(copies, links)])
 })
 
 test.run()

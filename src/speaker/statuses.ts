@@ -8,6 +8,8 @@ import type { Call, Reply } from '../kube/api.ts'
 import type { LiveL2Status } from '../kube/live.ts'
 import { metadataOf, textOf } from '../kube/object.ts'
 import type { Rank, Writer } from '../kube/writer.ts'
+import type { Announcement, LinkState } from '../l2/model.ts'
+import { isSameList } from '../l2/unit.ts'
 
 export interface StatusesOptions {
   readonly writer: Writer
@@ -25,6 +27,29 @@ export interface Spoken {
   readonly service: string
   /** Sorted; empty = all. */
   readonly interfaces: readonly string[]
+}
+
+/** What was made of each announcement, while interfaces are the same. */
+const made = new WeakMap<Announcement, { readonly links: readonly LinkState[]; readonly spoken: Spoken[] }>()
+
+/** What the Services' objects shall say, by Service: of several addresses the first tells. */
+export function spokenOf(
+  announcements: readonly Announcement[], links: readonly LinkState[],
+): ReadonlyMap<string, Spoken> {
+  const known = new Set(links.map(({ name }) => name))
+  const spoken = new Map<string, Spoken>()
+  for (const announcement of announcements) {
+    const before = made.get(announcement)
+    const rows = before?.links === links ? before.spoken : rowsOf(announcement, known)
+    if (before?.links !== links) made.set(announcement, { links, spoken: rows })
+    for (const row of rows) if (!spoken.has(row.service)) spoken.set(row.service, row)
+  }
+  return spoken
+}
+
+function rowsOf({ services, interfaces }: Announcement, known: ReadonlySet<string>): Spoken[] {
+  const names = interfaces === 'all' ? [] : interfaces.filter((name) => known.has(name)).toSorted()
+  return services.map((service) => ({ service, interfaces: names }))
 }
 
 /** What is to be done: pure, so that it can be tested as a table. */
@@ -53,7 +78,7 @@ export function planStatuses(
   for (const [service, wish] of spoken) {
     const status = own.get(service)
     if (status === undefined) steps.push({ kind: 'create', service })
-    else if (!status.isFilled || status.interfaces.join() !== wish.interfaces.join()) {
+    else if (!status.isFilled || !isSameList(status.interfaces, wish.interfaces)) {
       steps.push({ kind: 'fill', name: status.name, spoken: wish })
     }
   }
