@@ -1,6 +1,6 @@
 /** Joins what Services hold into units: sets of addresses that have one owner. */
 import type { Holding } from './demand.ts'
-import { changesOf } from './span.ts'
+import { changesOf, spliced } from './span.ts'
 
 /** The units of each list of holdings, and by its first holding each unit: the same ones again. */
 const unitsOf = new WeakMap<readonly Holding[], Units>()
@@ -102,9 +102,9 @@ function regroup(before: Units, holdings: readonly Holding[]): Units | undefined
   const places = new Map([...left].map((holding) => [holding, holdings.indexOf(holding)]))
   const inOrder = [...left].toSorted((a, b) => (places.get(a) ?? 0) - (places.get(b) ?? 0))
   let list = before.list
-  for (const unit of touched) list = list.toSpliced(list.indexOf(unit), 1)
+  for (const unit of touched) list = spliced(list, list.indexOf(unit), 1, [])
   for (const unit of joinUnits(inOrder).map(known)) {
-    list = list.toSpliced(placeOf(index, { holdings, list, unit }), 0, unit)
+    list = spliced(list, placeOf(index, { holdings, list, unit }), 0, [unit])
     indexUnit(index, unit)
   }
   return remember({ holdings, list, index })

@@ -2,7 +2,7 @@
 import {
   type Bid, type Demand, type DemandPlan, type Holding, planDemand, startDemands,
 } from '../l2/demand.ts'
-import { spanOf } from '../l2/span.ts'
+import { spanOf, spliced } from '../l2/span.ts'
 import { isSameList, type Unit, type Units, unitsFrom } from '../l2/unit.ts'
 import type { Nominee, UnitAddress, Wish } from './model.ts'
 
@@ -68,7 +68,7 @@ function change(input: WishInput, units: Units, before: Wishes): readonly Wish[]
   const fresh = items.flatMap((unit) =>
     (old.has(unit) ? wished.get(unit)?.wish : undefined) ?? wishOf(input, unit, undefined) ?? [])
   const isEqual = count === 0 && fresh.length === 0
-  let list = isEqual ? before.list : before.list.toSpliced(from, count, ...fresh)
+  let list = isEqual ? before.list : spliced(before.list, from, count, fresh)
   for (const key of changed) {
     const unit = units.index.byService.get(key)
     const wish = unit === undefined ? undefined : wishOf(input, unit, undefined)

@@ -4,6 +4,7 @@ import { createLedger, findClash, take } from '../ipam/ledger.ts'
 import { compareAge, isOurs } from '../ipam/plan.ts'
 import { addressKey, createPoolIndex, type PoolIndex, poolOf } from '../ipam/pools.ts'
 import type { Holding } from '../l2/demand.ts'
+import { spliced } from '../l2/span.ts'
 import { isSameList } from '../l2/unit.ts'
 import { formatAddress } from '../net/address.ts'
 import type { Address } from '../net/model.ts'
@@ -197,8 +198,8 @@ function splice(
   if (isSameList(before, after)) return list
   const left = was === undefined || before.length === 0
     ? list
-    : list.toSpliced(placeOf(list, was), before.length)
-  return now === undefined || after.length === 0 ? left : left.toSpliced(placeOf(left, now), 0, ...after)
+    : spliced(list, placeOf(list, was), before.length, [])
+  return now === undefined || after.length === 0 ? left : spliced(left, placeOf(left, now), 0, after)
 }
 
 /** Where the Service's holdings begin, or would. O(log n). */
