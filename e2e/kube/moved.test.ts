@@ -1,4 +1,4 @@
-/** A machine that is none of ours has an address: its Service gets another, or keeps what it asked for by name. */
+/** A machine has an address of ours: its Service gets another, or keeps what it asked for by name. */
 import { test } from 'uvu'
 import * as assert from 'uvu/assert'
 import { until } from '../lab/command.ts'
