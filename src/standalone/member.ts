@@ -13,13 +13,14 @@ import { logChanges } from '../journal.ts'
 import type { Holding } from '../l2/demand.ts'
 import { outsideFinding } from '../http/rows.ts'
 import { isUsable } from '../l2/eligible.ts'
+import { bootMs } from '../l2/linux/libc.ts'
 import { readGateways } from '../l2/linux/routes.ts'
 import type { Announcement, LinkState } from '../l2/model.ts'
 import { unitsFrom } from '../l2/unit.ts'
 import { createLoop } from '../loop.ts'
 import type { Address } from '../net/model.ts'
 import type { World as OwnershipWorld } from '../ownership/model.ts'
-import { ownersByAddress } from '../ownership/view.ts'
+import { ownersByAddress, wireSigns } from '../ownership/view.ts'
 import { compareAnnouncements, compareRows } from '../plan/change.ts'
 import { type Decision, decide, holdingsOf } from '../plan/decision.ts'
 import { reportRows, type ServiceRow } from '../plan/report.ts'
@@ -358,7 +359,7 @@ function viewOf(parts: MemberParts, memory: Memory): ReturnType<Host['view']> {
     announcements: memory.announcements, links: memory.links,
     findings: [
       ...findingOf('stateNotStored', group.failure()),
-      ...groupFindings(group.view(), waitingOf(memory)),
+      ...groupFindings(group.view(), waitingOf(memory), wireSigns(announcer.ownership, bootMs())),
       ...forgetFindings(group.forgets()),
       ...differencesOf(parts, ledger),
       ...outsideFinding(memory.outside),
