@@ -261,7 +261,9 @@ function toRingMember(
   { name, address, state, meta }: ReturnType<Membership['members']>[number], legs: RingMember['legs'],
 ): RingMember {
   return {
-    name, legs, state, address: fromAddressBytes(address), isDraining: isGoodbye(meta),
+    name, legs, state, address: fromAddressBytes(address),
+    // Who has nothing to hand over leaves so soon that its goodbye need not spread.
+    isDraining: isGoodbye(meta) || state === 'left',
     isAlive: state === 'alive' || state === 'suspect',
   }
 }

@@ -150,6 +150,49 @@ test('a Service that appears on any host is everybody\'s', async () => {
   await owner('192.168.1.242')
 })
 
+test('another machine takes an address: its owner is silent, all say why, and for how long', async () => {
+  const address = '192.168.1.240'
+  const silent = await owner(address)
+  const setAddress = (verb: 'add' | 'del'): Promise<string> =>
+    client.execOk(['ip', 'address', verb, `${address}/32`, 'dev', 'eth0'])
+  await setAddress('add')
+  await client.exec(['arping', '-A', '-c', '1', '-I', 'eth0', '-s', address, address])
+  await everywhere('it is silent', ({ services }) => services.some(({ announcements, silent: rows }) =>
+    rows.some((row) => row.address === address && row.node === silent && row.reason === 'inConflict') &&
+    announcements.every((row) => row.address !== address)))
+  await setAddress('del')
+  const { ownership } = await program(silent).statusWhen('it answers again', (status) =>
+    status.ownership?.pauses.at(-1)?.kind === 'resumed', slowCapMs)
+  const [begun, ended] = ownership?.pauses.filter(({ unit }) => unit === address).slice(-2) ?? []
+  assert.equal([begun, ended].map((each) => [each?.kind, each?.cause]),
+    [['silenced', 'conflict'], ['resumed', 'conflict']])
+  assert.ok((ended?.lastedMs ?? 0) >= 300)
+  await everywhere('it is announced', ({ services }) =>
+    services.every(({ silent: rows }) => rows.length === 0))
+})
+
+test('the gossip of one host is blocked: it is missed, and said to be on the wire', async () => {
+  const drop = 'meta l4proto { tcp, udp } th dport 7946 drop'
+  const chain = (hook: string): string =>
+    `chain ${hook} {\n type filter hook ${hook} priority -300\n ${drop}\n }\n`
+  const at = await owner('192.168.1.240')
+  const blocked = lab.host(at)
+  const rules = `table inet t {\n${chain('input')}${chain('output')}}\n`
+  await blocked.execOk(['nft', '-f', '-'], { stdin: rules })
+  try {
+    for (const name of names.filter((each) => each !== at)) {
+      await program(name).statusWhen(`${name} misses it, and hears it`, ({ findings }) =>
+        findings.some(({ reason, message }) => reason === 'hostMissing' &&
+          message.startsWith(`Not heard: ${at}, stopped, dead or blocked; `) &&
+          message.includes('on the wire')), slowCapMs)
+    }
+  } finally {
+    await blocked.execOk(['nft', 'delete', 'table', 'inet', 't'])
+  }
+  await everywhere('all three live', ({ members = [], findings }) => findings.length === 0 &&
+    members.length === 3 && members.every(({ state }) => state === 'alive'))
+})
+
 test('differing copies: a problem that names both places, and what was agreed on stays', async () => {
   await write('b', 'web.yaml', service('web', 8081))
   await everywhere('the difference is told', ({ config }) =>

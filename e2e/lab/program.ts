@@ -55,6 +55,12 @@ export interface Status {
       readonly from?: string
       readonly darkMs?: number
     }[]
+    readonly pauses: readonly {
+      readonly kind: string
+      readonly unit: string
+      readonly cause: string
+      readonly lastedMs?: number
+    }[]
   }
 }
 

@@ -117,9 +117,9 @@ const together: StatusDocument = {
   ownership: {
     placement: 'sticky', isMixed: true, isStarting: true, isAlone: false, fenceInMs: 200, monitors: ['old'],
     members: [
-      { name: 'n<1>', isAlive: true, isCapable: true, owned: 2, beatAgoMs: undefined },
-      { name: 'other', isAlive: false, isCapable: true, owned: 0, beatAgoMs: 3_700_000 },
-      { name: 'idle', isAlive: true, isCapable: true, owned: 0, beatAgoMs: 10_000 },
+      { name: 'n<1>', isAlive: true, isCapable: true, owned: 2, beatAgoMs: undefined, wire: undefined },
+      { name: 'other', isAlive: false, isCapable: true, owned: 0, beatAgoMs: 3_700_000, wire: 'answers' },
+      { name: 'idle', isAlive: true, isCapable: true, owned: 0, beatAgoMs: 10_000, wire: undefined },
     ],
     units: [
       unit('192.0.2.1', { owner: 'n<1>', why: 'ownerSilent', isOurs: true, interfaces: ['eth0'] }),
@@ -166,7 +166,7 @@ test('a host that has others tells of members, owners, hearing and moves', async
   has(/^1 of 2 members live, nobody allocates, ledger 2\.7, placement sticky \(a member speaks no beats\)/m)
   has(/watched by old, starting: waiting for members$/m)
   has(/^n<1> +192\.0\.2\.10 +alive +beats +2 +this host$/m)
-  has(/^other +192\.0\.2\.11 +dead +beats +0 +1 h 1 min ago$/m)
+  has(/^other +192\.0\.2\.11 +dead, answers on the wire +beats +0 +1 h 1 min ago$/m)
   has(/^old +192\.0\.2\.12 +alive +gossip only +0 +-$/m)
   has(/^idle +192\.0\.2\.13 +alive +beats +0 +owns nothing$/m)
   has(/^192\.0\.2\.1 +n<1> +12 s +ownerSilent +eth0 +answers$/m)

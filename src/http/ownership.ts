@@ -78,6 +78,8 @@ export function ownershipTables(status: OwnershipStatus): readonly Table[] {
   return [memberTable(status, ownership), unitTable(ownership), legTable(ownership), moveTable(ownership)]
 }
 
+const wireWords = { answers: 'answers on the wire', heard: 'heard on the wire' } as const
+
 function memberTable({ members = [], node }: OwnershipStatus, { members: known }: OwnershipView): Table {
   const byName = new Map(known.map((member) => [member.name, member]))
   const rows = members.map(({ name, address, state, capable }) => {
@@ -86,7 +88,8 @@ function memberTable({ members = [], node }: OwnershipStatus, { members: known }
     // Who owns nothing has nothing to beat for; what came before is no sign of death.
     const heard = name === node ? 'this host' : beat === undefined ? ''
       : owned === 0 && state === 'alive' ? 'owns nothing' : `${formatAge(beat)} ago`
-    return [name, address, state, capable ? 'beats' : 'gossip only', String(owned), heard]
+    const seen = member?.wire === undefined ? state : `${state}, ${wireWords[member.wire]}`
+    return [name, address, seen, capable ? 'beats' : 'gossip only', String(owned), heard]
   })
   const header = ['MEMBER', 'ADDRESS', 'STATE', 'SPEAKS', 'OWNS', 'LAST BEAT HERE']
   return { title: 'Members', header, rows, rest: '' }

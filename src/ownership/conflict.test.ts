@@ -12,7 +12,7 @@ import { announcementOf, broadcast, type Captured, emit, type Rig, runUntil, set
 import {
   addressOf, give, lanOf, nodeOf, notesOf, ownersOf, settled, watch, wishOf,
 } from './stage.ts'
-import { foreignVoices, muted, view } from './view.ts'
+import { foreignVoices, muted, view, wireSigns } from './view.ts'
 
 const vip = '192.168.1.100'
 const foreignMac = '02:00:5e:00:53:66'
@@ -226,6 +226,7 @@ for (const has of ['left', 'died'] as const) {
     assert.is(seen?.ownerState, has === 'left' ? 'gone' : 'dead')
     assert.equal(foreignVoices(ownership, rig.nowMs),
       has === 'left' ? [{ node: other.name, mac, text: vip }] : [])
+    assert.equal([...wireSigns(ownership, rig.nowMs)], [[other.name, 'answers']])
     // Dead by membership alone, it may be cut off and serve.
     assert.equal(muted(ownership, rig.nowMs).map(({ node, reason }) => [node, reason]),
       has === 'left' ? [[other.name, 'inConflict']] : [])

@@ -3,10 +3,10 @@ import { test } from 'uvu'
 import * as assert from 'uvu/assert'
 import { announceArp } from '../l2/arp.ts'
 import type { Millis } from '../net/model.ts'
-import type { Effect } from './model.ts'
+import type { Effect, World } from './model.ts'
 import { exportClaims, step } from './ownership.ts'
 import { hush, resume } from './own.ts'
-import { broadcast, type RigNode, runUntil } from './rig.ts'
+import { broadcast, type RigNode, runUntil, setWorld } from './rig.ts'
 import { addressOf, give, lanOf, settled, watch, wishOf } from './stage.ts'
 import { createOwnership, type Ownership } from './state.ts'
 import { muted, view } from './view.ts'
@@ -88,6 +88,34 @@ test('an owner whose deadline passed says so, and its pauses are bounded without
 function pausesOf(o: Ownership): readonly string[] {
   return view(o, 0).pauses.map(({ kind, cause }) => `${kind} ${cause}`)
 }
+
+test('a member that membership calls dead, and whose machine is heard: told until it has been silent', () => {
+  const rig = lanOf(3)
+  const wishes = [wishOf(vip, [...rig.nodes.keys()])]
+  give(rig, wishes)
+  const owner = settled(rig, vip)
+  const [dead] = [...rig.nodes.values()].filter((node) => node !== owner)
+  assert.ok(dead)
+  const lost = (world: World): World => ({
+    ...world, peers: world.peers.map((peer) => ({ ...peer, isAlive: peer.name !== dead.name })),
+  })
+  const wireOf = (): unknown =>
+    view(owner.ownership, rig.nowMs).members.find(({ name }) => name === dead.name)?.wire
+  assert.is(wireOf(), undefined)
+  // Its program stands still; who is missing is asked for, and its kernel answers.
+  setWorld(rig, owner, lost(owner.world))
+  runUntil(rig, rig.nowMs + 1_000)
+  assert.is(wireOf(), 'heard')
+  const left = { ...owner.world, peers: owner.world.peers.map((peer) =>
+    ({ ...peer, isDraining: peer.name === dead.name })) }
+  setWorld(rig, owner, left)
+  assert.is(wireOf(), undefined, 'it has left')
+  setWorld(rig, owner, { ...left, peers: left.peers.map((peer) => ({ ...peer, isDraining: false })) })
+  assert.is(wireOf(), 'heard')
+  dead.isUp = false
+  runUntil(rig, rig.nowMs + 6_000)
+  assert.is(wireOf(), undefined)
+})
 
 /** What another member exported, as gossip hands it over. */
 function merge(o: Ownership, from: string, bytes: Uint8Array, now: Millis): readonly Effect[] {

@@ -57,7 +57,13 @@ export interface MemberView {
   readonly owned: number
   /** Ms since its last beat reached this node; undefined = it sends us none. */
   readonly beatAgoMs: Millis | undefined
+  /** Of one that membership has lost: what the wire has told of it lately; undefined = nothing. */
+  readonly wire: WireSign | undefined
 }
+
+export type WireSign =
+  | 'answers' // for an address of a Service
+  | 'heard' // its machine at least
 
 export interface OwnershipView {
   readonly placement: 'sticky' | 'hash'
@@ -164,6 +170,21 @@ export function foreignVoices(o: Ownership, now: Millis): readonly ForeignVoice[
   })
 }
 
+/** What the wire has told lately of members that membership calls dead, by name. */
+export function wireSigns(o: Ownership, now: Millis): ReadonlyMap<string, WireSign> {
+  const signs = new Map<string, WireSign>()
+  for (const [name, { heardMs }] of o.returned) {
+    // The machine of one that has left lives on.
+    const isMissed = !isAliveNode(o, name) && !isDraining(o, name)
+    if (isMissed && now - heardMs <= formerMs) signs.set(name, 'heard')
+  }
+  for (const unit of o.units.values()) {
+    const { node } = formerVoiceOf(unit, now) ?? {}
+    if (node !== undefined && !isAliveNode(o, node)) signs.set(node, 'answers')
+  }
+  return signs
+}
+
 /** Whoever waits to claim from a former member that answers asks again within this. */
 const formerMs: Millis = 5_000
 
@@ -257,11 +278,13 @@ function memberViews(o: Ownership, now: Millis): readonly MemberView[] {
     if (owner === undefined || wish === undefined) continue
     owned.set(owner, (owned.get(owner) ?? 0) + wish.addresses.length)
   }
+  const signs = wireSigns(o, now)
   return [...o.peers.values()].map(({ name, isAlive, isCapable }): MemberView => {
     const heardMs = Math.max(...o.beats.get(name)?.heard.values() ?? [], Number.NEGATIVE_INFINITY)
     return {
       name, isAlive, isCapable, owned: owned.get(name) ?? 0,
       beatAgoMs: Number.isFinite(heardMs) ? now - heardMs : undefined,
+      wire: signs.get(name),
     }
   }).toSorted((a, b) => (a.name < b.name ? -1 : 1))
 }

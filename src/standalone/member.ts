@@ -21,7 +21,7 @@ import { createLoop } from '../loop.ts'
 import { formatAddress } from '../net/address.ts'
 import type { Address } from '../net/model.ts'
 import type { World as OwnershipWorld } from '../ownership/model.ts'
-import { ownersByAddress } from '../ownership/view.ts'
+import { ownersByAddress, wireSigns } from '../ownership/view.ts'
 import { compareAnnouncements, compareRows } from '../plan/change.ts'
 import { type Decision, decide, holdingsOf } from '../plan/decision.ts'
 import { reportRows, type ServiceRow } from '../plan/report.ts'
@@ -368,7 +368,7 @@ function viewOf(parts: MemberParts, memory: Memory): ReturnType<Host['view']> {
     announcements: memory.announcements, links: memory.links,
     findings: [
       ...findingOf('stateNotStored', group.failure()),
-      ...groupFindings(group.view(), waitingOf(memory)),
+      ...groupFindings(group.view(), waitingOf(memory), wireSigns(announcer.ownership, bootMs())),
       ...forgetFindings(group.forgets()),
       ...differencesOf(parts, ledger),
       ...outsideFinding(memory.outside),

@@ -60,6 +60,16 @@ test('who is missed is named while others go on: stopped hosts count too', () =>
     /^minority .*missing: b, c: what was agreed .*count until they are back, also those that were stopped/)
 })
 
+test('a host that is not heard by gossip, and is on the wire, is not called dead alone', () => {
+  const tell = (missing: readonly string[], rest: Partial<CouncilView>): string => told(groupFindings(
+    { ...view, heard: 2, missing, ...rest }, [], new Map([['b', 'heard'], ['c', 'answers']]),
+  )).join()
+  assert.match(tell(['c'], {}), /^hostMissing Not heard: c, stopped, dead or blocked; c still answers for/)
+  assert.match(tell(['d'], {}), /^hostMissing Not heard: d, stopped or dead; all/)
+  const few = tell(['b', 'c', 'd'], { allocator: undefined, standstill: 'minority', heard: 1 })
+  assert.match(few, /^minority .*missing: b, c, d: .*; c still answers .*; the machine of b is heard/)
+})
+
 test('why a host is not forgotten is told by its reason; of one that is, nothing', () => {
   const reasons: readonly Forgetting[] = ['forgotten', 'waiting', 'heard', 'unknown', 'self', 'notAgreed']
   const found = told(forgetFindings(new Map(reasons.map((is) => [`of-${is}`, is]))))

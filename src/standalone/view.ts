@@ -6,6 +6,7 @@ import type { Forgetting } from '../group/forget.ts'
 import { describeDifference, type Difference } from '../group/options.ts'
 import type { CouncilView } from '../group/vote.ts'
 import type { Announcement, LinkState } from '../l2/model.ts'
+import type { WireSign } from '../ownership/view.ts'
 import type { ServiceRow } from '../plan/report.ts'
 
 /** What the host knows, for status and readiness. */
@@ -41,9 +42,11 @@ export function rowsAsOwned(
 }
 
 /** Why a group does not take in anything new, and what waits for it. */
-export function groupFindings(view: CouncilView, waiting: readonly string[]): readonly HostFinding[] {
+export function groupFindings(
+  view: CouncilView, waiting: readonly string[], signs: ReadonlyMap<string, WireSign> = new Map(),
+): readonly HostFinding[] {
   const { standstill, heard, members, needed, foreign, isAgreed } = view
-  if (standstill === undefined) return missingFindings(view)
+  if (standstill === undefined) return missingFindings(view, signs)
   const what = waiting.length === 0 ? '' : `; waiting: ${listSome(waiting)}`
   switch (standstill) {
     case 'minority': {
@@ -53,7 +56,8 @@ export function groupFindings(view: CouncilView, waiting: readonly string[]): re
           'gone for good: --forget)'
         : 'nothing was agreed before, so nothing is announced'
       const message = `This host hears ${heard} of ${members} hosts of its group, itself included, and ` +
-        `needs ${needed}; missing: ${listSome(view.missing)}: ${stays}${what}`
+        `needs ${needed}; missing: ${listSome(view.missing)}: ${stays}${what}` +
+        toldByWire(view.missing, signs)
       return [{ reason: standstill, message }]
     }
     case 'noAllocator': {
@@ -69,14 +73,31 @@ export function groupFindings(view: CouncilView, waiting: readonly string[]): re
 }
 
 /** A host that was stopped is counted like one that died: nobody knows which of them comes back. */
-function missingFindings({ missing, isAgreed, members, needed }: CouncilView): readonly HostFinding[] {
+function missingFindings(
+  { missing, isAgreed, members, needed }: CouncilView, signs: ReadonlyMap<string, WireSign>,
+): readonly HostFinding[] {
   const [first] = missing
   if (first === undefined || !isAgreed) return []
+  const isQuiet = missing.every((name) => !signs.has(name))
   const message =
-    `Not heard: ${listSome(missing)}, stopped or dead; all ${members} hosts of the group count ` +
+    `Not heard: ${listSome(missing)}, stopped${isQuiet ? ' or' : ','} dead` +
+    `${isQuiet ? '' : ' or blocked'}${toldByWire(missing, signs)}; all ${members} hosts of the group count ` +
     `until they are heard or forgotten, so ${needed} must be heard. One that does not come back: restart ` +
     `another one with --forget ${first}`
   return [{ reason: 'hostMissing', message }]
+}
+
+/** Hosts that are not heard by gossip, and that the wire shows to be there. */
+function toldByWire(missing: readonly string[], signs: ReadonlyMap<string, WireSign>): string {
+  const such = (sign: WireSign): readonly string[] => missing.filter((name) => signs.get(name) === sign)
+  const [answering, heard] = [such('answers'), such('heard')]
+  const parts = [
+    answering.length === 0 ? '' : `; ${listSome(answering)} still answers for addresses on the wire: what ` +
+      'it sends to the port of --ml-bindport is blocked, or only its kernel answers',
+    heard.length === 0 ? '' : `; the machine of ${listSome(heard)} is heard on the wire: its program is ` +
+      'stopped, or what it sends to the port of --ml-bindport is blocked',
+  ]
+  return parts.join('')
 }
 
 /** What became of each `--forget`, where it did not do what it says. */
