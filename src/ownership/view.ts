@@ -8,6 +8,7 @@ import { isForeign, isHushed } from './codec.ts'
 import { isBeaten } from './lists.ts'
 import type { Hush, Pause } from './ongoing.ts'
 import { isUnheard } from './placing.ts'
+import { reasonOf } from './silence.ts'
 import { isAliveNode, type Move, type Ownership, type Unit } from './state.ts'
 import { isDraining } from './units.ts'
 
@@ -124,10 +125,8 @@ export function muted(o: Ownership, now: Millis): readonly Muted[] {
 function mutedOwner(o: Ownership, unit: Unit, now: Millis): Omit<Muted, 'text'> | undefined {
   const { own, owner, key } = unit
   if (own !== undefined) {
-    const { hush } = own
-    // Its successor answers.
-    if (hush === undefined || hush === 'handOver') return undefined
-    return { node: o.self, reason: hush === 'conflict' ? 'inConflict' : hush, isOwner: true }
+    const reason = reasonOf(own.hush)
+    return reason === undefined ? undefined : { node: o.self, reason, isOwner: true }
   }
   if (owner === undefined) return undefined
   const state = ownerStateOf(o, unit, now)
