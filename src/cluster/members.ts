@@ -55,8 +55,8 @@ function statesOf(
 }
 
 /**
- * The last of each node: while its text is the same, the same value, whatever else of the state changes. Nodes
- * that have gone are forgotten when there are as many as that live, and more.
+ * The last of each node: while its text is the same, the same value, whatever else of the state changes.
+ * Nodes that have gone are forgotten when there are as many as that live, and more.
  */
 const decoded = new Map<string, { readonly text: string | undefined; readonly member: Member }>()
 
