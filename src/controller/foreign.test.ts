@@ -46,6 +46,8 @@ const rows: readonly Row[] = [
     want: [] },
   { it: 'another node of ours, which gossip does not reach', speakers: 'a b', want: [],
     states: [state('a', [conflict]), state('b', [], linksOf(mac))] },
+  { it: 'one whose speaker is being replaced', speakers: 'a', want: [],
+    states: [state('a', [conflict]), state('b', [], linksOf(mac))] },
   { it: 'an older version that tells no MACs', speakers: 'a b', want: [],
     states: [state('a', [conflict]), state('b', [], older)] },
   { it: 'a speaker that is none of ours', speakers: 'a b', want: [],

@@ -2,7 +2,7 @@
 import { readMembers, readSilences } from '../cluster/members.ts'
 import type { Sighting } from '../ipam/foreign.ts'
 import type { LiveState } from '../kube/live.ts'
-import { toldMacs } from '../l2/facts.ts'
+import { decodeMember, toldMacs } from '../l2/facts.ts'
 import { parseAddress } from '../net/address.ts'
 
 /**
@@ -15,9 +15,9 @@ export function readSightings(
 ): readonly Sighting[] {
   const silences = [...readSilences(speakers, states).values()].flat()
   if (silences.length === 0) return []
-  const told = readMembers(speakers, states).map(toldMacs)
-  if (told.includes(undefined)) return []
-  const own = new Set(told.flatMap((macs) => macs ?? []))
+  if (readMembers(speakers, states).some((member) => toldMacs(member) === undefined)) return []
+  // Also of one that is being replaced: it answers until another does.
+  const own = new Set([...states.values()].flatMap(({ links }) => toldMacs(decodeMember('', links)) ?? []))
   return silences.flatMap(({ text, reason, mac }) => {
     const isForeign = mac !== undefined && reason === 'inConflict' && !own.has(mac)
     const address = isForeign ? parseAddress(text) : undefined
