@@ -107,7 +107,7 @@ async function reportedBy(node: string): Promise<string> {
   return textAt(state, 'metadata', 'annotations', 'arpeggio.io/silent')
 }
 
-check('a speaker that restarts while gossip is cut takes the owner for a stranger: nothing moves', async () => {
+check('gossip is cut, and a speaker that restarts knows no member: nothing moves', async () => {
   const [owner = ''] = await voices(240)
   const other = nodes.find((name) => name !== owner) ?? ''
   for (const name of nodes) await rig.lab.host(name).execOk(['nft', '-f', '-'], { stdin: blocked })
