@@ -113,7 +113,8 @@ check('gossip is cut, and a speaker that restarts knows no member: nothing moves
   for (const name of nodes) await rig.lab.host(name).execOk(['nft', '-f', '-'], { stdin: blocked })
   await speakers.get(other)?.child.stop('SIGKILL')
   speakers.set(other, rig.spawnSpeaker(other))
-  await until('it reports the address', async () => (await reportedBy(other)).includes(`"${ip(240)}"`), waitMs)
+  const isTold = async (): Promise<boolean> => (await reportedBy(other)).includes(`"${ip(240)}"`)
+  await until('it reports the address', isTold, waitMs)
   // The controller has seen it by then, twice over.
   await new Promise((resolve) => setTimeout(resolve, 2_000))
   assert.ok((await reportedBy(other)).includes(`"${rig.lab.host(owner).mac('eth0')}"`))
