@@ -269,10 +269,12 @@ function turn(
       problems: intake.problems, isUnknown: false, links: undefined,
     })
   }
-  if (!leader.isLeading() || !memory.isFresh) return allocation.look()
+  const now = performance.now()
+  if (!leader.isLeading() || !memory.isFresh) {
+    return allocation.look({ speakers: feed.speakers(), states: feed.states }, now)
+  }
   const snapshot = snapshotOf(parts)
   if (snapshot !== undefined) saveGood(parts, memory)
-  const now = performance.now()
   const judged = snapshot && allocation.turn(snapshot, now)
   memory.decided = { judged }
   clearTimeout(memory.later)

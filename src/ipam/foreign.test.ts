@@ -172,6 +172,26 @@ test('a report that comes again counts anew, each address by itself', () => {
   assert.equal([...later.foreign], [[addressKey(second), mac]])
 })
 
+test('a machine that answers for whatever is asked: nobody wanders, however long it does', () => {
+  const of = config(pool('lan', '192.0.2.0/24'))
+  let [memory, addresses, moves] = [emptyForeignMemory, held('192.0.2.0'), 0]
+  const secondsOf = (hours: number): number => hours * 3_600
+  for (let second = 0; second < secondsOf(2); second += 10) {
+    // An hour it answers, and an hour it does not.
+    const seen = second < secondsOf(1) ? addresses.map((each) => ({ address: each, mac })) : []
+    memory = rememberForeign(memory, seen, 1_000 * second)
+    const ledger = new Map([['default/a', addresses]])
+    const [verdict] = planAllocation({
+      config: of, services: [service('a')], ledger, foreign: memory.foreign,
+    })
+    assert.ok(verdict !== undefined && 'pool' in verdict)
+    if (verdict.kind !== 'kept') moves++
+    addresses = [...verdict.addresses]
+  }
+  assert.is(moves, 8)
+  assert.equal([...memory.rows], [], 'ten minutes after the last report nothing is left')
+})
+
 test('another machine has it: that is news', () => {
   const seen = rememberForeign(emptyForeignMemory, [a], 0)
   const other = rememberForeign(seen, [{ ...a, mac: '02:00:00:00:00:98' }], 1)

@@ -53,8 +53,10 @@ export function rememberForeign(
 ): ForeignMemory {
   if (before.rows.size === 0 && seen.length === 0) return before
   const rows = new Map<AddressKey, Row>()
+  const lasting = lastingRows(before, seen)
   for (const [key, { mac, untilMs = now + foreignMs }] of before.rows) {
-    if (untilMs > now) rows.set(key, { mac, untilMs })
+    if (lasting.has(key)) rows.set(key, { mac, untilMs: undefined })
+    else if (untilMs > now) rows.set(key, { mac, untilMs })
   }
   for (const { address, mac } of seen) rows.set(addressKey(address), { mac, untilMs: undefined })
   const foreign = new Map([...rows].map(([key, { mac }]) => [key, mac] as const))
@@ -63,4 +65,15 @@ export function rememberForeign(
     rows, foreign: sameForeign(before.foreign, foreign) ? before.foreign : foreign,
     nextMs: ends.length === 0 ? undefined : Math.min(...ends),
   }
+}
+
+/**
+ * While a machine that answers for all is reported for any address it stays one: as many of its addresses are
+ * kept in mind as make it that, else Services would wander on whenever the first of them are forgotten.
+ */
+function lastingRows({ rows, foreign }: ForeignMemory, seen: readonly Sighting[]): ReadonlySet<AddressKey> {
+  const stayers = answerersForAll(foreign)
+  const macs = new Set(seen.map(({ mac }) => mac).filter((mac) => stayers.has(mac)))
+  return new Set([...macs].flatMap((mac) =>
+    [...rows].filter(([, row]) => row.mac === mac).slice(0, mostOfOne + 1).map(([key]) => key)))
 }
