@@ -85,6 +85,30 @@ test('an owner whose deadline passed says so, and its pauses are bounded without
   assert.equal([pauses.length, pauses.at(-1)?.kind, moves.length], [200, 'resumed', 1])
 })
 
+for (const { frozenMs, then, isLost } of [
+  { frozenMs: 320, then: 'answers again', isLost: false },
+  { frozenMs: 3_000, then: 'has lost it', isLost: true },
+]) {
+  test(`an owner that stood still for ${frozenMs} ms and ${then}: silent since then, not since it woke`, () => {
+    const rig = lanOf(3)
+    give(rig, [wishOf(vip, [...rig.nodes.keys()])])
+    const owner = settled(rig, vip)
+    const frozenAtMs = rig.nowMs
+    owner.isFrozen = true
+    runUntil(rig, frozenAtMs + frozenMs)
+    owner.isFrozen = false
+    runUntil(rig, rig.nowMs + 1_000)
+    const { pauses: [begun, ended], moves } = view(owner.ownership, rig.nowMs)
+    // It was to wake within a beat.
+    const begunMs = rig.nowMs - (begun?.agoMs ?? 0)
+    assert.ok(begunMs >= frozenAtMs && begunMs <= frozenAtMs + 100, `silent after ${begunMs - frozenAtMs}`)
+    const gone = moves.find(({ kind }) => kind === 'released')
+    const [ms, other] = isLost ? [gone?.darkMs, ended] : [ended?.lastedMs, gone]
+    assert.is(other, undefined)
+    assert.ok(ms !== undefined && ms >= frozenMs - 100, `told ${ms}`)
+  })
+}
+
 function pausesOf(o: Ownership): readonly string[] {
   return view(o, 0).pauses.map(({ kind, cause }) => `${kind} ${cause}`)
 }
