@@ -1,7 +1,8 @@
 /** What status shows of ownership, and claims as members exchange them. */
 import { test } from 'uvu'
 import * as assert from 'uvu/assert'
-import { announceArp } from '../l2/arp.ts'
+import { announceArp, answerArp, arpRequest, decodeArp } from '../l2/arp.ts'
+import { formatAddress } from '../net/address.ts'
 import type { Millis } from '../net/model.ts'
 import type { Effect, World } from './model.ts'
 import { exportClaims, step } from './ownership.ts'
@@ -66,6 +67,35 @@ test('an owner that pauses: its history says from when to when and why, its addr
   assert.is(view(ownership, rig.nowMs).moves.length, 1)
 })
 
+test('an owner that dies while a foreign host has its address: claimers say so, of that owner', () => {
+  const rig = lanOf(3)
+  give(rig, [wishOf(vip, [...rig.nodes.keys()])])
+  const owner = settled(rig, vip)
+  const foreign = '02:00:5e:00:53:99'
+  rig.listeners.push(({ frame, from }) => {
+    const packet = decodeArp(frame)
+    if (typeof packet === 'string' || packet.operation !== arpRequest || from === 'foreign') return
+    const isAsked = formatAddress(packet.target) === vip && packet.sender.bits !== packet.target.bits
+    if (isAsked) broadcast(rig, { segment: 'lan', from: 'foreign', frame: answerArp(packet, foreign) })
+  })
+  const [frame] = announceArp(addressOf(vip), foreign)
+  broadcast(rig, { segment: 'lan', from: 'foreign', frame })
+  runUntil(rig, rig.nowMs + 1_000)
+  owner.isUp = false
+  const wants = [{ text: vip, node: owner.name, reason: 'inConflict', isOwner: true }]
+  const others = [...rig.nodes.values()].filter((node) => node !== owner)
+  const told = (): readonly unknown[] => others.flatMap(({ ownership }) => {
+    const isClaimer = view(ownership, rig.nowMs).units.some(({ claim }) => claim === 'inConflict')
+    return isClaimer ? [muted(ownership, rig.nowMs)] : []
+  })
+  runUntil(rig, rig.nowMs + 5_000)
+  assert.equal(told(), [wants, wants])
+  // Membership sees it later.
+  give(rig, [wishOf(vip, [...rig.nodes.keys()])])
+  runUntil(rig, rig.nowMs + 2_000)
+  assert.equal(told(), [wants, wants])
+})
+
 test('an owner whose deadline passed says so, and its pauses are bounded without a loss of moves', () => {
   const rig = lanOf(3)
   give(rig, [wishOf(vip, [...rig.nodes.keys()])])
@@ -89,7 +119,7 @@ for (const { frozenMs, then, isLost } of [
   { frozenMs: 320, then: 'answers again', isLost: false },
   { frozenMs: 3_000, then: 'has lost it', isLost: true },
 ]) {
-  test(`an owner that stood still for ${frozenMs} ms and ${then}: silent since then, not since it woke`, () => {
+  test(`an owner that stood still for ${frozenMs} ms and ${then}: silent not since waking`, () => {
     const rig = lanOf(3)
     give(rig, [wishOf(vip, [...rig.nodes.keys()])])
     const owner = settled(rig, vip)
