@@ -43,6 +43,30 @@ test('owner and standby after a failure: who, since when, why, what is heard, wh
   }
 })
 
+test('DARK is told of an address that somebody owned, and of none that nobody is known to have owned', () => {
+  const rig = lanOf(3)
+  // Who is picked does not hear of it: another one asks first.
+  for (const node of rig.nodes.values()) node.isMuted = (what) => what === 'message'
+  const names = [...rig.nodes.keys()]
+  const texts = ['203.0.113.1', '203.0.113.2', '203.0.113.3', '203.0.113.4']
+  const claims = (): readonly (Millis | undefined)[] =>
+    rig.notes.flatMap(({ note }) => note.kind === 'claimed' ? [note.darkMs] : [])
+  give(rig, texts.map((text) => wishOf(text, names)))
+  runUntil(rig, rig.nowMs + 5_000)
+  assert.equal(claims(), texts.map(() => undefined))
+  for (const node of rig.nodes.values()) node.isMuted = () => false
+  runUntil(rig, rig.nowMs + 5_000)
+  const [text = ''] = texts
+  const owner = settled(rig, text)
+  rig.notes.length = 0
+  give(rig, [wishOf(text, [])])
+  runUntil(rig, rig.nowMs + 400)
+  give(rig, [wishOf(text, names.filter((name) => name !== owner.name))])
+  runUntil(rig, rig.nowMs + 2_000)
+  const [darkMs] = claims()
+  assert.ok(darkMs !== undefined && darkMs >= 400, `dark ${darkMs}`)
+})
+
 test('an owner that pauses: its history says from when to when and why, its address who is silent', () => {
   const rig = lanOf(3)
   give(rig, [wishOf(vip, [...rig.nodes.keys()])])
