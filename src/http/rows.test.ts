@@ -5,7 +5,7 @@ import { parseAddress } from '../net/address.ts'
 import type { Muted } from '../ownership/view.ts'
 import type { ServiceRow } from '../plan/report.ts'
 import {
-  announcerFindings, conflictFindings, outsideFinding, rowsOnWire, secretFindings,
+  announcerFindings, conflictFindings, foreignFindings, outsideFinding, rowsOnWire, secretFindings,
 } from './rows.ts'
 
 const none = { requests: 0, replies: 0, gratuitous: 0 }
@@ -34,6 +34,14 @@ test('addresses that foreign machines answer for are one finding', () => {
   assert.equal([one?.reason, rest], ['inConflict', []])
   assert.match(one?.message ?? '',
     /^02:00:5e:00:53:01 answers for 192\.0\.2\.1, 02:.*:02 of c, which is no .* 192\.0\.2\.2: this host is/)
+})
+
+test('addresses that Services have left to foreign machines are one finding', () => {
+  assert.equal(foreignFindings(new Map()), [])
+  const [one, ...rest] = foreignFindings(new Map([['192.0.2.1', 'MAC1'], ['2001:db8::1', 'MAC2']]))
+  assert.equal([one?.reason, rest], ['foreignHost', []])
+  assert.match(one?.message ?? '',
+    /^MAC1 answers for 192\.0\.2\.1, MAC2 answers for 2001:db8::1: left by .*another address, or exclude/)
 })
 
 const mutedAt = (text: string, rest: Partial<Muted>): Muted =>

@@ -68,6 +68,16 @@ export function conflictFindings(voices: readonly ForeignVoice[]): StatusDocumen
   return [{ reason: 'inConflict', message }]
 }
 
+/** Addresses that Services have left to other machines, with their MACs, as long as that is remembered. */
+export function foreignFindings(left: ReadonlyMap<string, string>): StatusDocument['findings'] {
+  if (left.size === 0) return []
+  const pairs = [...left].map(([text, mac]) => `${mac} answers for ${text}`)
+  const message = `${listSome(pairs)}: left by Services that did not ask for it by name, and given last ` +
+    'until ten minutes after it was last reported; give that machine another address, or exclude this one ' +
+    'from its pool (arpeggio.io/exclude)'
+  return [{ reason: 'foreignHost', message }]
+}
+
 /** Rows as the wire has them: an owner that does not answer is silent, and says why. */
 export function rowsOnWire(
   rows: readonly ServiceRow[], silences: readonly Muted[],
