@@ -371,7 +371,7 @@ function viewOf(parts: MemberParts, memory: Memory): ReturnType<Host['view']> {
     announcements: memory.announcements, links: memory.links,
     findings: [
       ...findingOf('stateNotStored', group.failure()),
-      ...groupFindings(council, waitingOf(memory), wireSigns(announcer.ownership, bootMs())),
+      ...groupFindings(council, waitingOf(memory), wireSigns(announcer.ownership, bootMs()), aliveOf(parts)),
       ...forgetFindings(group.forgets()),
       ...differencesOf(parts, ledger),
       // All remember it: whoever allocates goes by it.
@@ -379,6 +379,10 @@ function viewOf(parts: MemberParts, memory: Memory): ReturnType<Host['view']> {
       ...outsideFinding(memory.outside),
     ],
   }
+}
+
+function aliveOf({ ring }: MemberParts): ReadonlySet<string> {
+  return new Set(ring.members().flatMap(({ name, isAlive }) => isAlive ? [name] : []))
 }
 
 /** Own objects that the group has not taken in yet. */

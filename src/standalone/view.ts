@@ -1,7 +1,7 @@
 /** What the host tells about itself. */
 import type { Problem } from '../config/model.ts'
 import { listSome } from '../config/words.ts'
-import type { HostFinding } from '../finding.ts'
+import { findingOf, type HostFinding } from '../finding.ts'
 import type { Forgetting } from '../group/forget.ts'
 import { describeDifference, type Difference } from '../group/options.ts'
 import type { CouncilView } from '../group/vote.ts'
@@ -44,9 +44,10 @@ export function rowsAsOwned(
 /** Why a group does not take in anything new, and what waits for it. */
 export function groupFindings(
   view: CouncilView, waiting: readonly string[], signs: ReadonlyMap<string, WireSign> = new Map(),
+  alive: ReadonlySet<string> = new Set(),
 ): readonly HostFinding[] {
   const { standstill, heard, members, needed, foreign, isAgreed } = view
-  if (standstill === undefined) return missingFindings(view, signs)
+  if (standstill === undefined) return missingFindings(view, signs, alive)
   const what = waiting.length === 0 ? '' : `; waiting: ${listSome(waiting)}`
   switch (standstill) {
     case 'minority': {
@@ -72,12 +73,29 @@ export function groupFindings(
   }
 }
 
-/** A host that was stopped is counted like one that died: nobody knows which of them comes back. */
+/** Membership may know sooner than the group that a host is back. */
 function missingFindings(
-  { missing, isAgreed, members, needed }: CouncilView, signs: ReadonlyMap<string, WireSign>,
+  view: CouncilView, signs: ReadonlyMap<string, WireSign>, alive: ReadonlySet<string>,
+): readonly HostFinding[] {
+  const { members, needed, isAgreed } = view
+  const missing = view.missing.filter((name) => !alive.has(name))
+  const late = view.missing.filter((name) => alive.has(name))
+  if (!isAgreed) return []
+  const message = `Alive by gossip, and not heard by the group yet: ${listSome(late)}; all ${members} ` +
+    `hosts of the group count, so ${needed} must be heard. Where that lasts for a minute, restart it`
+  return [
+    ...absentFindings({ missing, members, needed }, signs),
+    ...findingOf('hostMissing', late.length === 0 ? undefined : message),
+  ]
+}
+
+/** A host that was stopped is counted like one that died: nobody knows which of them comes back. */
+function absentFindings(
+  { missing, members, needed }: Pick<CouncilView, 'missing' | 'members' | 'needed'>,
+  signs: ReadonlyMap<string, WireSign>,
 ): readonly HostFinding[] {
   const [first] = missing
-  if (first === undefined || !isAgreed) return []
+  if (first === undefined) return []
   const isQuiet = missing.every((name) => !signs.has(name))
   const message =
     `Not heard: ${listSome(missing)}, stopped${isQuiet ? ' or' : ','} dead` +
