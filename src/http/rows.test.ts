@@ -65,7 +65,7 @@ test('hosts whose messages cannot be read are one finding, and five of them are 
   const from = [1, 2, 3, 4, 5, 6, 7].map((n) => parseAddress(`192.0.2.${n}`)).flatMap((each) => each ?? [])
   const [one, ...rest] = secretFindings(from)
   assert.equal([one?.reason, rest], ['otherSecret', []])
-  assert.match(one?.message ?? '', /^What 192\.0\.2\.1, .*192\.0\.2\.5 and 2 more sends cannot be read here/)
+  assert.match(one?.message ?? '', /^What 192\.0\.2\.1, .*192\.0\.2\.5 and 2 more send cannot be read here/)
 })
 
 test('addresses of both families that no prefix covers are one finding', () => {

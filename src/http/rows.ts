@@ -53,7 +53,8 @@ export const otherSecret = 'otherSecret'
 /** Hosts with another secret, or one of several that has none, are never met. */
 export function secretFindings(from: readonly Address[]): StatusDocument['findings'] {
   if (from.length === 0) return []
-  const message = `What ${listSome(from.map(formatAddress))} sends cannot be read here: one of us has ` +
+  const send = from.length === 1 ? 'sends' : 'send'
+  const message = `What ${listSome(from.map(formatAddress))} ${send} cannot be read here: one of us has ` +
     'another secret, or none; give all the same --ml-secret-key-path'
   return findingOf(otherSecret, message)
 }

@@ -70,6 +70,20 @@ test('a host that is not heard by gossip, and is on the wire, is not called dead
   assert.match(few, /^minority .*missing: b, c, d: .*; c still answers .*; the machine of b is heard/)
 })
 
+test('of one host and of several the grammar is right', () => {
+  const ofWire = (sign: 'answers' | 'heard', ...missing: readonly string[]): string => told(groupFindings(
+    { ...view, heard: 2, missing }, [], new Map(missing.map((name) => [name, sign])),
+  )).join()
+  assert.match(ofWire('answers', 'b'), /; b still answers .* what it sends .*, or only its kernel answers;/)
+  assert.match(ofWire('answers', 'b', 'c'), /; b, c still answer .* they send .* their kernels answer;/)
+  assert.match(ofWire('heard', 'b'), /; the machine of b is heard .* its program is stopped, or/)
+  assert.match(ofWire('heard', 'b', 'c'), /; the machines of b, c are .* programs are stopped, .* they send/)
+  const foreign = (...names: readonly string[]): string =>
+    told(groupFindings({ ...view, standstill: 'foreignGroup', foreign: names }, [])).join()
+  assert.match(foreign('x'), /^foreignGroup Host x belongs to/)
+  assert.match(foreign('x', 'y'), /^foreignGroup Hosts x, y belong to/)
+})
+
 test('a host that is missed, and that membership has alive, is neither stopped nor dead', () => {
   const back = { ...view, heard: 2, missing: ['b', 'c'] }
   const tell = (...alive: readonly string[]): readonly string[] =>

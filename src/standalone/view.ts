@@ -66,7 +66,9 @@ export function groupFindings(
       return [{ reason: standstill, message }]
     }
     case 'foreignGroup': {
-      const message = `Host ${foreign.join(', ')} belongs to another group: nothing is shared with it; ` +
+      const who = foreign.length === 1 ? 'Host' : 'Hosts'
+      const belong = foreign.length === 1 ? 'belongs' : 'belong'
+      const message = `${who} ${foreign.join(', ')} ${belong} to another group: nothing is shared with it; ` +
         'to move a host to this group, stop it and remove group.json from its --state-dir'
       return [{ reason: standstill, message }]
     }
@@ -109,11 +111,17 @@ function absentFindings(
 function toldByWire(missing: readonly string[], signs: ReadonlyMap<string, WireSign>): string {
   const such = (sign: WireSign): readonly string[] => missing.filter((name) => signs.get(name) === sign)
   const [answering, heard] = [such('answers'), such('heard')]
+  const [answer, only] = answering.length === 1
+    ? ['answers for addresses on the wire: what it sends', 'its kernel answers']
+    : ['answer for addresses on the wire: what they send', 'their kernels answer']
+  const [machine, program, sends] = heard.length === 1
+    ? ['machine', 'is heard on the wire: its program is stopped', 'it sends']
+    : ['machines', 'are heard on the wire: their programs are stopped', 'they send']
   const parts = [
-    answering.length === 0 ? '' : `; ${listSome(answering)} still answers for addresses on the wire: what ` +
-      'it sends to the port of --ml-bindport is blocked, or only its kernel answers',
-    heard.length === 0 ? '' : `; the machine of ${listSome(heard)} is heard on the wire: its program is ` +
-      'stopped, or what it sends to the port of --ml-bindport is blocked',
+    answering.length === 0 ? '' : `; ${listSome(answering)} still ${answer} to the port of ` +
+      `--ml-bindport is blocked, or only ${only}`,
+    heard.length === 0 ? '' : `; the ${machine} of ${listSome(heard)} ${program}, or what ${sends} to the ` +
+      'port of --ml-bindport is blocked',
   ]
   return parts.join('')
 }
