@@ -7,7 +7,7 @@ import type { Recorder } from '../kube/events.ts'
 import type { Writer } from '../kube/writer.ts'
 import type { Metrics } from '../metrics.ts'
 import type { Address, Millis } from '../net/model.ts'
-import { emptyForeignMemory, type ForeignMemory, rememberForeign } from '../ipam/foreign.ts'
+import { emptyForeignMemory, type Foreign, type ForeignMemory, rememberForeign } from '../ipam/foreign.ts'
 import { poolUsage } from '../ipam/usage.ts'
 import type { Verdict } from '../ipam/model.ts'
 import type { KnownHeld } from '../ipam/plan.ts'
@@ -73,6 +73,8 @@ export interface Allocation {
   /** Leading ended: what was only planned is nobody's. */
   forget(): void
   readonly rows: readonly ServiceRow[]
+  /** Addresses that other machines have, as far as remembered. */
+  readonly foreign: Foreign
 }
 
 interface Memory extends NewsMemory {
@@ -121,6 +123,9 @@ export function createAllocation(options: AllocationOptions): Allocation {
     },
     get rows() {
       return memory.rows
+    },
+    get foreign() {
+      return memory.foreign.foreign
     },
   }
 }

@@ -4,7 +4,7 @@ import * as assert from 'uvu/assert'
 import { address, config, held, pinned, pool, port, range, service } from '../config/builders.ts'
 import type { Intent, Pool } from '../config/model.ts'
 import { formatAddress } from '../net/address.ts'
-import { emptyForeignMemory, type Foreign, foreignMs, rememberForeign } from './foreign.ts'
+import { emptyForeignMemory, type Foreign, foreignMs, leftToOthers, rememberForeign } from './foreign.ts'
 import type { Verdict } from './model.ts'
 import { planAllocation } from './plan.ts'
 import { addressKey } from './pools.ts'
@@ -196,6 +196,16 @@ test('another machine has it: that is news', () => {
   const seen = rememberForeign(emptyForeignMemory, [a], 0)
   const other = rememberForeign(seen, [{ ...a, mac: '02:00:00:00:00:98' }], 1)
   assert.equal([...other.foreign.values()], ['02:00:00:00:00:98'])
+})
+
+test('left to other machines is what they have and no Service holds, where a machine is known', () => {
+  const foreign = new Map(foreignOf('192.0.2.1 192.0.2.2 2001:db8::1'))
+  const left = (...addresses: readonly string[]): unknown =>
+    [...leftToOthers(foreign, [{ addresses: [] }, { addresses }])]
+  assert.equal(left('192.0.2.2'), [['192.0.2.1', mac], ['2001:db8::1', mac]])
+  assert.equal(left('192.0.2.1', '192.0.2.2', '2001:db8::1'), [])
+  foreign.set(addressKey(address('192.0.2.1')), '')
+  assert.equal(left('192.0.2.2'), [['2001:db8::1', mac]])
 })
 
 test.run()

@@ -1,4 +1,5 @@
 /** Addresses of ours that machines have which are none of ours: known for how long, and of whom. */
+import { formatAddress } from '../net/address.ts'
 import type { Address, Millis } from '../net/model.ts'
 import { type AddressKey, addressKey } from './pools.ts'
 
@@ -19,6 +20,19 @@ export function answerersForAll(foreign: Foreign): ReadonlySet<string> {
   const counts = new Map<string, number>()
   for (const mac of foreign.values()) counts.set(mac, (counts.get(mac) ?? 0) + 1)
   return new Set([...counts].flatMap(([mac, count]) => mac !== '' && count > mostOfOne ? [mac] : []))
+}
+
+/** MACs by formatted address, of those that no Service holds any more. */
+export function leftToOthers(
+  foreign: Foreign, rows: readonly { readonly addresses: readonly string[] }[],
+): ReadonlyMap<string, string> {
+  const held = new Set(rows.flatMap(({ addresses }) => addresses))
+  const left = new Map<string, string>()
+  for (const [key, mac] of foreign) {
+    const text = formatAddress({ family: typeof key === 'bigint' ? 'ipv6' : 'ipv4', bits: BigInt(key) })
+    if (mac !== '' && !held.has(text)) left.set(text, mac)
+  }
+  return left
 }
 
 /** A machine that is none of ours has answered for an address. */

@@ -52,7 +52,10 @@ export interface Own {
   /** Carried by our beats; below the unit's when somebody has claimed after us. */
   term: number
   readonly sinceMs: Millis
+  /** When it saw that it has to be silent. */
   hushedMs: Millis
+  /** Since when it is silent, at the latest: earlier than that where it stood still. For telling alone. */
+  silentMs: Millis
   /** Another was heard for it since. */
   isDisputed: boolean
   /** When it was taken, or last resumed with a whole burst. */

@@ -116,10 +116,17 @@ export interface Muted {
 /** Owners that are silent, as far as this node knows, and this node where it would claim and may not. */
 export function muted(o: Ownership, now: Millis): readonly Muted[] {
   return [...o.units.values()].flatMap((unit): readonly Muted[] => {
-    const found = mutedOwner(o, unit, now) ?? mutedClaimer(o, unit)
+    const found = mutedClaim(o, unit, now) ?? mutedOwner(o, unit, now) ?? mutedClaimer(o, unit)
     if (found === undefined) return []
     return unit.wish?.addresses.map(({ text }) => ({ text, ...found })) ?? []
   })
+}
+
+/** Its owner beats no more, and whoever would follow has found that a foreign machine answers. */
+function mutedClaim(o: Ownership, unit: Unit, now: Millis): Omit<Muted, 'text'> | undefined {
+  const { attempt, owner } = unit
+  if (attempt?.told !== 'inConflict' || owner === undefined || isBeaten(o, unit, owner, now)) return undefined
+  return { node: owner, reason: 'inConflict', isOwner: true }
 }
 
 function mutedOwner(o: Ownership, unit: Unit, now: Millis): Omit<Muted, 'text'> | undefined {
