@@ -190,6 +190,8 @@ export function boot(cluster: Cluster, name: string): void {
       receiveMessage(machine, from, bytes, isGossip),
   }
   if (rings !== undefined) return startRing(rings, member, legsOf(machine), [...cluster.machines.keys()])
+  // Also where the process before it has not been missed: what it tells of its legs goes with its joining.
+  cluster.gossip.members.delete(name)
   publishLegs(cluster, machine)
   join(cluster.gossip, member)
 }

@@ -143,6 +143,7 @@ function look(
     view = { isAlive: false, goal: false, version: 0, pending: 0 }
     views.set(subject, view)
   }
+  if (isReached) catchUp(gossip, viewer, subject, view)
   if (view.goal === isReached) return
   view.goal = isReached
   const known = view
@@ -162,6 +163,18 @@ function look(
     settle(gossip, viewer, { view: known, ticket, isAlive: false }))
 }
 
+/** News that one of the two missed while it stood still, or was not reached, arrives when they meet again. */
+function catchUp(gossip: Gossip, viewer: string, subject: string, view: View): void {
+  if (!view.isAlive || view.version >= (gossip.versions.get(subject) ?? 0)) return
+  after(gossip.clock, newsMs.to, () => {
+    const version = gossip.versions.get(subject) ?? 0
+    const key = gossip.keys.get(viewer)
+    if (key === undefined || gossip.keys.get(subject) !== key || view.version >= version) return
+    view.version = version
+    gossip.members.get(viewer)?.onView()
+  })
+}
+
 /** What a viewer comes to believe of a subject. */
 interface News {
   readonly view: View
@@ -178,7 +191,8 @@ function settle(gossip: Gossip, viewer: string, { view, ticket, isAlive, version
     return
   }
   view.isAlive = isAlive
-  if (version !== undefined) view.version = version
+  // What it was told meanwhile is newer.
+  if (version !== undefined) view.version = Math.max(view.version, version)
   gossip.members.get(viewer)?.onView()
 }
 
