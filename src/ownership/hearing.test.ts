@@ -78,17 +78,21 @@ for (const isDeaf of [true, false]) {
   })
 }
 
-test('at rest witnesses and owners ask one, and nobody is asked by broadcast', () => {
+test('at rest witnesses and owners ask one, and nobody else is asked by broadcast', () => {
   const rig = lanOf(8)
   give(rig, Array.from({ length: 8 }, (_, i) => wishOf(`192.168.1.${100 + i}`, [...rig.nodes.keys()])))
   runUntil(rig, rig.nowMs + 3_000)
   const asked = new Map<string, number>()
   rig.listeners.push(({ frame }) => {
-    const { asks, to } = readFrame(frame) ?? {}
-    if (asks !== undefined && to !== undefined) asked.set(to, (asked.get(to) ?? 0) + 1)
+    const { asks, to, isProbe } = readFrame(frame) ?? {}
+    // An owner asks everybody for its own address, once a second.
+    const whom = isProbe === true ? 'patrol' : to
+    if (asks !== undefined && whom !== undefined) asked.set(whom, (asked.get(whom) ?? 0) + 1)
   })
-  runUntil(rig, rig.nowMs + 3_000)
+  runUntil(rig, rig.nowMs + 6_000)
   assert.is(asked.get('ff:ff:ff:ff:ff:ff'), undefined)
+  const patrols = asked.get('patrol') ?? 0
+  assert.ok(asked.delete('patrol') && patrols <= 8 * 6, `${patrols} of eight owners in 6 s`)
   assert.is(asked.size, 8, 'each of them is asked')
 })
 

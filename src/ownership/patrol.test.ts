@@ -1,0 +1,162 @@
+/** An owner asks for its own addresses: who took one without a word is found, and nobody else is troubled. */
+import { test } from 'uvu'
+import * as assert from 'uvu/assert'
+import { announceArp, answerArp, arpRequest, decodeArp } from '../l2/arp.ts'
+import { decodeNeighbour, typeSolicitation } from '../l2/ndp.ts'
+import { patrolMs, wholeBurstMs } from './limits.ts'
+import { broadcast, type Captured, emit, type Rig, type RigNode, runUntil, setWorld } from './rig.ts'
+import { addressOf, give, lanOf, notesOf, ownersOf, settled, watch, wishOf } from './stage.ts'
+import { foreignVoices } from './view.ts'
+
+const vip = '192.168.1.100'
+const foreignMac = '02:00:5e:00:53:66'
+
+/** All are owned, the first announcements are over, and nothing has been noted since. */
+function calm(count: number, wishes: readonly string[] = [vip], segments?: readonly string[]) {
+  const rig = lanOf(count, segments)
+  const list = wishes.map((texts) => wishOf(texts, [...rig.nodes.keys()]))
+  give(rig, list)
+  const owner = settled(rig, wishes[0]?.split(' ')[0] ?? '')
+  runUntil(rig, rig.nowMs + wholeBurstMs)
+  rig.notes.length = 0
+  rig.captured.length = 0
+  return { rig, owner, wishes: list }
+}
+
+/** Answers the asker alone, as a kernel does that has been given the address: it says nothing by itself. */
+function answerAs(rig: Rig, mac: string, text = vip, from = 'foreign'): void {
+  rig.listeners.push(({ frame, segment, from: sender }: Captured): void => {
+    const packet = decodeArp(frame)
+    if (sender === from || typeof packet === 'string' || packet.operation !== arpRequest) return
+    const isAsked = packet.target.bits === addressOf(text).bits && packet.sender.bits !== packet.target.bits
+    const isForMac = packet.etherTo === 'ff:ff:ff:ff:ff:ff' || packet.etherTo === mac
+    if (isAsked && isForMac) broadcast(rig, { segment, from, frame: answerArp(packet, mac) })
+  })
+}
+
+/** Addresses that the node has probed for, as they were asked. */
+function probesOf(rig: Rig, name: string): readonly string[] {
+  return rig.captured.flatMap(({ from, frame, segment }) => {
+    const packet = decodeArp(frame)
+    const isProbe = typeof packet !== 'string' && packet.operation === arpRequest && packet.sender.bits === 0n
+    return from === name && isProbe ? [`${segment} .${packet.target.bits & 0xffn}`] : []
+  })
+}
+
+const ownersFrames = (rig: Rig, { name }: RigNode): number => probesOf(rig, name).length
+
+for (const count of [1, 4]) {
+  test(`a host answers and announces nothing, ${count} nodes: silent within a second, inConflict`, () => {
+    const { rig, owner } = calm(count)
+    const sinceMs = rig.nowMs
+    answerAs(rig, foreignMac)
+    for (let i = 0; i < 5_000 && ownersOf(rig, vip).length > 0; i++) runUntil(rig, rig.nowMs + 1)
+    assert.ok(rig.nowMs - sinceMs <= patrolMs + 10, `it answered for ${rig.nowMs - sinceMs} ms`)
+    assert.equal(watch(rig, vip, 5_000).owners, [])
+    assert.equal(notesOf(rig, 'inConflict'), [`${owner.name} ${vip}`])
+    assert.equal(notesOf(rig, 'claimed'), [])
+    assert.equal(foreignVoices(owner.ownership, rig.nowMs), [{ text: vip, mac: foreignMac }])
+  })
+}
+
+test('each address has its turn: with three, the last of them is found within 3 s', () => {
+  const texts = ['192.168.1.100', '192.168.1.101 192.168.1.103']
+  const { rig, owner } = calm(1, texts)
+  runUntil(rig, rig.nowMs + 6 * patrolMs)
+  assert.equal(probesOf(rig, owner.name).toSorted(),
+    ['lan .100', 'lan .100', 'lan .101', 'lan .101', 'lan .103', 'lan .103'])
+  for (const text of texts.flatMap((each) => each.split(' '))) {
+    const { rig: other, owner: its } = calm(1, texts)
+    answerAs(other, foreignMac, text)
+    runUntil(other, other.nowMs + 3 * patrolMs + 10)
+    assert.is(other.notes.some(({ note }) => note.kind === 'silenced'), true, text)
+    assert.is(its.rights.size, text === '192.168.1.100' ? 2 : 1, `${text}: its unit is silent, no other`)
+  }
+})
+
+test('one probe in a second on each leg, and nobody takes it for anything', () => {
+  const { rig, owner } = calm(4, [vip], ['lan', 'dmz'])
+  const seen = watch(rig, vip, 10 * patrolMs)
+  assert.equal(seen, { darkMs: 0, overlapMs: 0, owners: [owner.name] })
+  assert.equal(probesOf(rig, owner.name).toSorted(),
+    [...Array<string>(10).fill('dmz .100'), ...Array<string>(10).fill('lan .100')])
+  for (const { name } of rig.nodes.values()) if (name !== owner.name) assert.equal(probesOf(rig, name), [])
+  assert.equal(rig.notes, [])
+})
+
+test('twenty owners ask as often as ten together', () => {
+  const texts = Array.from({ length: 20 }, (_, i) => `192.168.1.${100 + i}`)
+  const { rig } = calm(20, texts)
+  runUntil(rig, rig.nowMs + 10 * patrolMs)
+  const all = [...rig.nodes.values()].map((node) => ownersFrames(rig, node)).reduce((a, b) => a + b)
+  assert.ok(all >= 90 && all <= 110, `${all} in 10 s`)
+})
+
+test('nothing is asked within the first announcements, nor by an owner that is drained', () => {
+  const rig = lanOf(1)
+  give(rig, [wishOf(vip, ['n0'])])
+  const owner = settled(rig, vip)
+  runUntil(rig, rig.nowMs + 500)
+  // The probe round of its first instants alone.
+  const begun = ownersFrames(rig, owner)
+  runUntil(rig, rig.nowMs + 2_000)
+  assert.is(ownersFrames(rig, owner), begun)
+  runUntil(rig, rig.nowMs + 5_000)
+  assert.ok(ownersFrames(rig, owner) > begun)
+  setWorld(rig, owner, { ...owner.world, isDraining: true })
+  const asked = ownersFrames(rig, owner)
+  runUntil(rig, rig.nowMs + 5_000)
+  assert.is(ownersFrames(rig, owner), asked)
+})
+
+test('a silent owner asks by its rounds alone', () => {
+  const { rig, owner } = calm(1)
+  answerAs(rig, foreignMac)
+  runUntil(rig, rig.nowMs + 2 * patrolMs)
+  rig.captured.length = 0
+  runUntil(rig, rig.nowMs + 5 * patrolMs)
+  assert.equal(probesOf(rig, owner.name), [])
+})
+
+test('IPv6: one solicitation from the unspecified address', () => {
+  const { rig, owner } = calm(1, ['2001:db8::100'])
+  runUntil(rig, rig.nowMs + 3 * patrolMs)
+  const asked = rig.captured.flatMap(({ from, frame }) => {
+    const packet = decodeNeighbour(frame)
+    return from === owner.name && typeof packet !== 'string' && packet.type === typeSolicitation ? [packet] : []
+  })
+  assert.equal(asked.map(({ source, target, mac }) => [source.bits, target, mac]),
+    Array(3).fill([0n, addressOf('2001:db8::100'), undefined]))
+})
+
+test('a fabric that suppresses ARP answers with the owner\'s own MAC: nothing changes', () => {
+  const { rig, owner } = calm(3)
+  answerAs(rig, owner.legs[0]?.mac ?? '', vip, 'fabric')
+  assert.equal(watch(rig, vip, 5_000), { darkMs: 0, overlapMs: 0, owners: [owner.name] })
+  assert.equal(rig.notes, [])
+})
+
+test('kernels of all others answer, without strictARP: an owner that works goes on, and it is told once', () => {
+  const { rig, owner } = calm(4)
+  for (const { name, legs } of rig.nodes.values()) {
+    if (name !== owner.name) answerAs(rig, legs[0]?.mac ?? '', vip, name)
+  }
+  assert.equal(watch(rig, vip, 20_000), { darkMs: 0, overlapMs: 0, owners: [owner.name] })
+  assert.equal(rig.notes.map(({ note }) => note.kind), ['strictARP'])
+})
+
+test('a member that announces what was asked for is contested as ever', () => {
+  const { rig, owner } = calm(3)
+  const other = [...rig.nodes.values()].find((node) => node !== owner)
+  const mac = other?.legs[0]?.mac
+  assert.ok(other && mac)
+  answerAs(rig, mac, vip, other.name)
+  runUntil(rig, rig.nowMs + patrolMs)
+  assert.equal(notesOf(rig, 'silenced'), [])
+  const [frame] = announceArp(addressOf(vip), mac)
+  emit(rig, other, 2, frame)
+  runUntil(rig, rig.nowMs + 2)
+  assert.equal(notesOf(rig, 'silenced'), [`${owner.name} contested`])
+})
+
+test.run()
