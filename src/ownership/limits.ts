@@ -104,8 +104,8 @@ export const conflictMinMs: Millis = 10_000
 export const conflictMaxMs: Millis = 60_000
 /**
  * Between two questions of an owner for its own addresses: five of them are asked for within the 5 s in which
- * a silence is to be told, by a tenth of the frames that beats to one monitor take. Of more than `missingAskers`
- * owners, each asks more rarely.
+ * a silence is to be told, by a tenth of the frames that beats to one monitor take. Of more owners than
+ * `missingAskers`, each asks more rarely.
  */
 export const patrolMs: Millis = 1_000
 

@@ -123,7 +123,8 @@ test('IPv6: one solicitation from the unspecified address', () => {
   runUntil(rig, rig.nowMs + 3 * patrolMs)
   const asked = rig.captured.flatMap(({ from, frame }) => {
     const packet = decodeNeighbour(frame)
-    return from === owner.name && typeof packet !== 'string' && packet.type === typeSolicitation ? [packet] : []
+    const isAsk = typeof packet !== 'string' && packet.type === typeSolicitation
+    return from === owner.name && isAsk ? [packet] : []
   })
   assert.equal(asked.map(({ source, target, mac }) => [source.bits, target, mac]),
     Array(3).fill([0n, addressOf('2001:db8::100'), undefined]))
@@ -136,7 +137,7 @@ test('a fabric that suppresses ARP answers with the owner\'s own MAC: nothing ch
   assert.equal(rig.notes, [])
 })
 
-test('kernels of all others answer, without strictARP: an owner that works goes on, and it is told once', () => {
+test('kernels of all others answer, without strictARP: an owner that works goes on, told once', () => {
   const { rig, owner } = calm(4)
   for (const { name, legs } of rig.nodes.values()) {
     if (name !== owner.name) answerAs(rig, legs[0]?.mac ?? '', vip, name)

@@ -58,8 +58,8 @@ function isCalm({ own, round, checkMs }: Unit, now: Millis): boolean {
 }
 
 /**
- * A member answers what was asked here: whether it owns the unit too or its kernel answers for what is bound to
- * every node (IPVS without strictARP), it says itself, and one that owns it announces it. So nothing that
+ * A member answers what was asked here. Whether it owns the unit too, or its kernel answers for what is bound
+ * to every node (IPVS without strictARP), it says itself, and one that owns it announces it: so nothing that
  * works is silenced by the question. False: it is no such answer, or nobody can be asked.
  */
 export function askAnswerer(

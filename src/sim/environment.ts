@@ -10,8 +10,8 @@ import { schedule } from './simulation.ts'
 /**
  * `calm`: nothing is done, for longer than placements of a start may move. `peers`: some nodes are MetalLB
  * speakers, which answer without asking. `fabric`: it suppresses ARP. `foreign`: a host takes an
- * address, in half of them without a word.
- * `slow`: turns take time. `stalls`: loops stand still, one after the other.
+ * address, in half of them without a word. `slow`: turns take time. `stalls`: loops stand still, one after
+ * the other.
  */
 export type Setting = 'plain' | 'calm' | 'peers' | 'fabric' | 'foreign' | 'slow' | 'stalls'
 

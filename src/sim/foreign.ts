@@ -20,8 +20,8 @@ export function checkForeign(cluster: Cluster): readonly Finding[] {
 }
 
 /**
- * Until its owner has asked for each of its addresses, all of them at most: of more than ten owners, each asks
- * more rarely. It does not ask within the first announcements of one that has just changed hands.
+ * Until its owner has asked for each of its addresses, all of them at most: of more than ten owners, each
+ * asks more rarely. It does not ask within the first announcements of one that has just changed hands.
  */
 function turnMs({ options, api, machines }: Cluster): Millis {
   const addresses = api.units.size * (options.isDual ? 3 : 1)

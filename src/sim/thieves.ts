@@ -1,4 +1,4 @@
-/** Named histories of machines that take an address of ours without a word: its owner finds them by asking. */
+/** Named histories of machines that take an address of ours without a word: its owner finds them. */
 import { takeAddress } from './faults.ts'
 import { notesOf, type Scenario, type Stage } from './scenario.ts'
 
@@ -14,7 +14,7 @@ function late({ cluster: { record } }: Stage, units: number): readonly string[] 
 }
 
 export const thieves: readonly Scenario[] = [1, 6].map((units): Scenario => ({
-  it: `a host takes one of ${units} addresses and announces nothing: it is found, and the address kept for it`,
+  it: `a host takes one of ${units} addresses and announces nothing: it is found, and nothing moves`,
   options: { nodes: 3, units },
   seeds: 8,
   // The first announcements are over.
