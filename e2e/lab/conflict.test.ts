@@ -7,7 +7,6 @@ import { join } from 'node:path'
 import { setTimeout } from 'node:timers/promises'
 import { test } from 'uvu'
 import * as assert from 'uvu/assert'
-import { defendMs } from '../../src/ownership/limits.ts'
 import { capMs, startCapMs, until } from './command.ts'
 import { lan, openLab } from './lab.ts'
 import { arpeggio, lanPool, openArpeggio, type Status } from './program.ts'
@@ -43,6 +42,8 @@ await take()
 const program = await openArpeggio(node, [
   '--node-name', 'node', '--no-forward', '--state-dir', join(lab.folder, 'state'), input,
 ])
+/** So long it does not defend the address a second time (RFC 5227 §2.4). */
+const defendMs = 10_000
 /** It asks again every 10 to 60 s. */
 const slowCapMs = 40_000
 const words = `${other.mac('eth0')} answers for ${address}: this host is silent there until that ends`
