@@ -51,10 +51,13 @@ function nextOn(o: Ownership, ifindex: number, now: Millis): Right | undefined {
   return next ?? first
 }
 
-/** It answers, nothing else is under way, and its first announcements are over. */
+/**
+ * It answers on all its legs, nothing else is under way, and its first announcements are over. Who owns a
+ * part asks for the rest anyway.
+ */
 function isCalm({ own, round, checkMs }: Unit, now: Millis): boolean {
-  return own !== undefined && own.hush === undefined && own.offer === undefined && round === undefined &&
-    checkMs === undefined && now - own.burstMs >= wholeBurstMs
+  return own !== undefined && own.hush === undefined && own.offer === undefined && own.scope === undefined &&
+    round === undefined && checkMs === undefined && now - own.burstMs >= wholeBurstMs
 }
 
 /**
