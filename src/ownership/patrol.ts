@@ -8,7 +8,7 @@ import { missMs, patrolMs, wholeBurstMs } from './limits.ts'
 import { mail } from './mail.ts'
 import type { Right } from './model.ts'
 import { note, type Ownership, type Unit } from './state.ts'
-import { probeFrames } from './wire.ts'
+import { controlFrame } from './wire.ts'
 
 /**
  * Sends one probe on each leg, for the next of the addresses that are answered for there: no round, an answer
@@ -25,7 +25,7 @@ export function patrol(o: Ownership, now: Millis): Millis {
     const leg = o.legs.get(ifindex)
     const next = nextOn(o, ifindex, now)
     // IPv6: the one from `::`, which says that the address is claimed.
-    const frame = leg === undefined || next === undefined ? undefined : probeFrames(leg, next.address)[0]
+    const frame = leg === undefined || next === undefined ? undefined : controlFrame(leg, next.address)
     if (next === undefined || frame === undefined) continue
     asked.set(ifindex, { text: next.text, atMs: now, answer: undefined })
     // Not from an owner that stood still since: another may be claiming.
