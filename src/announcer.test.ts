@@ -12,7 +12,7 @@ import { openPackets } from './l2/linux/packets.ts'
 import { enterNamespace, ip, linkNamed, need, openPair, until } from './l2/linux/pair.ts'
 import type { LinkState } from './l2/model.ts'
 import { createLog } from './log.ts'
-import { createMetrics } from './metrics.ts'
+import { createMetrics, type Metrics } from './metrics.ts'
 import type { Millis } from './net/model.ts'
 import { aloneWorld } from './ownership/alone.ts'
 import { itemDigest } from './ownership/beats.ts'
@@ -136,7 +136,10 @@ interface Stage {
 }
 
 /** The announcer of n0 among n0, n1 and n2; `names` may own the addresses. */
-function open(loop: Loop, names: readonly string[], texts = vip): Stage {
+function open(
+  loop: Loop, names: readonly string[], texts = vip,
+  { isOpen = () => true, metrics = createMetrics() }: { isOpen?: () => boolean; metrics?: Metrics } = {},
+): Stage {
   const rig = lanOf(3)
   give(rig, [wishOf(texts, names)])
   const done: string[] = []
@@ -144,7 +147,7 @@ function open(loop: Loop, names: readonly string[], texts = vip): Stage {
   const laid: Uint8Array[] = []
   let [receive, readable] = [(_: Uint8Array): void => undefined, (): void => undefined]
   const announcer = openAnnouncer({
-    clock: loop.clock, metrics: createMetrics(), node: 'n0',
+    clock: loop.clock, metrics, node: 'n0',
     log: createLog({ level: 'none', write: () => undefined, wall: () => new Date(0) }),
     openPackets: (onFrame, onRead) => {
       receive = (frame) => onFrame(2, frame, 0)
@@ -155,7 +158,7 @@ function open(loop: Loop, names: readonly string[], texts = vip): Stage {
           done.push(nameOf(frame))
           const answer = kernelAnswer(frame)
           if (answer !== undefined) onFrame(2, answer, 0)
-          return undefined
+          return isOpen() ? undefined : 'Cannot send frame: the interface is gone'
         },
         sendNeighbour: (_, __, may) => void mayLeave.push(may),
         drain: () => laid.splice(0).forEach((frame) => onFrame(2, frame, 0)),
@@ -252,6 +255,26 @@ for (const { it, wake } of causes) {
     })
   }
 }
+
+test('what did not leave while an interface was gone is told until that is opened anew', async () => {
+  using loop = openLoop()
+  const metrics = createMetrics()
+  let isThere = false
+  const stage = open(loop, ['n0'], vip, { metrics, isOpen: () => isThere })
+  const { announcer } = stage
+  idle(stage, 500)
+  const gone = 'Cannot send frame: the interface is gone'
+  assert.is(metrics.lastSendFailure(), gone)
+  isThere = true
+  idle(stage, 3_000)
+  assert.is(metrics.lastSendFailure(), gone, 'not opened anew')
+  announcer.setLinks([{ ...link, generation: 2 }])
+  assert.is(metrics.lastSendFailure(), undefined)
+  assert.match(await metrics.text(), /^arpeggio_send_failures_total [1-9]/m)
+  isThere = false
+  idle(stage, 3_000)
+  assert.is(metrics.lastSendFailure(), gone)
+})
 
 /** Somebody's question, from 192.168.1.12. */
 const question = controlFrame(legAt(2), addressOf(vip))

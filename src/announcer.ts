@@ -137,7 +137,7 @@ export function openAnnouncer(options: AnnouncerOptions): Announcer {
       turn()
     },
     setLinks: (links) => {
-      attachLinks({ packets, attached, links, log })
+      attachLinks({ packets, attached, links, log, metrics: options.metrics })
       const open = links.filter((link) => attached.get(link.index)?.failure === undefined)
       if (isSameList(open, given)) return
       given = open
@@ -214,9 +214,9 @@ function createPerformer(
   },
 ): (effect: NodeEffect) => void {
   const { clock, log, metrics, members, onNote } = options
-  const count = (failure: string | undefined, good: () => void): void => {
+  const count = (failure: string | undefined, ifindex: number, good: () => void): void => {
     if (failure === undefined) good()
-    else metrics.countSendFailure(failure)
+    else metrics.countSendFailure(failure, ifindex)
   }
   return (effect) => {
     switch (effect.kind) {
@@ -225,7 +225,7 @@ function createPerformer(
         if (why === 'answer' && text !== undefined) metrics.countRequest(text)
         if (clock.now() >= notAfterMs) return metrics.countDrop('fenced', 1)
         const failure = packets.send(ifindex, frame)
-        return count(failure, () => {
+        return count(failure, ifindex, () => {
           if (text === undefined) return
           if (why !== 'answer') return metrics.countGratuitous(text)
           metrics.countReply(text)
@@ -236,7 +236,8 @@ function createPerformer(
         const { ifindex, packet, text, notAfterMs } = effect
         const mayLeave = (): boolean => clock.now() < notAfterMs && answersFor(text, ifindex)
         if (!mayLeave()) return
-        return count(packets.sendNeighbour(ifindex, packet, mayLeave), () => metrics.countGratuitous(text))
+        const failure = packets.sendNeighbour(ifindex, packet, mayLeave)
+        return count(failure, ifindex, () => metrics.countGratuitous(text))
       }
       case 'join': {
         const failure = packets.join(effect.ifindex, effect.group)
@@ -277,10 +278,11 @@ interface Attaching {
   readonly attached: Map<number, Attached>
   readonly links: readonly LinkState[]
   readonly log: Log
+  readonly metrics: Metrics
 }
 
 /** One socket per usable interface; a failed one is tried again at the next change of links. */
-function attachLinks({ packets, attached, links, log }: Attaching): void {
+function attachLinks({ packets, attached, links, log, metrics }: Attaching): void {
   const wanted = new Set(links.map((link) => link.index))
   for (const ifindex of attached.keys()) {
     if (wanted.has(ifindex)) continue
@@ -294,6 +296,7 @@ function attachLinks({ packets, attached, links, log }: Attaching): void {
     if (known !== undefined && known.failure === undefined) packets.detach(link.index)
     const failure = packets.attach(link)
     attached.set(link.index, { failure, generation: link.generation })
+    if (failure === undefined) metrics.endSendFailure(link.index)
     if (failure !== undefined && failure !== known?.failure) {
       log.error('packet socket failed', { link: link.name, error: failure })
     }

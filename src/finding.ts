@@ -3,7 +3,7 @@
 /** Literals, for scripts: docs/reference.md says what each means. */
 export const findingReasons = [
   'minority', 'noAllocator', 'hostMissing', 'notForgotten', 'foreignGroup', 'optionsDiffer', 'sameName',
-  'otherSecret', 'inConflict',
+  'otherSecret', 'inConflict', 'foreignHost',
   'stateNotStored', 'outsidePrefix', 'socketFailed', 'sendFailed', 'forwardingOff', 'forwardBlocked',
   'rulesNotLoaded', 'loopbackEndpoint', 'noEndpointForPort', 'portTaken', 'watchFailed', 'writeFailed',
   'notLeading', 'webhookNotServed',
@@ -13,7 +13,7 @@ export type FindingReason = (typeof findingReasons)[number]
 
 /** No trouble now, or none by themselves: everything is served as agreed, or another replica does it. */
 export const noteReasons: ReadonlySet<string> = new Set<FindingReason>([
-  'hostMissing', 'notForgotten', 'optionsDiffer', 'outsidePrefix', 'sendFailed', 'notLeading',
+  'hostMissing', 'notForgotten', 'optionsDiffer', 'foreignHost', 'outsidePrefix', 'sendFailed', 'notLeading',
 ])
 
 /** Whether something is not as it should be; what an older program does not know is. */

@@ -40,8 +40,10 @@ export interface Metrics {
   countReply(ip: string): void
   countGratuitous(ip: string): void
   countDrop(reason: Drop, count: number): void
-  /** A frame that the kernel refused to send; the sentence is kept for status. */
-  countSendFailure(failure: string): void
+  /** A frame that did not leave on an interface; the sentence is kept for status. */
+  countSendFailure(failure: string, ifindex: number): void
+  /** The interface has been opened anew: what failed on it before says nothing of it. */
+  endSendFailure(ifindex: number): void
   /** One object, or the configuration, was taken in. */
   countUpdate(failed: boolean): void
   /** What was taken in before has failed since: a Service is refused. */
@@ -60,7 +62,7 @@ export interface Metrics {
   watchFindings(read: () => readonly { readonly reason: string }[]): void
   countsOf(ip: string): AddressCounts
   drops(): Readonly<Record<string, number>>
-  /** The last sentence given to `countSendFailure`. */
+  /** The last sentence given to `countSendFailure`, of those that have not ended. */
   lastSendFailure(): string | undefined
 }
 
@@ -96,6 +98,22 @@ function collectCounter<T extends string>(
   })
 }
 
+type SendFailures = Pick<Metrics, 'countSendFailure' | 'endSendFailure' | 'lastSendFailure'>
+
+/** By interface, the last one last. */
+function keepSendFailures(total: { inc(): void }): SendFailures {
+  const failures = new Map<number, string>()
+  return {
+    countSendFailure: (failure, ifindex) => {
+      total.inc()
+      failures.delete(ifindex)
+      failures.set(ifindex, failure)
+    },
+    endSendFailure: (ifindex) => void failures.delete(ifindex),
+    lastSendFailure: () => [...failures.values()].at(-1),
+  }
+}
+
 /** A registry of its own: nothing global, several in one test. */
 export function createMetrics(): Metrics {
   const registry = new Registry()
@@ -127,16 +145,12 @@ export function createMetrics(): Metrics {
   const moves = counter('arpeggio_ownership_claims_total', 'Addresses this node became the owner of',
     ['cause'])
   const pools = createPoolGauges(gauge)
-  let lastFailure: string | undefined
   return {
     contentType: registry.contentType,
     text: () => registry.metrics(),
     countMove: (cause) => moves.inc({ cause }),
     ...frames,
-    countSendFailure: (failure) => {
-      sendFailures.inc()
-      lastFailure = failure
-    },
+    ...keepSendFailures(sendFailures),
     countUpdate: (failed) => {
       updates.inc()
       if (failed) errors.inc()
@@ -164,7 +178,6 @@ export function createMetrics(): Metrics {
         for (const { reason } of read()) this.inc({ reason })
       },
     }),
-    lastSendFailure: () => lastFailure,
   }
 }
 

@@ -130,7 +130,7 @@ async function exposition(): Promise<string> {
   metrics.countReply('192.0.2.1')
   metrics.countGratuitous('192.0.2.1')
   metrics.countDrop('notRequest', 1)
-  metrics.countSendFailure('no')
+  metrics.countSendFailure('no', 2)
   return metrics.text()
 }
 

@@ -4,7 +4,9 @@ import * as assert from 'uvu/assert'
 import { until } from '../lab/command.ts'
 import { lan } from '../lab/lab.ts'
 import { findAssets, testUnless } from './assets.ts'
-import { advertisement, conditionOf, ingressOf, pool, service, slice } from './objects.ts'
+import {
+  advertisement, conditionOf, ingressOf, namespace, pool, service, slice, textAt,
+} from './objects.ts'
 import { openRig, type Rig, type Role, waitMs } from './rig.ts'
 import { serverPrograms } from './server.ts'
 
@@ -15,10 +17,11 @@ const ip = (n: number): string => `192.168.1.${n}`
 
 let rig: Rig
 let controller: Role
+const speakers = new Map<string, Role>()
 if ('folder' in assets) {
   rig = await openRig({ assets: assets.folder, nodes, others: { foreign: { lan: lan(40) } } })
   test.after(async () => void await rig[Symbol.asyncDispose]())
-  const begun = nodes.map((name) => rig.startSpeaker(name))
+  const begun = nodes.map(async (name) => void speakers.set(name, await rig.startSpeaker(name)))
   controller = await rig.startController()
   await Promise.all(begun)
   const slices = ['web', 'wiki', 'named'].map((name) => slice(name, nodes.map((node) => ({ node }))))
@@ -88,6 +91,35 @@ check('whoever asked for it by name keeps it, and says whose it is', async () =>
   assert.equal(await moves('named'), [])
   // Nothing has gone back meanwhile.
   for (const [name, n] of [['web', 240], ['wiki', 243]] as const) await sees(name, n)
+})
+
+const blocked = `
+  table inet fault {
+    chain in { type filter hook input priority -300; meta l4proto { tcp, udp } th dport 7946 drop; }
+  }
+`
+
+/** Addresses for which the node's speaker says that others answer. */
+async function reportedBy(node: string): Promise<string> {
+  const state = await rig.read(
+    `/apis/metallb.io/v1beta1/namespaces/${namespace}/configurationstates/speaker-${node}`,
+  )
+  return textAt(state, 'metadata', 'annotations', 'arpeggio.io/silent')
+}
+
+check('gossip is cut, and a speaker that restarts knows no member: nothing moves', async () => {
+  const [owner = ''] = await voices(240)
+  const other = nodes.find((name) => name !== owner) ?? ''
+  for (const name of nodes) await rig.lab.host(name).execOk(['nft', '-f', '-'], { stdin: blocked })
+  await speakers.get(other)?.child.stop('SIGKILL')
+  speakers.set(other, rig.spawnSpeaker(other))
+  const isTold = async (): Promise<boolean> => (await reportedBy(other)).includes(`"${ip(240)}"`)
+  await until('it reports the address', isTold, waitMs)
+  // The controller has seen it by then, twice over.
+  await new Promise((resolve) => setTimeout(resolve, 2_000))
+  assert.ok((await reportedBy(other)).includes(`"${rig.lab.host(owner).mac('eth0')}"`))
+  await sees('web', 240)
+  assert.equal([await moves('web'), await voices(240)], [[], [owner]])
 })
 
 test.run()

@@ -140,6 +140,10 @@ test('a Service that did not ask for its address by name gets another, and stays
   assert.equal(await voices('192.168.1.241'), [other?.mac('eth0')])
   await take('192.168.1.242')
   await seeMoved('192.168.1.243')
+  const { findings } = await program.status()
+  assert.equal(findings.map(({ reason }) => reason), ['foreignHost'])
+  assert.match(findings[0]?.message ?? '',
+    /^02:00:00:00:02:00 answers for 192\.168\.1\.241, 02:\S+ answers for 192\.168\.1\.242: /)
   for (const text of ['192.168.1.241', '192.168.1.242']) {
     await other?.execOk(['ip', 'address', 'del', `${text}/24`, 'dev', 'eth0'])
   }

@@ -20,12 +20,14 @@ test.after(async () => void await lab[Symbol.asyncDispose]())
 const client = lab.host('client')
 const running = new Map<Name, Arpeggio>()
 
-const service = (name: string, port = 80): string => `
+const service = (name: string, port = 80, named = ''): string => `
 apiVersion: v1
 kind: Service
 metadata: { name: ${name}, namespace: default }
-spec: { type: LoadBalancer, ports: [{ port: ${port} }] }
+spec: { type: LoadBalancer, ports: [{ port: ${port} }], loadBalancerIP: "${named}" }
 `
+/** It asks for its address by name: else it would be given another once a machine has taken it. */
+const web = (port = 80): string => service('web', port, '192.168.1.240')
 
 async function write(host: Name, name: string, text: string): Promise<void> {
   const folder = join(lab.folder, host)
@@ -106,9 +108,9 @@ async function lostByLateness(): Promise<ReadonlySet<string>> {
 
 test('one input in three directories: one voice for each address', async () => {
   await write('a', 'pool.yaml', lanPool)
-  await write('a', 'web.yaml', service('web'))
+  await write('a', 'web.yaml', web())
   await write('b', 'mail.yaml', service('mail', 25))
-  await write('b', 'web.yaml', service('web'))
+  await write('b', 'web.yaml', web())
   await mkdir(join(lab.folder, 'c'), { recursive: true })
   await Promise.all(names.map((name) => start(name)))
   await everywhere('both Services have addresses', (status) => Object.keys(heldIn(status)).length === 2)
@@ -194,14 +196,14 @@ test('the gossip of one host is blocked: it is missed, and said to be on the wir
 })
 
 test('differing copies: a problem that names both places, and what was agreed on stays', async () => {
-  await write('b', 'web.yaml', service('web', 8081))
+  await write('b', 'web.yaml', web(8081))
   await everywhere('the difference is told', ({ config }) =>
     config.problems.some(({ reason, message }) => reason === 'DuplicateName' &&
       message.includes(`a:${join(lab.folder, 'a', 'web.yaml')}, document 1`) &&
       message.includes(`b:${join(lab.folder, 'b', 'web.yaml')}, document 1`) &&
       message.includes('the one agreed on before stays in force')))
   assert.is(heldIn(await program('c').status())['web'], '192.168.1.240')
-  await write('a', 'web.yaml', service('web', 8081))
+  await write('a', 'web.yaml', web(8081))
   await everywhere('it is mended', ({ config }) => config.ok)
   assert.is(heldIn(await program('c').status())['web'], '192.168.1.240')
 })

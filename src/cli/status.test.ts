@@ -44,7 +44,8 @@ const cases: readonly Served[] = [
       JSON.stringify({ program: 'arpeggio', config: { ok: false, problems: [{}] } }, undefined, 2),
       'program: arpeggio\nconfig:\n  ok: false\n  problems:\n    - {}'] },
   ...['minority', 'inConflict', 'forwardBlocked', 'unheardOf'].map((reason): Served => told(reason, 1)),
-  ...['notLeading', 'optionsDiffer', 'outsidePrefix', 'sendFailed'].map((reason): Served => told(reason, 0)),
+  ...['notLeading', 'foreignHost', 'optionsDiffer', 'outsidePrefix', 'sendFailed']
+    .map((reason): Served => told(reason, 0)),
   { it: 'the program before it has read anything', codes: [1, 1, 1],
     text: 'arpeggio 0.1.0 standalone on a, configuration not read yet\n, CONFIGURATION REFUSED: 1',
     json: '{"program":"arpeggio","config":{"ok":false,"problems":[]}}',

@@ -70,4 +70,16 @@ test('a node that tells of a silence is the same member: nothing is planned anew
   assert.is.not(memberOf(state('a', { links: undefined })), before)
 })
 
+test('nodes that come and go, each with a new name: what was read of them is forgotten', () => {
+  const read = (i: number): unknown => {
+    const names = [`n${i}`, `n${i + 1}`]
+    const states = names.map((name) => [name, state(name, { links: '[]' })] as const)
+    return readMembers(new Set(names), new Map(states))[0]
+  }
+  const first = read(0)
+  assert.is(read(0), first)
+  for (let i = 1; i < 100; i++) read(i)
+  assert.is.not(read(0), first)
+})
+
 test.run()

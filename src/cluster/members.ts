@@ -6,6 +6,8 @@ import { decodeMember } from '../l2/facts.ts'
 import type { LinkState, Member } from '../l2/model.ts'
 import type { WireSilence } from '../l2/silences.ts'
 
+/** Nodes that have gone and are remembered, besides as many as there are. */
+const maxGone = 64
 /** Of a label's value (Kubernetes); names of nodes may have 253. */
 const maxLabel = 63
 const hashDigits = 10
@@ -32,9 +34,13 @@ export function stateNameOf(node: string): string {
 export function readMembers(
   speakers: ReadonlySet<string>, states: ReadonlyMap<string, LiveState>,
 ): readonly Member[] {
-  return statesOf(speakers, states).map(({ name, state }) =>
+  const members = statesOf(speakers, states).map(({ name, state }) =>
     state === undefined ? decodeMember(name, undefined) : memberOf(name, state)
   )
+  if (decoded.size > 2 * speakers.size + maxGone) {
+    for (const name of decoded.keys()) if (!speakers.has(name)) decoded.delete(name)
+  }
+  return members
 }
 
 function statesOf(
@@ -48,7 +54,10 @@ function statesOf(
   return [...speakers].toSorted().map((name) => ({ name, state: byNode.get(labelOfNode(name)) }))
 }
 
-/** The last of each node: while its text is the same, the same value, whatever else of the state changes. */
+/**
+ * The last of each node: while its text is the same, the same value, whatever else of the state changes.
+ * Nodes that have gone are forgotten when there are as many as that live, and more.
+ */
 const decoded = new Map<string, { readonly text: string | undefined; readonly member: Member }>()
 
 function memberOf(name: string, { links }: LiveState): Member {

@@ -25,6 +25,8 @@ interface World {
   /** Of what was told in the last turn: whether it would be written now. */
   truths(): readonly boolean[]
   isLeading: boolean
+  /** A turn where another leads. */
+  look(): void
   /** What the speaker of node "n" says that other machines have: `address mac`. */
   foreign: readonly string[]
   now: number
@@ -39,9 +41,8 @@ interface Refusals {
 }
 
 function open(more: Partial<Intent> = {}): World {
-  const events: string[] = []
   const truths: (() => boolean)[] = []
-  const lines: string[] = []
+  const [events, lines]: [string[], string[]] = [[], []]
   const told = { lines: 0, events: 0 }
   const metrics = createMetrics()
   const waiting: Job[] = []
@@ -82,6 +83,7 @@ function open(more: Partial<Intent> = {}): World {
   const world: World = {
     allocation, show, isLeading: true, foreign: [], now: 0, lines, nextMs: undefined,
     truths: () => truths.map((isTrue) => isTrue()),
+    look: () => allocation.look(snapshotOf(config(), services, world.foreign), world.now),
     turn: (of) => {
       events.length = 0
       truths.length = 0
@@ -386,6 +388,31 @@ test('what machines have outlives the term', () => {
   world.show('')
   world.foreign = [`192.0.2.1 ${mac}`]
   assert.match(world.turn(wide)[0] ?? '', /^IPAllocated Assigned IP \["192.0.2.3"\]/)
+})
+
+test('a report that ended while another led moves nothing in the next own term', () => {
+  const world = open()
+  world.show('192.0.2.1', 'wide')
+  world.foreign = [`192.0.2.1 ${mac}`]
+  assert.equal(world.turn(config(pool('wide', '192.0.2.1/32'))), [], 'no other is free')
+  world.write()
+  world.allocation.forget()
+  world.foreign = []
+  world.now = minuteMs
+  world.look()
+  world.now = 20 * minuteMs
+  assert.equal(world.turn(wide), [])
+  world.write()
+  assert.is(world.allocation.rows[0]?.addresses.join(), '192.0.2.1')
+})
+
+test('who comes to lead knows what was reported before', () => {
+  const world = open()
+  world.foreign = [`192.0.2.1 ${mac}`]
+  world.look()
+  world.foreign = []
+  world.now = minuteMs
+  assert.equal(world.turn(wide), ['IPAllocated Assigned IP ["192.0.2.2"]'])
 })
 
 test('leading ended: who leads next tells for itself', () => {

@@ -7,7 +7,7 @@ import type { Recorder } from '../kube/events.ts'
 import type { Writer } from '../kube/writer.ts'
 import type { Metrics } from '../metrics.ts'
 import type { Address, Millis } from '../net/model.ts'
-import { emptyForeignMemory, type ForeignMemory, rememberForeign } from '../ipam/foreign.ts'
+import { emptyForeignMemory, type Foreign, type ForeignMemory, rememberForeign } from '../ipam/foreign.ts'
 import { poolUsage } from '../ipam/usage.ts'
 import type { Verdict } from '../ipam/model.ts'
 import type { KnownHeld } from '../ipam/plan.ts'
@@ -65,11 +65,16 @@ export interface Allocation {
   turn(snapshot: Snapshot, now: Millis): Judged
   /** Plans who announces them; tells log and metrics, and keeps rows: what no address waits for. */
   report(snapshot: Snapshot, judged: Judged): void
-  /** Tells what the watch has shown of writes whose answers were lost, whoever leads by now. */
-  look(): void
+  /**
+   * Where another leads: tells what the watch has shown of writes whose answers were lost, and keeps in mind
+   * what other machines have; a report that ended in somebody else's term is not news in the next own one.
+   */
+  look(around: Pick<Snapshot, 'speakers' | 'states'>, now: Millis): void
   /** Leading ended: what was only planned is nobody's. */
   forget(): void
   readonly rows: readonly ServiceRow[]
+  /** Addresses that other machines have, as far as remembered. */
+  readonly foreign: Foreign
 }
 
 interface Memory extends NewsMemory {
@@ -97,7 +102,10 @@ export function createAllocation(options: AllocationOptions): Allocation {
   return {
     turn: (snapshot, now) => turn(options, memory, snapshot, now),
     report: (snapshot, judged) => report(options, memory, snapshot, judged),
-    look: () => look(options, memory),
+    look: (around, now) => {
+      notice(memory, around, now)
+      look(options, memory)
+    },
     forget: () => {
       // Told that leading ended, and again that it began: nothing is held the second time.
       if (memory.held.size > 0) memory.seen = keepShown(memory.held, options.services())
@@ -116,17 +124,19 @@ export function createAllocation(options: AllocationOptions): Allocation {
     get rows() {
       return memory.rows
     },
+    get foreign() {
+      return memory.foreign.foreign
+    },
   }
 }
 
 function turn(options: AllocationOptions, memory: Memory, snapshot: Snapshot, now: Millis): Judged {
-  const { services, speakers, states } = snapshot
+  const { services } = snapshot
   const { loadBalancerClass } = options
   const world = worldOf(memory, snapshot)
   const before = memory.plan
   memory.plan = undefined // it is spent, also by a turn that fails
-  memory.foreign = rememberForeign(memory.foreign, readSightings(speakers, states), now)
-  const { foreign, nextMs } = memory.foreign
+  const { foreign, nextMs } = notice(memory, snapshot, now)
   const ledger = ledgerOf(memory, services)
   const plan = decideAddresses({ world, ledger, loadBalancerClass, foreign }, before)
   memory.plan = plan
@@ -153,6 +163,14 @@ function turn(options: AllocationOptions, memory: Memory, snapshot: Snapshot, no
   for (const key of held.keys()) if (plan.rows.get(key)?.verdict === undefined) held.delete(key)
   memory.seen = new Map()
   return { world, verdicts, nextMs }
+}
+
+/** Which addresses machines have by now that are none of ours. */
+function notice(
+  memory: Memory, { speakers, states }: Pick<Snapshot, 'speakers' | 'states'>, now: Millis,
+): ForeignMemory {
+  memory.foreign = rememberForeign(memory.foreign, readSightings(speakers, states), now)
+  return memory.foreign
 }
 
 /** The same was found of the same Service before, and nothing was left to write or to tell. */

@@ -282,6 +282,29 @@ test('what a node says of the wire waits for nobody\'s word, and a conflict not 
   assert.equal([world.written, world.events], [['False inConflict', 'True announced'], ['notAnnounced']])
 })
 
+test('nodes whose words change all the time: told when the silence has lasted, and then in peace', () => {
+  const world = open()
+  world.statuses = []
+  for (let now = 0; now <= 10_000; now += 400) {
+    const node = now % 800 === 0 ? 'b' : 'c'
+    world.told = new Map([['192.0.2.1', [{ node, text: '192.0.2.1', reason: 'segmentUnheard' }]]])
+    world.at(now, announced, world.written.length === 0 ? undefined : world.shown())
+    world.at(now + 200, announced, world.written.length === 0 ? undefined : world.shown())
+    if (now < 2_400) assert.equal(world.written, [], `${now} ms`)
+    if (now >= 2_800) assert.equal(world.written, ['False segmentUnheard'], `${now} ms`)
+  }
+})
+
+test('another address, or another node, is another silence', () => {
+  const world = open()
+  world.statuses = []
+  assert.is(world.at(0, announced), 2_500)
+  const moved = announced.announcements.map((one) => ({ ...one, address: '192.0.2.2' }))
+  assert.is(world.at(2_000, { ...announced, announcements: moved }), 4_500)
+  const elsewhere = moved.map((one) => ({ ...one, node: 'b' }))
+  assert.is(world.at(4_000, { ...announced, announcements: elsewhere }), 6_500)
+})
+
 test('the last of a crowd has waited for all of it, and is not absent for that', () => {
   const world = open()
   const names = Array.from({ length: 40 }, (_, i) => `web${i}`)

@@ -48,6 +48,9 @@ export interface Conditions {
 interface Pending {
   readonly text: string
   readonly sinceMs: Millis
+  /** Since when the same waits for a node's word, in whatever words that is said. */
+  readonly silentMs: Millis
+  readonly unheard: string
   /** How many waited for the word of the same node meanwhile, at most. */
   crowd: number
   isQueued: boolean
@@ -72,6 +75,8 @@ interface Wish {
   readonly wanted: ConditionText | undefined
   /** Nodes whose word alone is missing. */
   readonly awaited: readonly string[]
+  /** What is announced by plan and by no node's word, as text; '' = all of it is. */
+  readonly unheard: string
   /** How long it must have lasted, besides what it waits for. */
   readonly graceMs: Millis
 }
@@ -131,9 +136,11 @@ function wishesOf(
     // Without a row it is no LoadBalancer any more: what we said of it goes.
     const input = row && { row, confirmations: confirmed && (confirmed.get(key) ?? []), told, isStale }
     const wanted = input && planCondition(input)
+    const awaited = input === undefined ? [] : awaitedNodes(input)
+    const isUnheard = awaited.length > 0 || (input !== undefined && wireWord(input) !== undefined)
     wishes.push({
-      key, live, wanted,
-      awaited: input === undefined ? [] : awaitedNodes(input),
+      key, live, wanted, awaited,
+      unheard: isUnheard ? `${live.uid} ${JSON.stringify(row?.announcements ?? [])}` : '',
       graceMs: input === undefined ? graceMs : graceOf(input, wanted),
     })
   }
@@ -174,25 +181,38 @@ function isWritten({ condition }: LiveService, wanted: ConditionText | undefined
     condition.message === wanted.message
 }
 
-/** A wish must have lasted before it is written; another wish begins anew. */
+/**
+ * A wish must have lasted before it is written; another wish begins anew. Of addresses that are silent the
+ * first word waits no longer than the silence must last: nodes may reword it all the time.
+ */
 function dueOf(
-  { pending, progress }: Memory, { key, live, wanted, awaited, graceMs: ownMs }: Wish,
-  waiting: ReadonlyMap<string, number>, now: Millis,
+  { pending, progress }: Memory, wish: Wish, waiting: ReadonlyMap<string, number>, now: Millis,
 ): Millis {
-  const text = JSON.stringify([live.uid, wanted ?? ''])
+  const { key, awaited, graceMs: ownMs } = wish
   const before = pending.get(key)
-  const entry = before?.text === text
-    ? before
-    : {
-      text, sinceMs: now, crowd: 0, isQueued: false, isLogged: false, sentAt: undefined, isWritten: false,
-    }
+  const entry = pendingOf(before, wish, now)
   if (entry !== before) pending.set(key, entry)
+  const { sinceMs, silentMs } = entry
   entry.crowd = Math.max(entry.crowd, ...awaited.map((node) => waiting.get(node) ?? 0))
   const dues = awaited.map((node) => {
     const roseAtMs = progress.get(node)?.roseAtMs ?? Number.NEGATIVE_INFINITY
-    return confirmationDue(entry.sinceMs, roseAtMs, entry.crowd)
+    return confirmationDue(silentMs, roseAtMs, entry.crowd)
   })
-  return Math.max(entry.sinceMs + ownMs, ...dues)
+  const lastedMs = silentMs < sinceMs
+    ? Math.min(sinceMs + ownMs, Math.max(silentMs + silentGraceMs, sinceMs + graceMs))
+    : sinceMs + ownMs
+  return Math.max(lastedMs, ...dues)
+}
+
+function pendingOf(before: Pending | undefined, { live, wanted, unheard }: Wish, now: Millis): Pending {
+  const text = JSON.stringify([live.uid, wanted ?? ''])
+  if (before?.text === text) return before
+  const isFirst = unheard !== '' && live.condition?.status !== 'False'
+  const isSame = isFirst && before?.unheard === unheard
+  return {
+    text, sinceMs: now, unheard, silentMs: isSame ? before.silentMs : now, crowd: isSame ? before.crowd : 0,
+    isQueued: false, isLogged: false, sentAt: undefined, isWritten: false,
+  }
 }
 
 function queue(

@@ -9,6 +9,7 @@ import { type PodIdentity, readPod, syncState, type StateOptions } from '../clus
 import { labelKeys } from '../config/names.ts'
 import type { ControllerOptions } from '../config/role-options.ts'
 import { findingOf, type HostFinding } from '../finding.ts'
+import { foreignFindings } from '../http/rows.ts'
 import type { StatusDocument } from '../http/status.ts'
 import type { Webhook } from '../admission/webhook.ts'
 import { openAccess } from '../kube/access.ts'
@@ -23,6 +24,7 @@ import type { Log } from '../log.ts'
 import { createLoop } from '../loop.ts'
 import { createMetrics, type Metrics } from '../metrics.ts'
 import { type ServiceRow, unreadRows } from '../plan/report.ts'
+import { leftToOthers } from '../ipam/foreign.ts'
 import { poolUsage } from '../ipam/usage.ts'
 import { version } from '../version.ts'
 import { type Allocation, createAllocation, type Judged, type Snapshot } from './allocation.ts'
@@ -269,10 +271,12 @@ function turn(
       problems: intake.problems, isUnknown: false, links: undefined,
     })
   }
-  if (!leader.isLeading() || !memory.isFresh) return allocation.look()
+  const now = performance.now()
+  if (!leader.isLeading() || !memory.isFresh) {
+    return allocation.look({ speakers: feed.speakers(), states: feed.states }, now)
+  }
   const snapshot = snapshotOf(parts)
   if (snapshot !== undefined) saveGood(parts, memory)
-  const now = performance.now()
   const judged = snapshot && allocation.turn(snapshot, now)
   memory.decided = { judged }
   clearTimeout(memory.later)
@@ -384,11 +388,12 @@ function statusOf(parts: Parts, identity: string, startedAt: Date): StatusDocume
   }
 }
 
-function findingsOf({ feed, writer, leader, webhook }: Parts): readonly HostFinding[] {
+function findingsOf({ feed, writer, leader, webhook, allocation }: Parts): readonly HostFinding[] {
   return [
     ...feed.troubles().flatMap((message) => findingOf('watchFailed', message)),
     ...findingOf('writeFailed', writer.trouble),
     ...findingOf('notLeading', leader.isLeading() ? undefined : `"${leader.holder()}" leads`),
+    ...leader.isLeading() ? foreignFindings(leftToOthers(allocation.foreign, allocation.rows)) : [],
     ...findingOf('webhookNotServed', webhook?.trouble),
   ]
 }

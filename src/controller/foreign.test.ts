@@ -10,10 +10,19 @@ import { readSightings } from './foreign.ts'
 const mac = '02:00:00:00:00:99'
 const conflict: WireSilence = { text: '192.0.2.1', reason: 'inConflict', mac }
 
-function state(node: string, silences: readonly WireSilence[]): LiveState {
+function state(node: string, silences: readonly WireSilence[], links = linksOf(undefined)): LiveState {
   const labels = { [labelKeys.stateNode]: node }
-  return { version: '1', labels, owner: '', links: '[]', silences, result: '', errorSummary: '' }
+  return { version: '1', labels, owner: '', links, silences, result: '', errorSummary: '' }
 }
+
+/** What a speaker tells of two interfaces; a tunnel has no MAC, and an older version tells of none. */
+function linksOf(own: string | undefined): string {
+  const link = { up: true, carrier: true, addresses: [] }
+  const tunnel = { ...link, name: 'wg0', index: 3, mac: '00:00:00:00:00:00', unusable: true }
+  return JSON.stringify([{ ...link, name: 'eth0', index: 2, mac: own ?? '02:00:00:00:00:01' }, tunnel])
+}
+
+const older = JSON.stringify([{ name: 'eth0', index: 2, up: true, carrier: true, addresses: [] }])
 
 interface Row {
   readonly it: string
@@ -35,6 +44,12 @@ const rows: readonly Row[] = [
     want: [] },
   { it: 'a speaker that has told nothing of itself yet', speakers: 'a b', states: [state('a', [conflict])],
     want: [] },
+  { it: 'another node of ours, which gossip does not reach', speakers: 'a b', want: [],
+    states: [state('a', [conflict]), state('b', [], linksOf(mac))] },
+  { it: 'one whose speaker is being replaced', speakers: 'a', want: [],
+    states: [state('a', [conflict]), state('b', [], linksOf(mac))] },
+  { it: 'an older version that tells no MACs', speakers: 'a b', want: [],
+    states: [state('a', [conflict]), state('b', [], older)] },
   { it: 'a speaker that is none of ours', speakers: 'a b', want: [],
     states: [state('a', [conflict]), { ...state('b', []), links: undefined }] },
 ]

@@ -189,7 +189,7 @@ export function openWorld(deprecated: readonly string[] = []): World {
       if (flight !== undefined) flight = { ...flight, job: undefined }
     },
     told: () => {
-      allocation.look()
+      allocation.look({ speakers: new Set(), states: new Map() }, 0)
       told.push(...sendEvents(jobs, named))
       return told
     },

@@ -160,6 +160,16 @@ function unit(text: string, rest: Partial<UnitView>): UnitView {
   }
 }
 
+test('so many members live as the table below has alive, whatever the group has heard yet', async () => {
+  const { group, members = [] } = together
+  assert.ok(group)
+  const back = members.map((each) => each.name === 'other' ? { ...each, state: 'alive' } : each)
+  const { text } = await ask('/status?format=text', {}, undefined, { ...together, members: back })
+  assert.match(text, /^2 of 2 members live, nobody/m)
+  const early = { ...together, group: { ...group, members: [] } }
+  assert.match((await ask('/status?format=text', {}, undefined, early)).text, /^1 of 2 members live, nobody/m)
+})
+
 test('a host that has others tells of members, owners, hearing and moves', async () => {
   const { text } = await ask('/status?format=text', {}, undefined, together)
   const has = (pattern: RegExp): void => assert.match(text, pattern)

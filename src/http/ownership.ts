@@ -55,11 +55,11 @@ export interface Table {
 const maxMoves = 20
 
 /** One sentence about members, placement and who allocates; undefined where this host is alone. */
-export function summariseOwnership({ ownership, group }: OwnershipStatus): string | undefined {
+export function summariseOwnership(status: OwnershipStatus): string | undefined {
+  const { ownership, group } = status
   if (ownership === undefined) return undefined
   const { members, isStarting, isMixed, placement, monitors } = ownership
-  // Before a ledger is in force ownership knows nobody; the group does.
-  const alive = group?.heard ?? members.filter(({ isAlive }) => isAlive).length
+  const alive = liveOf(status) ?? members.filter(({ isAlive }) => isAlive).length
   const parts = [`${alive} of ${counted(group?.size ?? members.length, 'member')} live`]
   if (group !== undefined) {
     parts.push(group.allocator === null ? 'nobody allocates' : `${group.allocator} allocates`)
@@ -69,6 +69,14 @@ export function summariseOwnership({ ownership, group }: OwnershipStatus): strin
   if (monitors.length > 0) parts.push(`watched by ${monitors.join(', ')}`)
   if (isStarting) parts.push('starting: waiting for members')
   return parts.join(', ')
+}
+
+/** As the table of members has it, which comes below; before a ledger is in force they have no names. */
+function liveOf({ members = [], group }: OwnershipStatus): number | undefined {
+  if (group === undefined || group.members.length === 0 || members.length === 0) return group?.heard
+  const own = new Set(group.members)
+  const isLive = (state: string): boolean => state === 'alive' || state === 'suspect'
+  return members.filter(({ name, state }) => own.has(name) && isLive(state)).length
 }
 
 /** Members, owners, what is heard, moves; none where nothing is announced. */

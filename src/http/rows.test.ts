@@ -5,7 +5,7 @@ import { parseAddress } from '../net/address.ts'
 import type { Muted } from '../ownership/view.ts'
 import type { ServiceRow } from '../plan/report.ts'
 import {
-  announcerFindings, conflictFindings, outsideFinding, rowsOnWire, secretFindings,
+  announcerFindings, conflictFindings, foreignFindings, outsideFinding, rowsOnWire, secretFindings,
 } from './rows.ts'
 
 const none = { requests: 0, replies: 0, gratuitous: 0 }
@@ -36,6 +36,14 @@ test('addresses that foreign machines answer for are one finding', () => {
     /^02:00:5e:00:53:01 answers for 192\.0\.2\.1, 02:.*:02 of c, which is no .* 192\.0\.2\.2: this host is/)
 })
 
+test('addresses that Services have left to foreign machines are one finding', () => {
+  assert.equal(foreignFindings(new Map()), [])
+  const [one, ...rest] = foreignFindings(new Map([['192.0.2.1', 'MAC1'], ['2001:db8::1', 'MAC2']]))
+  assert.equal([one?.reason, rest], ['foreignHost', []])
+  assert.match(one?.message ?? '',
+    /^MAC1 answers for 192\.0\.2\.1, MAC2 answers for 2001:db8::1: left by .*another address, or exclude/)
+})
+
 const mutedAt = (text: string, rest: Partial<Muted>): Muted =>
   ({ text, node: 'here', reason: 'expired', isOwner: true, ...rest })
 
@@ -57,7 +65,7 @@ test('hosts whose messages cannot be read are one finding, and five of them are 
   const from = [1, 2, 3, 4, 5, 6, 7].map((n) => parseAddress(`192.0.2.${n}`)).flatMap((each) => each ?? [])
   const [one, ...rest] = secretFindings(from)
   assert.equal([one?.reason, rest], ['otherSecret', []])
-  assert.match(one?.message ?? '', /^What 192\.0\.2\.1, .*192\.0\.2\.5 and 2 more sends cannot be read here/)
+  assert.match(one?.message ?? '', /^What 192\.0\.2\.1, .*192\.0\.2\.5 and 2 more send cannot be read here/)
 })
 
 test('addresses of both families that no prefix covers are one finding', () => {

@@ -53,7 +53,8 @@ export const otherSecret = 'otherSecret'
 /** Hosts with another secret, or one of several that has none, are never met. */
 export function secretFindings(from: readonly Address[]): StatusDocument['findings'] {
   if (from.length === 0) return []
-  const message = `What ${listSome(from.map(formatAddress))} sends cannot be read here: one of us has ` +
+  const send = from.length === 1 ? 'sends' : 'send'
+  const message = `What ${listSome(from.map(formatAddress))} ${send} cannot be read here: one of us has ` +
     'another secret, or none; give all the same --ml-secret-key-path'
   return findingOf(otherSecret, message)
 }
@@ -66,6 +67,16 @@ export function conflictFindings(voices: readonly ForeignVoice[]): StatusDocumen
   const message = `${listSome(pairs)}: this host is silent there until that ends; give that machine ` +
     'another address, or the Service'
   return [{ reason: 'inConflict', message }]
+}
+
+/** Addresses that Services have left to other machines, with their MACs, as long as that is remembered. */
+export function foreignFindings(left: ReadonlyMap<string, string>): StatusDocument['findings'] {
+  if (left.size === 0) return []
+  const pairs = [...left].map(([text, mac]) => `${mac} answers for ${text}`)
+  const message = `${listSome(pairs)}: left by Services that did not ask for it by name, and given last ` +
+    'until ten minutes after it was last reported; give that machine another address, or exclude this one ' +
+    'from its pool (arpeggio.io/exclude)'
+  return [{ reason: 'foreignHost', message }]
 }
 
 /** Rows as the wire has them: an owner that does not answer is silent, and says why. */

@@ -4,7 +4,7 @@ import * as assert from 'uvu/assert'
 import { address, config, held, pinned, pool, port, range, service } from '../config/builders.ts'
 import type { Intent, Pool } from '../config/model.ts'
 import { formatAddress } from '../net/address.ts'
-import { emptyForeignMemory, type Foreign, foreignMs, rememberForeign } from './foreign.ts'
+import { emptyForeignMemory, type Foreign, foreignMs, leftToOthers, rememberForeign } from './foreign.ts'
 import type { Verdict } from './model.ts'
 import { planAllocation } from './plan.ts'
 import { addressKey } from './pools.ts'
@@ -172,10 +172,40 @@ test('a report that comes again counts anew, each address by itself', () => {
   assert.equal([...later.foreign], [[addressKey(second), mac]])
 })
 
+test('a machine that answers for whatever is asked: nobody wanders, however long it does', () => {
+  const of = config(pool('lan', '192.0.2.0/24'))
+  let [memory, addresses, moves] = [emptyForeignMemory, held('192.0.2.0'), 0]
+  const secondsOf = (hours: number): number => hours * 3_600
+  for (let second = 0; second < secondsOf(2); second += 10) {
+    // An hour it answers, and an hour it does not.
+    const seen = second < secondsOf(1) ? addresses.map((each) => ({ address: each, mac })) : []
+    memory = rememberForeign(memory, seen, 1_000 * second)
+    const ledger = new Map([['default/a', addresses]])
+    const [verdict] = planAllocation({
+      config: of, services: [service('a')], ledger, foreign: memory.foreign,
+    })
+    assert.ok(verdict !== undefined && 'pool' in verdict)
+    if (verdict.kind !== 'kept') moves++
+    addresses = [...verdict.addresses]
+  }
+  assert.is(moves, 8)
+  assert.equal([...memory.rows], [], 'ten minutes after the last report nothing is left')
+})
+
 test('another machine has it: that is news', () => {
   const seen = rememberForeign(emptyForeignMemory, [a], 0)
   const other = rememberForeign(seen, [{ ...a, mac: '02:00:00:00:00:98' }], 1)
   assert.equal([...other.foreign.values()], ['02:00:00:00:00:98'])
+})
+
+test('left to other machines is what they have and no Service holds, where a machine is known', () => {
+  const foreign = new Map(foreignOf('192.0.2.1 192.0.2.2 2001:db8::1'))
+  const left = (...addresses: readonly string[]): unknown =>
+    [...leftToOthers(foreign, [{ addresses: [] }, { addresses }])]
+  assert.equal(left('192.0.2.2'), [['192.0.2.1', mac], ['2001:db8::1', mac]])
+  assert.equal(left('192.0.2.1', '192.0.2.2', '2001:db8::1'), [])
+  foreign.set(addressKey(address('192.0.2.1')), '')
+  assert.equal(left('192.0.2.2'), [['2001:db8::1', mac]])
 })
 
 test.run()

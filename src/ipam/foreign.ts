@@ -1,4 +1,5 @@
 /** Addresses of ours that machines have which are none of ours: known for how long, and of whom. */
+import { formatAddress } from '../net/address.ts'
 import type { Address, Millis } from '../net/model.ts'
 import { type AddressKey, addressKey } from './pools.ts'
 
@@ -19,6 +20,19 @@ export function answerersForAll(foreign: Foreign): ReadonlySet<string> {
   const counts = new Map<string, number>()
   for (const mac of foreign.values()) counts.set(mac, (counts.get(mac) ?? 0) + 1)
   return new Set([...counts].flatMap(([mac, count]) => mac !== '' && count > mostOfOne ? [mac] : []))
+}
+
+/** MACs by formatted address, of those that no Service holds any more. */
+export function leftToOthers(
+  foreign: Foreign, rows: readonly { readonly addresses: readonly string[] }[],
+): ReadonlyMap<string, string> {
+  const held = new Set(rows.flatMap(({ addresses }) => addresses))
+  const left = new Map<string, string>()
+  for (const [key, mac] of foreign) {
+    const text = formatAddress({ family: typeof key === 'bigint' ? 'ipv6' : 'ipv4', bits: BigInt(key) })
+    if (mac !== '' && !held.has(text)) left.set(text, mac)
+  }
+  return left
 }
 
 /** A machine that is none of ours has answered for an address. */
@@ -53,8 +67,10 @@ export function rememberForeign(
 ): ForeignMemory {
   if (before.rows.size === 0 && seen.length === 0) return before
   const rows = new Map<AddressKey, Row>()
+  const lasting = lastingRows(before, seen)
   for (const [key, { mac, untilMs = now + foreignMs }] of before.rows) {
-    if (untilMs > now) rows.set(key, { mac, untilMs })
+    if (lasting.has(key)) rows.set(key, { mac, untilMs: undefined })
+    else if (untilMs > now) rows.set(key, { mac, untilMs })
   }
   for (const { address, mac } of seen) rows.set(addressKey(address), { mac, untilMs: undefined })
   const foreign = new Map([...rows].map(([key, { mac }]) => [key, mac] as const))
@@ -63,4 +79,15 @@ export function rememberForeign(
     rows, foreign: sameForeign(before.foreign, foreign) ? before.foreign : foreign,
     nextMs: ends.length === 0 ? undefined : Math.min(...ends),
   }
+}
+
+/**
+ * While a machine that answers for all is reported for any address it stays one: as many of its addresses are
+ * kept in mind as make it that, else Services would wander on whenever the first of them are forgotten.
+ */
+function lastingRows({ rows, foreign }: ForeignMemory, seen: readonly Sighting[]): ReadonlySet<AddressKey> {
+  const stayers = answerersForAll(foreign)
+  const macs = new Set(seen.map(({ mac }) => mac).filter((mac) => stayers.has(mac)))
+  return new Set([...macs].flatMap((mac) =>
+    [...rows].filter(([, row]) => row.mac === mac).slice(0, mostOfOne + 1).map(([key]) => key)))
 }

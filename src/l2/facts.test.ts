@@ -3,7 +3,7 @@ import { test } from 'uvu'
 import * as assert from 'uvu/assert'
 import { address } from '../config/builders.ts'
 import { eligibleOn } from './eligible.ts'
-import { decodeMember, encodeLinks } from './facts.ts'
+import { decodeMember, encodeLinks, toldMacs } from './facts.ts'
 import type { LinkState } from './model.ts'
 
 const link = (index: number, name: string, more: Partial<LinkState> = {}): LinkState => ({
@@ -40,9 +40,19 @@ test('a container\'s interface that an advertisement names is told of', () => {
 })
 
 test('text that is not ours says nothing: the node is taken as able', () => {
-  for (const text of [undefined, '', '{}', '[1]', '[{"name":1}]']) {
+  const badMac = '[{"name":"eth0","index":2,"mac":1,"addresses":[]}]'
+  for (const text of [undefined, '', '{}', '[1]', '[{"name":1}]', badMac]) {
     assert.is(decodeMember('a', text).links, undefined)
   }
+})
+
+test('MACs are told, but by an older version; a tunnel needs none', () => {
+  const tunnel = link(3, 'wg0', { mac: '00:00:00:00:00:00', isNoArp: true })
+  assert.equal(toldMacs(told([link(2, 'eth0'), tunnel])), ['02:00:5e:00:53:01', '00:00:00:00:00:00'])
+  assert.equal(toldMacs(told([])), [])
+  const older = '[{"name":"eth0","index":2,"up":true,"carrier":true,"addresses":["192.0.2.7/24"]}]'
+  assert.is(decodeMember('a', older).links?.length, 1)
+  for (const text of [older, undefined]) assert.is(toldMacs(decodeMember('a', text)), undefined)
 })
 
 test('the same state is the same text, whatever the order of addresses', () => {

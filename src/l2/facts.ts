@@ -2,7 +2,7 @@
 import { formatAddress, parseAddress } from '../net/address.ts'
 import { prefixOf } from '../net/range.ts'
 import { isVirtual } from './eligible.ts'
-import type { LinkState, Member } from './model.ts'
+import type { LinkState, Mac, Member } from './model.ts'
 
 /** Most interfaces told about; a node with more has them for containers. */
 const maxLinks = 64
@@ -10,6 +10,8 @@ const maxLinks = 64
 interface LinkFact {
   readonly name: string
   readonly index: number
+  /** An older version tells none. */
+  readonly mac?: string
   readonly up: boolean
   readonly carrier: boolean
   /** Enslaved, without ARP or without broadcast: not to be announced on. */
@@ -33,6 +35,7 @@ export function encodeLinks(
   const facts = told.slice(0, maxLinks).map((link): LinkFact => ({
     name: link.name,
     index: link.index,
+    mac: link.mac,
     up: link.isUp,
     carrier: link.hasCarrier,
     ...(link.master === undefined && !link.isNoArp && link.isBroadcast ? {} : { unusable: true }),
@@ -61,14 +64,23 @@ export function decodeMember(name: string, text: string | undefined): Member {
 function isFact(value: unknown): value is LinkFact {
   return typeof value === 'object' && value !== null && 'name' in value && 'index' in value &&
     typeof value.name === 'string' && typeof value.index === 'number' &&
+    (!('mac' in value) || typeof value.mac === 'string') &&
     'addresses' in value && Array.isArray(value.addresses)
+}
+
+const untoldMac: Mac = '00:00:00:00:00:00'
+
+/** MACs of the member's interfaces; undefined = it tells not all of those that others may hear. */
+export function toldMacs({ links }: Member): readonly Mac[] | undefined {
+  if (links?.some((link) => !link.isNoArp && link.mac === untoldMac) !== false) return undefined
+  return links.map(({ mac }) => mac)
 }
 
 function decodeLink(fact: LinkFact): LinkState {
   return {
     index: fact.index,
     name: fact.name,
-    mac: '00:00:00:00:00:00',
+    mac: fact.mac ?? untoldMac,
     mtuBytes: 0,
     isUp: fact.up,
     hasCarrier: fact.carrier,

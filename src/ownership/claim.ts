@@ -64,7 +64,8 @@ export function attempt(
     unit.round = undefined
     unit.attempt = createAttempt({ suspect, cause, lastBeatMs, startMs, segments }, at.now)
   }
-  unit.darkMs ??= loss.isGuess === true ? heardOf(o, unit, suspect) : lastBeatMs
+  // Where no owner was known nothing tells since when it was dark, or whether it ever was not.
+  if (suspect !== undefined) unit.darkMs ??= loss.isGuess === true ? heardOf(o, unit, suspect) : lastBeatMs
   lookAt(o, unit, unit.attempt.startMs)
 }
 

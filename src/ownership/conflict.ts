@@ -2,36 +2,27 @@
 import type { Mac } from '../l2/model.ts'
 import { insertAt } from '../l2/schedule.ts'
 import type { Millis } from '../net/model.ts'
-import { endAttempt, postpone, postponeAnswered } from './claim.ts'
+import { endAttempt, postpone } from './claim.ts'
 import { entryOf } from './codec.ts'
 import {
   conflictMaxMs, conflictMinMs, defendMs, graceMs, probeCount, probeGapMs, quietMs, rankMs, repeatLimit,
-  repeatMs, reportAfterMs, returnedMs, roundMs, settleMs, slowMs, spokenMs, startMs, takenMs,
-  unheardRetryMs, yieldMs,
+  repeatMs, reportAfterMs, returnedMs, roundMs, settleMs, slowMs, startMs, takenMs, unheardRetryMs, yieldMs,
 } from './limits.ts'
 import { isMixed } from './fleet.ts'
 import { mail } from './mail.ts'
 import { isCutOff } from './hearing.ts'
 import { isSpoken } from './legs.ts'
-import type { Round } from './ongoing.ts'
+import type { Round, Voice } from './ongoing.ts'
 import { hush, release, shout } from './own.ts'
 import { askAnswerer } from './patrol.ts'
 import { startRound } from './round.ts'
 import { outdate } from './stale.ts'
+import { answersAsked, suspectAnswers } from './suppressed.ts'
 import {
   hearingOf, isAliveNode, lookAt, note, type Ownership, setOwner, setTerm, type Unit,
 } from './state.ts'
 import { isDraining } from './units.ts'
-import { answerFrame, controlFrame } from './wire.ts'
-
-export interface Voice {
-  readonly text: string
-  readonly mac: Mac
-  readonly ifindex: number
-  readonly atMs: Millis
-  /** It was sent to this node alone. */
-  readonly isToUs: boolean
-}
+import { answerFrame } from './wire.ts'
 
 /** A frame asserts one of the unit's addresses for a MAC that is not ours. */
 export function onVoice(o: Ownership, unit: Unit, voice: Voice, now: Millis): void {
@@ -53,11 +44,7 @@ export function onVoice(o: Ownership, unit: Unit, voice: Voice, now: Millis): vo
     // On a segment that is not claimed it may answer, and does.
     if (unit.round?.legs.has(voice.ifindex) === false) return
     if (unit.round !== undefined) suspectAnswers(o, unit, voice, now)
-    else if (unit.attempt.unicastMs !== undefined && voice.isToUs) {
-      unit.attempt.unicastMs = undefined
-      unit.attempt.unicasts = 0
-      postponeAnswered(o, unit, now)
-    }
+    else if (voice.isToUs) answersAsked(o, unit, voice, now)
     return
   }
   unit.pick = undefined
@@ -307,30 +294,6 @@ function foreignAnswer(o: Ownership, unit: Unit, { mac, text }: Voice, now: Mill
   unit.contestedUntilMs = now + conflictMinMs
   postpone(o, unit, { reason: 'inConflict', waitMs: conflictMinMs }, now)
   if (!isTold) note(o, { kind: 'inConflict', unit: unit.key, text, mac })
-}
-
-/**
- * The suspect's MAC answers a probe. Dead by membership: perhaps the fabric answers in its name,
- * so that MAC is asked by unicast, which a fabric passes on.
- */
-function suspectAnswers(o: Ownership, unit: Unit, voice: Voice, now: Millis): void {
-  const { attempt } = unit
-  const leg = o.legs.get(voice.ifindex)
-  const address = unit.wish?.addresses.find(({ text }) => text === voice.text)?.address
-  if (attempt?.suspect === undefined || leg === undefined || address === undefined) return
-  // Membership may be mistaken about a node that is slow: one that says anything is no fabric.
-  const isSpeaking = now - (o.spoken.get(attempt.suspect) ?? Number.NEGATIVE_INFINITY) < spokenMs
-  if (isSpeaking || isAliveNode(o, attempt.suspect)) return postponeAnswered(o, unit, now)
-  unit.round = undefined
-  attempt.unicastMs = now
-  attempt.unicasts++
-  attempt.startMs = now + roundMs
-  lookAt(o, unit, attempt.startMs)
-  // Answers to the broadcast probe that are still under way must not count: ask a moment later.
-  const frame = controlFrame(leg, address, voice.mac)
-  for (const afterMs of [2 * probeGapMs, 3 * probeGapMs]) {
-    insertAt(o.later, now + afterMs, { unit, text: '', ifindex: voice.ifindex, frame })
-  }
 }
 
 /** One prober's round is waited for, not its next ones: it may be deaf, and never claim. */

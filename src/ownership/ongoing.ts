@@ -6,6 +6,16 @@ import type { Cause, Postponement } from './model.ts'
 /** Why an owner is silent. */
 export type Hush = 'contested' | 'conflict' | 'ownerDeaf' | 'expired' | 'handOver'
 
+/** A frame that asserts an address of a unit. */
+export interface Voice {
+  readonly text: string
+  readonly mac: Mac
+  readonly ifindex: number
+  readonly atMs: Millis
+  /** It was sent to this node alone. */
+  readonly isToUs: boolean
+}
+
 /** An owner that fell silent, or answers again: one entry of the history of that, newest last. */
 export interface Pause {
   readonly atMs: Millis
@@ -42,7 +52,10 @@ export interface Own {
   /** Carried by our beats; below the unit's when somebody has claimed after us. */
   term: number
   readonly sinceMs: Millis
+  /** When it saw that it has to be silent. */
   hushedMs: Millis
+  /** Since when it is silent, at the latest: earlier than that where it stood still. For telling alone. */
+  silentMs: Millis
   /** Another was heard for it since. */
   isDisputed: boolean
   /** When it was taken, or last resumed with a whole burst. */
@@ -94,8 +107,11 @@ export interface Attempt {
   segments: Set<number> | undefined
   backoffMs: Millis
   told: Postponement | undefined
-  /** Its MAC was asked by unicast since this instant (ARP suppression). */
-  unicastMs: Millis | undefined
+  /**
+   * When its MAC was asked by unicast (ARP suppression), by leg and address: all that it has answered for.
+   * undefined = it is not being asked so.
+   */
+  unicastMs: Map<string, Millis> | undefined
   /** How often in a row it was silent by unicast. */
   unicasts: number
   readonly isProvisional: boolean

@@ -4,7 +4,7 @@ import type { Millis } from '../net/model.ts'
 import { legOf } from './fleet.ts'
 import {
   controlMs, deafMs, handedMs, historyLength, pleaCount, provisionalMs, quietMs, shoutGapMs, shoutMs,
-  unheardRetryMs, wholeBurstMs,
+  stallMs, unheardRetryMs, wholeBurstMs,
 } from './limits.ts'
 import { isSpoken, setOwned, spokenLegs } from './legs.ts'
 import type { Cause } from './model.ts'
@@ -35,8 +35,8 @@ export function take(o: Ownership, unit: Unit, taking: Taking, now: Millis): voi
   const isMovable = taking.isProvisional === true || isRestart
   setTerm(o, unit, unit.term + 1)
   unit.own = {
-    hush: undefined, term: unit.term, sinceMs: now, hushedMs: 0, isDisputed: false, burstMs: now,
-    probeMs: now + unheardRetryMs,
+    hush: undefined, term: unit.term, sinceMs: now, hushedMs: 0, silentMs: 0, isDisputed: false,
+    burstMs: now, probeMs: now + unheardRetryMs,
     graceUntilMs: taking.isHanded === true ? now + handedMs : 0,
     handedBy: taking.isHanded === true ? from : undefined,
     trialMs: taking.isNew === true && taking.isHanded !== true ? now : undefined,
@@ -89,15 +89,23 @@ export function hush(o: Ownership, unit: Unit, why: Hush, now: Millis): void {
     own.trialMs = undefined
     own.isDisputed = false
     own.hushedMs = now
-    unit.darkMs = now
+    own.silentMs = why === 'expired' ? expiredMs(o, own, now) : now
+    unit.darkMs = own.silentMs
     // Its successor has it: the note of that follows.
     if (why !== 'handOver') note(o, { kind: 'silenced', unit: unit.key, cause: why })
   }
   if (why !== 'handOver') {
-    rememberPause(o, { atMs: now, unit: unit.key, kind: 'silenced', cause: why, lastedMs: undefined })
+    const atMs = wasHushed ? now : own.silentMs
+    rememberPause(o, { atMs, unit: unit.key, kind: 'silenced', cause: why, lastedMs: undefined })
   }
   restate(o, unit)
   lookAt(o, unit, now)
+}
+
+/** Nothing left after its deadline; and one that stood still has not answered since it was due to wake. */
+function expiredMs({ notAfterMs, wakeMs }: Ownership, { sinceMs }: Own, now: Millis): Millis {
+  const stoodMs = now > wakeMs + stallMs ? wakeMs : now
+  return Math.max(sinceMs, Math.min(now, notAfterMs, stoodMs))
 }
 
 /** The owner answers again; its term rises above any that was heard of. */
@@ -121,7 +129,7 @@ export function resume(o: Ownership, unit: Unit, now: Millis): void {
   voiced(o, unit, isBrief)
   o.news.add(unit)
   note(o, { kind: 'resumed', unit: unit.key, cause })
-  rememberPause(o, { atMs: now, unit: unit.key, kind: 'resumed', cause, lastedMs: now - own.hushedMs })
+  rememberPause(o, { atMs: now, unit: unit.key, kind: 'resumed', cause, lastedMs: now - own.silentMs })
 }
 
 /**
@@ -184,7 +192,7 @@ export function release(
 ): void {
   const { own } = unit
   if (own === undefined) return
-  const darkMs = own.hush === undefined ? undefined : now - own.hushedMs
+  const darkMs = own.hush === undefined ? undefined : now - own.silentMs
   unit.own = undefined
   unit.round = undefined
   if (why.cause === 'expired' || why.cause === 'contested') unit.lostMs = now

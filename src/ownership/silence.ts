@@ -2,7 +2,7 @@
 import type { WireReason, WireSilence } from '../l2/silences.ts'
 import type { Mac } from '../l2/model.ts'
 import type { Millis } from '../net/model.ts'
-import type { Attempt, Own } from './ongoing.ts'
+import type { Attempt, Hush, Own } from './ongoing.ts'
 import { isUnheard } from './placing.ts'
 import type { Ownership, Unit } from './state.ts'
 import { mayOwn } from './units.ts'
@@ -51,17 +51,15 @@ function causeOf(
 }
 
 function ownersCause({ hush, hushedMs: sinceMs, conflict }: Own): Found | undefined {
-  switch (hush) {
-    case undefined:
-    case 'handOver': // its successor answers
-      return undefined
-    case 'conflict':
-      return { reason: 'inConflict', sinceMs, foreign: conflict, isSure: conflict !== undefined }
-    case 'contested':
-    case 'ownerDeaf':
-    case 'expired':
-      return { reason: hush, sinceMs }
-  }
+  const reason = reasonOf(hush)
+  if (reason !== 'inConflict') return reason === undefined ? undefined : { reason, sinceMs }
+  return { reason, sinceMs, foreign: conflict, isSure: conflict !== undefined }
+}
+
+/** Why an owner is silent, as others are told; undefined where it answers, or its successor does. */
+export function reasonOf(hush: Hush | undefined): WireReason | undefined {
+  if (hush === undefined || hush === 'handOver') return undefined
+  return hush === 'conflict' ? 'inConflict' : hush
 }
 
 function claimersCause({ told, foreign, sinceMs }: Attempt): Found | undefined {

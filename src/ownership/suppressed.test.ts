@@ -1,10 +1,13 @@
 /** A fabric answers for all, and nobody hears others ask: those that wait for a dead owner claim in rank. */
 import { test } from 'uvu'
 import * as assert from 'uvu/assert'
+import { decodePacket, isArp } from '../l2/packet.ts'
+import { formatAddress } from '../net/address.ts'
 import { attempt, type Loss } from './claim.ts'
-import { postponeMs, rankMs, unicastCount } from './limits.ts'
+import { onVoice } from './conflict.ts'
+import { postponeMs, rankMs, roundMs, unicastCount } from './limits.ts'
 import type { RigNode } from './rig.ts'
-import { give, lanOf, nodeOf, settled, wishOf } from './stage.ts'
+import { give, lanOf, legAt, nodeOf, settled, wishOf } from './stage.ts'
 import { stepWaiting } from './suppressed.ts'
 import { hashRank } from './units.ts'
 
@@ -31,7 +34,7 @@ function asked(unicasts: number) {
     const loss: Loss = { suspect: owner.name, cause: 'ownerSilent', lastBeatMs, segments: undefined }
     attempt(heir.ownership, unit, loss, { rank: 0, now })
     assert.ok(unit.attempt)
-    Object.assign(unit.attempt, { unicastMs: now - 75, unicasts, startMs: now })
+    Object.assign(unit.attempt, { unicastMs: new Map(), unicasts, startMs: now })
   }
   const look = (heir: RigNode, atMs: number) => {
     heir.ownership.out = []
@@ -72,6 +75,68 @@ test('before its instant nothing happens, and whoever may not own it any more cl
   first.ownership.world = { ...first.world, isDraining: true }
   assert.equal(look(first, now), [])
   assert.is(unitOf(first).attempt, undefined)
+})
+
+const pair = [vip, '2001:db8::100'] as const
+
+/** A member that has heard its dead owner's MAC answer its probes on `legs`, for both addresses of a pair. */
+function answeredFor(legs: readonly number[]) {
+  const rig = lanOf(2, ['lan', 'other'])
+  const wishes = [wishOf(pair.join(' '), [...rig.nodes.keys()])]
+  give(rig, wishes)
+  const owner = settled(rig, vip)
+  const [heir] = [...rig.nodes.values()].filter((node) => node !== owner)
+  assert.ok(heir)
+  owner.isUp = false
+  give(rig, wishes)
+  const { ownership: o } = heir
+  const now = rig.nowMs
+  o.spoken.delete(owner.name)
+  const unit = o.units.get(vip)
+  assert.ok(unit)
+  const loss: Loss = { suspect: owner.name, cause: 'ownerSilent', lastBeatMs: now - 300, segments: undefined }
+  unit.attempt = undefined
+  attempt(o, unit, loss, { rank: 0, now })
+  unit.round = { purpose: 'claim', startMs: now, legs: new Set([2, 3]), sent: 1, isInLine: false }
+  const hear = (text: string, ifindex: number, atMs: number): void => {
+    const mac = legAt(Number(owner.name.slice(1)), ifindex).mac
+    onVoice(o, unit, { text, mac, ifindex, atMs, isToUs: true }, atMs)
+  }
+  for (const ifindex of legs) for (const text of pair) hear(text, ifindex, now)
+  const asked = o.later.entries.map(({ atMs, item: { ifindex, frame } }) => {
+    const packet = decodePacket(frame)
+    if (typeof packet === 'string') throw new RangeError(packet)
+    const { etherTo, target } = packet
+    const isToItself = isArp(packet) || packet.destination.bits === target.bits
+    return [atMs - now, ifindex, formatAddress(target), etherTo, isToItself] as const
+  })
+  return { unit, now, hear, asked, macOf: (leg: number) => legAt(Number(owner.name.slice(1)), leg).mac }
+}
+
+test('of a pair on two segments each answer makes it be asked by unicast, for that address, there', () => {
+  const { unit, asked, macOf } = answeredFor([2, 3])
+  const want = [30, 45].flatMap((ms) => [2, 3].flatMap((leg) => pair.map((text) =>
+    [ms, leg, text, macOf(leg), true])))
+  const sorted = (rows: readonly (readonly unknown[])[]): readonly string[] =>
+    rows.map((row) => row.join(' ')).toSorted()
+  assert.equal(sorted(asked), sorted(want))
+  assert.is(unit.attempt?.unicasts, 1)
+  assert.is(unit.attempt?.told, undefined)
+})
+
+test('only what it answers after that ask says that it lives, on whichever leg', () => {
+  const early = answeredFor([2])
+  early.hear(vip, 2, early.now + 29)
+  assert.is(early.unit.attempt?.unicasts, 1)
+  early.hear(vip, 2, early.now + 31)
+  assert.equal([early.unit.attempt?.unicasts, early.unit.attempt?.unicastMs], [0, undefined])
+  const late = answeredFor([2])
+  late.hear(vip, 3, late.now + 70)
+  assert.is(late.unit.attempt?.startMs, late.now + 70 + roundMs, 'it is asked there too')
+  late.hear(vip, 3, late.now + 99)
+  assert.is(late.unit.attempt?.unicasts, 1)
+  late.hear(vip, 3, late.now + 101)
+  assert.is(late.unit.attempt?.unicasts, 0)
 })
 
 test.run()

@@ -1,7 +1,8 @@
 /** What status shows of ownership, and claims as members exchange them. */
 import { test } from 'uvu'
 import * as assert from 'uvu/assert'
-import { announceArp } from '../l2/arp.ts'
+import { announceArp, answerArp, arpRequest, decodeArp } from '../l2/arp.ts'
+import { formatAddress } from '../net/address.ts'
 import type { Millis } from '../net/model.ts'
 import type { Effect, World } from './model.ts'
 import { exportClaims, step } from './ownership.ts'
@@ -42,6 +43,30 @@ test('owner and standby after a failure: who, since when, why, what is heard, wh
   }
 })
 
+test('DARK is told of an address that somebody owned, and of none that nobody is known to have owned', () => {
+  const rig = lanOf(3)
+  // Who is picked does not hear of it: another one asks first.
+  for (const node of rig.nodes.values()) node.isMuted = (what) => what === 'message'
+  const names = [...rig.nodes.keys()]
+  const texts = ['203.0.113.1', '203.0.113.2', '203.0.113.3', '203.0.113.4']
+  const claims = (): readonly (Millis | undefined)[] =>
+    rig.notes.flatMap(({ note }) => note.kind === 'claimed' ? [note.darkMs] : [])
+  give(rig, texts.map((text) => wishOf(text, names)))
+  runUntil(rig, rig.nowMs + 5_000)
+  assert.equal(claims(), texts.map(() => undefined))
+  for (const node of rig.nodes.values()) node.isMuted = () => false
+  runUntil(rig, rig.nowMs + 5_000)
+  const [text = ''] = texts
+  const owner = settled(rig, text)
+  rig.notes.length = 0
+  give(rig, [wishOf(text, [])])
+  runUntil(rig, rig.nowMs + 400)
+  give(rig, [wishOf(text, names.filter((name) => name !== owner.name))])
+  runUntil(rig, rig.nowMs + 2_000)
+  const [darkMs] = claims()
+  assert.ok(darkMs !== undefined && darkMs >= 400, `dark ${darkMs}`)
+})
+
 test('an owner that pauses: its history says from when to when and why, its address who is silent', () => {
   const rig = lanOf(3)
   give(rig, [wishOf(vip, [...rig.nodes.keys()])])
@@ -66,6 +91,35 @@ test('an owner that pauses: its history says from when to when and why, its addr
   assert.is(view(ownership, rig.nowMs).moves.length, 1)
 })
 
+test('an owner that dies while a foreign host has its address: claimers say so, of that owner', () => {
+  const rig = lanOf(3)
+  give(rig, [wishOf(vip, [...rig.nodes.keys()])])
+  const owner = settled(rig, vip)
+  const foreign = '02:00:5e:00:53:99'
+  rig.listeners.push(({ frame, from }) => {
+    const packet = decodeArp(frame)
+    if (typeof packet === 'string' || packet.operation !== arpRequest || from === 'foreign') return
+    const isAsked = formatAddress(packet.target) === vip && packet.sender.bits !== packet.target.bits
+    if (isAsked) broadcast(rig, { segment: 'lan', from: 'foreign', frame: answerArp(packet, foreign) })
+  })
+  const [frame] = announceArp(addressOf(vip), foreign)
+  broadcast(rig, { segment: 'lan', from: 'foreign', frame })
+  runUntil(rig, rig.nowMs + 1_000)
+  owner.isUp = false
+  const wants = [{ text: vip, node: owner.name, reason: 'inConflict', isOwner: true }]
+  const others = [...rig.nodes.values()].filter((node) => node !== owner)
+  const told = (): readonly unknown[] => others.flatMap(({ ownership }) => {
+    const isClaimer = view(ownership, rig.nowMs).units.some(({ claim }) => claim === 'inConflict')
+    return isClaimer ? [muted(ownership, rig.nowMs)] : []
+  })
+  runUntil(rig, rig.nowMs + 5_000)
+  assert.equal(told(), [wants, wants])
+  // Membership sees it later.
+  give(rig, [wishOf(vip, [...rig.nodes.keys()])])
+  runUntil(rig, rig.nowMs + 2_000)
+  assert.equal(told(), [wants, wants])
+})
+
 test('an owner whose deadline passed says so, and its pauses are bounded without a loss of moves', () => {
   const rig = lanOf(3)
   give(rig, [wishOf(vip, [...rig.nodes.keys()])])
@@ -84,6 +138,30 @@ test('an owner whose deadline passed says so, and its pauses are bounded without
   const { pauses, moves } = view(owner.ownership, 300)
   assert.equal([pauses.length, pauses.at(-1)?.kind, moves.length], [200, 'resumed', 1])
 })
+
+for (const { frozenMs, then, isLost } of [
+  { frozenMs: 320, then: 'answers again', isLost: false },
+  { frozenMs: 3_000, then: 'has lost it', isLost: true },
+]) {
+  test(`an owner that stood still for ${frozenMs} ms and ${then}: silent not since waking`, () => {
+    const rig = lanOf(3)
+    give(rig, [wishOf(vip, [...rig.nodes.keys()])])
+    const owner = settled(rig, vip)
+    const frozenAtMs = rig.nowMs
+    owner.isFrozen = true
+    runUntil(rig, frozenAtMs + frozenMs)
+    owner.isFrozen = false
+    runUntil(rig, rig.nowMs + 1_000)
+    const { pauses: [begun, ended], moves } = view(owner.ownership, rig.nowMs)
+    // It was to wake within a beat.
+    const begunMs = rig.nowMs - (begun?.agoMs ?? 0)
+    assert.ok(begunMs >= frozenAtMs && begunMs <= frozenAtMs + 100, `silent after ${begunMs - frozenAtMs}`)
+    const gone = moves.find(({ kind }) => kind === 'released')
+    const [ms, other] = isLost ? [gone?.darkMs, ended] : [ended?.lastedMs, gone]
+    assert.is(other, undefined)
+    assert.ok(ms !== undefined && ms >= frozenMs - 100, `told ${ms}`)
+  })
+}
 
 function pausesOf(o: Ownership): readonly string[] {
   return view(o, 0).pauses.map(({ kind, cause }) => `${kind} ${cause}`)

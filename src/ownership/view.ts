@@ -8,6 +8,7 @@ import { isForeign, isHushed } from './codec.ts'
 import { isBeaten } from './lists.ts'
 import type { Hush, Pause } from './ongoing.ts'
 import { isUnheard } from './placing.ts'
+import { reasonOf } from './silence.ts'
 import { isAliveNode, type Move, type Ownership, type Unit } from './state.ts'
 import { isDraining } from './units.ts'
 
@@ -115,19 +116,24 @@ export interface Muted {
 /** Owners that are silent, as far as this node knows, and this node where it would claim and may not. */
 export function muted(o: Ownership, now: Millis): readonly Muted[] {
   return [...o.units.values()].flatMap((unit): readonly Muted[] => {
-    const found = mutedOwner(o, unit, now) ?? mutedClaimer(o, unit)
+    const found = mutedClaim(o, unit, now) ?? mutedOwner(o, unit, now) ?? mutedClaimer(o, unit)
     if (found === undefined) return []
     return unit.wish?.addresses.map(({ text }) => ({ text, ...found })) ?? []
   })
 }
 
+/** Its owner beats no more, and whoever would follow has found that a foreign machine answers. */
+function mutedClaim(o: Ownership, unit: Unit, now: Millis): Omit<Muted, 'text'> | undefined {
+  const { attempt, owner } = unit
+  if (attempt?.told !== 'inConflict' || owner === undefined || isBeaten(o, unit, owner, now)) return undefined
+  return { node: owner, reason: 'inConflict', isOwner: true }
+}
+
 function mutedOwner(o: Ownership, unit: Unit, now: Millis): Omit<Muted, 'text'> | undefined {
   const { own, owner, key } = unit
   if (own !== undefined) {
-    const { hush } = own
-    // Its successor answers.
-    if (hush === undefined || hush === 'handOver') return undefined
-    return { node: o.self, reason: hush === 'conflict' ? 'inConflict' : hush, isOwner: true }
+    const reason = reasonOf(own.hush)
+    return reason === undefined ? undefined : { node: o.self, reason, isOwner: true }
   }
   if (owner === undefined) return undefined
   const state = ownerStateOf(o, unit, now)

@@ -92,12 +92,25 @@ export function probeFrames(leg: Leg, address: Address): readonly Uint8Array[] {
 
 /** An ordinary request for `address` from our own address on `leg`: whoever has it answers. */
 export function controlFrame(leg: Leg, address: Address, to?: Mac): Uint8Array {
-  const own = leg.addresses.filter((each) => each.address.family === address.family)
-  if (address.family === 'ipv4') {
-    return requestArp(leg, own[0]?.address ?? noAddress, address, to)
-  }
-  const local = own.find((each) => isLinkLocal(each.address)) ?? own[0]
-  return solicit(leg, local?.address ?? unspecified, address, to)
+  const own = ownAddress(leg, address)
+  return address.family === 'ipv4'
+    ? requestArp(leg, own ?? noAddress, address, to)
+    : solicit(leg, own ?? unspecified, address, to)
+}
+
+/**
+ * The same to one MAC, as a host confirms what it knows: a solicitation goes to the address itself (RFC 4861
+ * §7.3.3), and no fabric takes it for one to all. MetalLB's speakers do not answer these.
+ */
+export function confirmFrame(leg: Leg, address: Address, to: Mac): Uint8Array {
+  if (address.family === 'ipv4') return controlFrame(leg, address, to)
+  const source = ownAddress(leg, address) ?? unspecified
+  return encodeNeighbour({ ...solicitation(leg, source, address), etherTo: to, destination: address })
+}
+
+function ownAddress(leg: Leg, { family }: Address): Address | undefined {
+  const own = leg.addresses.filter(({ address }) => address.family === family)
+  return (own.find(({ address }) => family === 'ipv6' && isLinkLocal(address)) ?? own[0])?.address
 }
 
 function requestArp(leg: Leg, sender: Address, target: Address, to = broadcastMac): Uint8Array {
@@ -108,12 +121,17 @@ function requestArp(leg: Leg, sender: Address, target: Address, to = broadcastMa
 }
 
 function solicit(leg: Leg, source: Address, target: Address, to?: Mac): Uint8Array {
+  const ask = solicitation(leg, source, target)
+  return encodeNeighbour(to === undefined ? ask : { ...ask, etherTo: to })
+}
+
+function solicitation(leg: Leg, source: Address, target: Address): Neighbour {
   const group = solicitedNodeGroup(target)
-  return encodeNeighbour({
-    etherTo: to ?? groupMac(group), etherFrom: leg.mac, source, destination: group,
+  return {
+    etherTo: groupMac(group), etherFrom: leg.mac, source, destination: group,
     type: typeSolicitation, target, isSolicited: false, isOverride: false,
     mac: source.bits === 0n ? undefined : leg.mac,
-  })
+  }
 }
 
 /** fe80::/10 */

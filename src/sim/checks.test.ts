@@ -2,10 +2,10 @@
 import { test } from 'uvu'
 import * as assert from 'uvu/assert'
 import type { Cause, Note } from '../ownership/model.ts'
-import { checkVoice } from './checks.ts'
+import { checkMoves, checkSilence, checkVoice } from './checks.ts'
 import { runUntil } from './clock.ts'
 import { type Cluster, createCluster } from './cluster.ts'
-import { loseUplink, split } from './faults.ts'
+import { loseUplink, note as noteDeed, split } from './faults.ts'
 import { plainOptions } from './plan.ts'
 import { createProduction } from './production.ts'
 import { placeOf, wantPlace } from './record.ts'
@@ -90,6 +90,20 @@ for (const { name, overlapMs, laterMs, cause, to, isFirst, findings } of telling
     const note: Note = { kind: 'released', unit, cause, from: 'n1', to, darkMs: undefined }
     record.notes.push({ atMs: 2_000 + laterMs, node: 'n1', note })
     assert.is(checkVoice(cluster).length, findings)
+  })
+}
+
+for (const [other, findings] of [[unit, 0], [`${unit}0`, 1]] as const) {
+  test(`a foreign host that takes ${other} excuses what becomes of that alone`, () => {
+    const { cluster } = stillCluster()
+    runUntil(cluster.clock, 100_000)
+    noteDeed(cluster, `foreign host takes ${other} on lan0`, [], 130_000)
+    runUntil(cluster.clock, 130_000)
+    const tenures = placeOf(cluster.record, unit, 'lan0')?.tenures
+    tenures?.push({ node: 'n1', fromMs: 0, toMs: 110_000, side: 0 })
+    tenures?.push({ node: 'n2', fromMs: 120_000, toMs: Infinity, side: 0 })
+    assert.is(checkSilence(cluster).length, findings)
+    assert.is(checkMoves(cluster).length, findings)
   })
 }
 

@@ -6,7 +6,8 @@ import type { Cluster } from './cluster.ts'
 import { sharedBound } from './beside.ts'
 import { darkBounds, overlapBounds } from './bounds.ts'
 import {
-  deedsDuring, hurtBy, isForeign, isHalf, isIncapacity, isMeeting, lossNow, meetingsOf, veryLossy,
+  deedsDuring, hurtBy, isForeignTo, isGeneral, isHalf, isIncapacity, isMeeting, lossNow, meetingsOf,
+  veryLossy,
 } from './deeds.ts'
 import { type Deed, type Finding, type Place, wouldAnswer } from './record.ts'
 import { isStranger } from './plan.ts'
@@ -126,7 +127,7 @@ function ownBound(cluster: Cluster, place: Place, { fromMs, toMs, last }: Gap): 
   const deeds = deedsDuring(cluster, fromMs - 2_000, toMs)
   const hurt = hurtBy(deeds)
   if (hurt.size >= cluster.options.nodes) return Infinity
-  if (deeds.some((deed) => isForeign(deed) && deed.kind.includes(place.unit))) return Infinity
+  if (deeds.some((deed) => isForeignTo(deed, place.unit))) return Infinity
   const theft = `foreign host takes ${place.unit} on `
   if (deedsDuring(cluster, fromMs - 70_000, toMs).some(({ kind }) => kind.startsWith(theft))) return Infinity
   if (fromMs <= place.fromMs && fromMs < darkBounds.startMs) {
@@ -177,11 +178,10 @@ function isMoveCaused(
     place.tenures.some(({ node, toMs }) => nodes.includes(node) && toMs <= startMs && toMs > startMs - 1_000))
   const isSettling = startMs < place.fromMs + 60_000 && cluster.record.notes.some(({ note }) =>
     note.kind === 'claimed' && note.cause === 'handOver' && note.unit === place.unit)
-  const isExcused = isSettling || isSecondStep ||
-    isJoining(cluster, place, deeds, { from, to, atMs })
+  const isExcused = isSettling || isSecondStep || isJoining(cluster, place, deeds, { from, to, atMs }) ||
+    deeds.some((deed) => isGeneral(deed, place.unit))
   return isExcused || deeds.some(({ kind, nodes, untilMs }) =>
     nodes.includes(from) || kind === 'pause' && nodes.includes(to) && untilMs <= atMs ||
-    nodes.length === 0 && !kind.startsWith('API') && !/ new Services$/.test(kind) ||
     isMeeting(kind) && !kind.startsWith('gossip') && untilMs <= atMs || kind.startsWith('move of'))
 }
 

@@ -36,7 +36,19 @@ export const isIncapacity = (kind: string): boolean =>
 export const isHalf = (kind: string): boolean => /^(uplink lost|receive side|send side)/.test(kind)
 
 const isLoss = ({ kind }: Deed): boolean => /^loss/.test(kind)
-export const isForeign = ({ kind }: Deed): boolean => /^(foreign|stray)/.test(kind)
+const isForeign = ({ kind }: Deed): boolean => /^(foreign|stray)/.test(kind)
+
+/** A foreign host has, or has announced, an address; what becomes of others has another cause. */
+export function isForeignTo(deed: Deed, unit: string): boolean {
+  return isForeign(deed) && deed.kind.split(' ').includes(unit)
+}
+
+/** Done to no node, so that it may be the cause of anything: but not what concerns another unit alone. */
+export function isGeneral(deed: Deed, unit: string): boolean {
+  const { kind, nodes } = deed
+  return nodes.length === 0 && !kind.startsWith('API') && !/ new Services$/.test(kind) &&
+    (!isForeign(deed) || isForeignTo(deed, unit))
+}
 
 /** Deeds that were in force at some time of the interval. */
 export function deedsDuring({ record }: Cluster, fromMs: Millis, toMs: Millis): readonly Deed[] {

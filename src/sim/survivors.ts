@@ -127,4 +127,13 @@ export const survivors: readonly Scenario[] = [
     },
     most: { darkMs: 600 },
   },
+  {
+    it: 'a fabric answers on two segments for both addresses of a dead owner: each is asked for, and claimed',
+    options: { nodes: 3, segments: 2, isDual: true, isSuppressing: true },
+    story: ({ cluster, owner, pass }) => {
+      crash(cluster, owner)
+      pass(14_000)
+    },
+    most: { darkMs: 9_500 },
+  },
 ]

@@ -15,6 +15,7 @@ import type { VoiceOptions } from '../group/options.ts'
 import { createStanding, standingNews } from '../group/standing.ts'
 import { type Council, type CouncilOptions, createCouncil } from '../group/state.ts'
 import { type CouncilView, viewCouncil } from '../group/vote.ts'
+import type { Foreign } from '../ipam/foreign.ts'
 import { logChanges } from '../journal.ts'
 import type { Log } from '../log.ts'
 import type { Millis } from '../net/model.ts'
@@ -58,6 +59,8 @@ export interface Group extends Disposable {
   hear(messages: readonly ReceivedMessage[]): readonly ReceivedMessage[]
   inForce(): GroupLedger | undefined
   view(): CouncilView
+  /** Addresses that other machines have, as any host of the group has told lately. */
+  foreign(): Foreign
   /** What became of hosts that this one was told to forget, by name. */
   forgets(): ReadonlyMap<string, Forgetting>
   /** Why the ledger cannot be stored; undefined = it can. */
@@ -127,6 +130,7 @@ export function openGroup(parts: GroupParts): Group {
     }),
     inForce: () => council.inForce,
     view: viewNow,
+    foreign: () => council.foreign.foreign,
     forgets: forgetting.states,
     failure: () => failure,
     [Symbol.dispose]: () => {

@@ -14,7 +14,7 @@ import type { Announcement, LinkState } from '../l2/model.ts'
 import type { Log } from '../log.ts'
 import { createLoop, type Loop } from '../loop.ts'
 import type { Metrics } from '../metrics.ts'
-import { emptyForeignMemory, type ForeignMemory, rememberForeign } from '../ipam/foreign.ts'
+import { emptyForeignMemory, type ForeignMemory, leftToOthers, rememberForeign } from '../ipam/foreign.ts'
 import type { Address } from '../net/model.ts'
 import { type Decision, decide } from '../plan/decision.ts'
 import { reportRows, type ServiceRow } from '../plan/report.ts'
@@ -23,7 +23,7 @@ import { aloneWorld } from '../ownership/alone.ts'
 import { sightingsOf } from './foreign.ts'
 import { poolGauges } from './gauges.ts'
 import { findEmptied, sameSources } from './intake.ts'
-import { outsideFinding } from '../http/rows.ts'
+import { foreignFindings, outsideFinding } from '../http/rows.ts'
 import { logChanges } from '../journal.ts'
 import { type Ledger, sameLedger, type State, writeLastGood, writeLedger } from './state.ts'
 import type { HostView } from './view.ts'
@@ -326,6 +326,7 @@ function viewOf({ announcer }: HostParts, memory: Memory): HostView {
     links: memory.links,
     findings: [
       ...findingOf('stateNotStored', storeFailure),
+      ...foreignFindings(leftToOthers(memory.foreign.foreign, memory.rows)),
       ...outsideFinding(memory.outside),
     ],
   }

@@ -11,7 +11,8 @@ import type { ForeignWord, GroupLedger, KnownShare } from '../group/model.ts'
 import { optionsOf, type VoiceOptions } from '../group/options.ts'
 import { logChanges } from '../journal.ts'
 import type { Holding } from '../l2/demand.ts'
-import { outsideFinding } from '../http/rows.ts'
+import { foreignFindings, outsideFinding } from '../http/rows.ts'
+import { leftToOthers } from '../ipam/foreign.ts'
 import { isUsable } from '../l2/eligible.ts'
 import { bootMs } from '../l2/linux/libc.ts'
 import { readGateways } from '../l2/linux/routes.ts'
@@ -361,6 +362,8 @@ function viewOf(parts: MemberParts, memory: Memory): ReturnType<Host['view']> {
   const { announcer, group } = parts
   const { reading, ledger, agreed } = memory
   const problems = [...reading.problems, ...ledger?.problems ?? []]
+  const council = group.view()
+  const isAllocator = council.allocator === parts.node
   return {
     isLoaded: agreed !== undefined, isSettled: memory.isSettled, isStale: problems.length > 0,
     loadedAt: memory.loadedAt, problems, warnings: memory.warnings,
@@ -368,12 +371,18 @@ function viewOf(parts: MemberParts, memory: Memory): ReturnType<Host['view']> {
     announcements: memory.announcements, links: memory.links,
     findings: [
       ...findingOf('stateNotStored', group.failure()),
-      ...groupFindings(group.view(), waitingOf(memory), wireSigns(announcer.ownership, bootMs())),
+      ...groupFindings(council, waitingOf(memory), wireSigns(announcer.ownership, bootMs()), aliveOf(parts)),
       ...forgetFindings(group.forgets()),
       ...differencesOf(parts, ledger),
+      // All remember it: whoever allocates goes by it.
+      ...isAllocator ? foreignFindings(leftToOthers(group.foreign(), memory.rows)) : [],
       ...outsideFinding(memory.outside),
     ],
   }
+}
+
+function aliveOf({ ring }: MemberParts): ReadonlySet<string> {
+  return new Set(ring.members().flatMap(({ name, isAlive }) => isAlive ? [name] : []))
 }
 
 /** Own objects that the group has not taken in yet. */

@@ -70,6 +70,32 @@ test('a host that is not heard by gossip, and is on the wire, is not called dead
   assert.match(few, /^minority .*missing: b, c, d: .*; c still answers .*; the machine of b is heard/)
 })
 
+test('of one host and of several the grammar is right', () => {
+  const ofWire = (sign: 'answers' | 'heard', ...missing: readonly string[]): string => told(groupFindings(
+    { ...view, heard: 2, missing }, [], new Map(missing.map((name) => [name, sign])),
+  )).join()
+  assert.match(ofWire('answers', 'b'), /; b still answers .* what it sends .*, or only its kernel answers;/)
+  assert.match(ofWire('answers', 'b', 'c'), /; b, c still answer .* they send .* their kernels answer;/)
+  assert.match(ofWire('heard', 'b'), /; the machine of b is heard .* its program is stopped, or/)
+  assert.match(ofWire('heard', 'b', 'c'), /; the machines of b, c are .* programs are stopped, .* they send/)
+  const foreign = (...names: readonly string[]): string =>
+    told(groupFindings({ ...view, standstill: 'foreignGroup', foreign: names }, [])).join()
+  assert.match(foreign('x'), /^foreignGroup Host x belongs to/)
+  assert.match(foreign('x', 'y'), /^foreignGroup Hosts x, y belong to/)
+})
+
+test('a host that is missed, and that membership has alive, is neither stopped nor dead', () => {
+  const back = { ...view, heard: 2, missing: ['b', 'c'] }
+  const tell = (...alive: readonly string[]): readonly string[] =>
+    told(groupFindings(back, [], new Map(), new Set(alive)))
+  assert.equal(tell('b', 'c').length, 1)
+  assert.match(tell('b', 'c').join(), /^hostMissing Alive by gossip, and .* yet: b, c; all/)
+  const [dead, late, ...rest] = tell('a', 'b')
+  assert.match(dead ?? '', /^hostMissing Not heard: c, stopped or dead; all/)
+  assert.match(late ?? '', /^hostMissing Alive by gossip, .* yet: b; all/)
+  assert.equal(rest, [])
+})
+
 test('why a host is not forgotten is told by its reason; of one that is, nothing', () => {
   const reasons: readonly Forgetting[] = ['forgotten', 'waiting', 'heard', 'unknown', 'self', 'notAgreed']
   const found = told(forgetFindings(new Map(reasons.map((is) => [`of-${is}`, is]))))

@@ -1,7 +1,7 @@
 /** What the host tells about itself. */
 import type { Problem } from '../config/model.ts'
 import { listSome } from '../config/words.ts'
-import type { HostFinding } from '../finding.ts'
+import { findingOf, type HostFinding } from '../finding.ts'
 import type { Forgetting } from '../group/forget.ts'
 import { describeDifference, type Difference } from '../group/options.ts'
 import type { CouncilView } from '../group/vote.ts'
@@ -44,9 +44,10 @@ export function rowsAsOwned(
 /** Why a group does not take in anything new, and what waits for it. */
 export function groupFindings(
   view: CouncilView, waiting: readonly string[], signs: ReadonlyMap<string, WireSign> = new Map(),
+  alive: ReadonlySet<string> = new Set(),
 ): readonly HostFinding[] {
   const { standstill, heard, members, needed, foreign, isAgreed } = view
-  if (standstill === undefined) return missingFindings(view, signs)
+  if (standstill === undefined) return missingFindings(view, signs, alive)
   const what = waiting.length === 0 ? '' : `; waiting: ${listSome(waiting)}`
   switch (standstill) {
     case 'minority': {
@@ -65,19 +66,38 @@ export function groupFindings(
       return [{ reason: standstill, message }]
     }
     case 'foreignGroup': {
-      const message = `Host ${foreign.join(', ')} belongs to another group: nothing is shared with it; ` +
+      const who = foreign.length === 1 ? 'Host' : 'Hosts'
+      const belong = foreign.length === 1 ? 'belongs' : 'belong'
+      const message = `${who} ${foreign.join(', ')} ${belong} to another group: nothing is shared with it; ` +
         'to move a host to this group, stop it and remove group.json from its --state-dir'
       return [{ reason: standstill, message }]
     }
   }
 }
 
-/** A host that was stopped is counted like one that died: nobody knows which of them comes back. */
+/** Membership may know sooner than the group that a host is back. */
 function missingFindings(
-  { missing, isAgreed, members, needed }: CouncilView, signs: ReadonlyMap<string, WireSign>,
+  view: CouncilView, signs: ReadonlyMap<string, WireSign>, alive: ReadonlySet<string>,
+): readonly HostFinding[] {
+  const { members, needed, isAgreed } = view
+  const missing = view.missing.filter((name) => !alive.has(name))
+  const late = view.missing.filter((name) => alive.has(name))
+  if (!isAgreed) return []
+  const message = `Alive by gossip, and not heard by the group yet: ${listSome(late)}; all ${members} ` +
+    `hosts of the group count, so ${needed} must be heard. Where that lasts for a minute, restart it`
+  return [
+    ...absentFindings({ missing, members, needed }, signs),
+    ...findingOf('hostMissing', late.length === 0 ? undefined : message),
+  ]
+}
+
+/** A host that was stopped is counted like one that died: nobody knows which of them comes back. */
+function absentFindings(
+  { missing, members, needed }: Pick<CouncilView, 'missing' | 'members' | 'needed'>,
+  signs: ReadonlyMap<string, WireSign>,
 ): readonly HostFinding[] {
   const [first] = missing
-  if (first === undefined || !isAgreed) return []
+  if (first === undefined) return []
   const isQuiet = missing.every((name) => !signs.has(name))
   const message =
     `Not heard: ${listSome(missing)}, stopped${isQuiet ? ' or' : ','} dead` +
@@ -91,11 +111,17 @@ function missingFindings(
 function toldByWire(missing: readonly string[], signs: ReadonlyMap<string, WireSign>): string {
   const such = (sign: WireSign): readonly string[] => missing.filter((name) => signs.get(name) === sign)
   const [answering, heard] = [such('answers'), such('heard')]
+  const [answer, only] = answering.length === 1
+    ? ['answers for addresses on the wire: what it sends', 'its kernel answers']
+    : ['answer for addresses on the wire: what they send', 'their kernels answer']
+  const [machine, program, sends] = heard.length === 1
+    ? ['machine', 'is heard on the wire: its program is stopped', 'it sends']
+    : ['machines', 'are heard on the wire: their programs are stopped', 'they send']
   const parts = [
-    answering.length === 0 ? '' : `; ${listSome(answering)} still answers for addresses on the wire: what ` +
-      'it sends to the port of --ml-bindport is blocked, or only its kernel answers',
-    heard.length === 0 ? '' : `; the machine of ${listSome(heard)} is heard on the wire: its program is ` +
-      'stopped, or what it sends to the port of --ml-bindport is blocked',
+    answering.length === 0 ? '' : `; ${listSome(answering)} still ${answer} to the port of ` +
+      `--ml-bindport is blocked, or only ${only}`,
+    heard.length === 0 ? '' : `; the ${machine} of ${listSome(heard)} ${program}, or what ${sends} to the ` +
+      'port of --ml-bindport is blocked',
   ]
   return parts.join('')
 }
