@@ -2,13 +2,18 @@
 import { test } from 'uvu'
 import * as assert from 'uvu/assert'
 import { announceArp, answerArp, arpRequest, decodeArp } from '../l2/arp.ts'
-import { decodeNeighbour, typeSolicitation } from '../l2/ndp.ts'
+import { broadcastMac } from '../l2/frame.ts'
+import { decodeNeighbour, groupMac, solicitedNodeGroup, typeSolicitation } from '../l2/ndp.ts'
+import { sameAddress } from '../net/address.ts'
 import { patrolMs, wholeBurstMs } from './limits.ts'
-import { broadcast, type Captured, emit, type Rig, type RigNode, runUntil, setWorld } from './rig.ts'
-import { addressOf, give, lanOf, notesOf, ownersOf, settled, watch, wishOf } from './stage.ts'
+import {
+  addNodes, broadcast, type Captured, createRig, emit, type Rig, type RigNode, runUntil, setWorld,
+} from './rig.ts'
+import { addressOf, give, lanOf, legAt, notesOf, ownersOf, settled, watch, wishOf } from './stage.ts'
 import { foreignVoices } from './view.ts'
 
 const vip = '192.168.1.100'
+const vipBits = addressOf(vip).bits
 const foreignMac = '02:00:5e:00:53:66'
 
 /** All are owned, the first announcements are over, and nothing has been noted since. */
@@ -34,20 +39,27 @@ function answerAs(rig: Rig, mac: string, text = vip, from = 'foreign'): void {
   })
 }
 
-/** Addresses that the node has probed for, as they were asked. */
-function probesOf(rig: Rig, name: string): readonly string[] {
+/**
+ * What the node has asked everybody for, in the order of the frames: by an ordinary request from its own
+ * address, or, where it has none, by a probe.
+ */
+function asksOf(rig: Rig, name: string): readonly string[] {
+  const own = rig.nodes.get(name)?.legs.flatMap(({ addresses }) => addresses) ?? []
   return rig.captured.flatMap(({ from, frame, segment }) => {
     const packet = decodeArp(frame)
-    const isProbe = typeof packet !== 'string' && packet.operation === arpRequest && packet.sender.bits === 0n
-    return from === name && isProbe ? [`${segment} .${packet.target.bits & 0xffn}`] : []
+    if (from !== name || typeof packet === 'string' || packet.operation !== arpRequest) return []
+    const isOwn = own.some(({ address }) => sameAddress(address, packet.sender))
+    const isAsk = packet.etherTo === broadcastMac && packet.target.bits >= vipBits && packet.target.bits < vipBits + 20n
+    const how = isOwn ? '' : packet.sender.bits === 0n ? ' probe' : ' claim'
+    return isAsk ? [`${segment} .${packet.target.bits & 0xffn}${how}`] : []
   })
 }
 
-const ownersFrames = (rig: Rig, { name }: RigNode): number => probesOf(rig, name).length
+const count = (rig: Rig, { name }: RigNode): number => asksOf(rig, name).length
 
-for (const count of [1, 4]) {
-  test(`a host answers and announces nothing, ${count} nodes: silent within a second, inConflict`, () => {
-    const { rig, owner } = calm(count)
+for (const nodes of [1, 4]) {
+  test(`a host answers and announces nothing, ${nodes} nodes: silent within a second, inConflict`, () => {
+    const { rig, owner } = calm(nodes)
     const sinceMs = rig.nowMs
     answerAs(rig, foreignMac)
     for (let i = 0; i < 5_000 && ownersOf(rig, vip).length > 0; i++) runUntil(rig, rig.nowMs + 1)
@@ -63,7 +75,7 @@ test('each address has its turn: with three, the last of them is found within 3 
   const texts = ['192.168.1.100', '192.168.1.101 192.168.1.103']
   const { rig, owner } = calm(1, texts)
   runUntil(rig, rig.nowMs + 6 * patrolMs)
-  assert.equal(probesOf(rig, owner.name).toSorted(),
+  assert.equal(asksOf(rig, owner.name).toSorted(),
     ['lan .100', 'lan .100', 'lan .101', 'lan .101', 'lan .103', 'lan .103'])
   for (const text of texts.flatMap((each) => each.split(' '))) {
     const { rig: other, owner: its } = calm(1, texts)
@@ -74,13 +86,13 @@ test('each address has its turn: with three, the last of them is found within 3 
   }
 })
 
-test('one probe in a second on each leg, and nobody takes it for anything', () => {
+test('one request in a second on each leg, and nobody takes it for anything', () => {
   const { rig, owner } = calm(4, [vip], ['lan', 'dmz'])
   const seen = watch(rig, vip, 10 * patrolMs)
   assert.equal(seen, { darkMs: 0, overlapMs: 0, owners: [owner.name] })
-  assert.equal(probesOf(rig, owner.name).toSorted(),
+  assert.equal(asksOf(rig, owner.name).toSorted(),
     [...Array<string>(10).fill('dmz .100'), ...Array<string>(10).fill('lan .100')])
-  for (const { name } of rig.nodes.values()) if (name !== owner.name) assert.equal(probesOf(rig, name), [])
+  for (const { name } of rig.nodes.values()) if (name !== owner.name) assert.equal(asksOf(rig, name), [])
   assert.equal(rig.notes, [])
 })
 
@@ -88,7 +100,7 @@ test('twenty owners ask as often as ten together', () => {
   const texts = Array.from({ length: 20 }, (_, i) => `192.168.1.${100 + i}`)
   const { rig } = calm(20, texts)
   runUntil(rig, rig.nowMs + 10 * patrolMs)
-  const all = [...rig.nodes.values()].map((node) => ownersFrames(rig, node)).reduce((a, b) => a + b)
+  const all = [...rig.nodes.values()].map((node) => count(rig, node)).reduce((a, b) => a + b)
   assert.ok(all >= 90 && all <= 110, `${all} in 10 s`)
 })
 
@@ -98,15 +110,15 @@ test('nothing is asked within the first announcements, nor by an owner that is d
   const owner = settled(rig, vip)
   runUntil(rig, rig.nowMs + 500)
   // The probe round of its first instants alone.
-  const begun = ownersFrames(rig, owner)
+  const begun = count(rig, owner)
   runUntil(rig, rig.nowMs + 2_000)
-  assert.is(ownersFrames(rig, owner), begun)
+  assert.is(count(rig, owner), begun)
   runUntil(rig, rig.nowMs + 5_000)
-  assert.ok(ownersFrames(rig, owner) > begun)
+  assert.ok(count(rig, owner) > begun)
   setWorld(rig, owner, { ...owner.world, isDraining: true })
-  const asked = ownersFrames(rig, owner)
+  const asked = count(rig, owner)
   runUntil(rig, rig.nowMs + 5_000)
-  assert.is(ownersFrames(rig, owner), asked)
+  assert.is(count(rig, owner), asked)
 })
 
 test('a silent owner asks by its rounds alone', () => {
@@ -115,19 +127,40 @@ test('a silent owner asks by its rounds alone', () => {
   runUntil(rig, rig.nowMs + 2 * patrolMs)
   rig.captured.length = 0
   runUntil(rig, rig.nowMs + 5 * patrolMs)
-  assert.equal(probesOf(rig, owner.name), [])
+  assert.equal(asksOf(rig, owner.name), [])
 })
 
-test('IPv6: one solicitation from the unspecified address', () => {
+/** Solicitations that the node sent: whose address they come from, and to which group. */
+function solicitationsOf(rig: Rig, { name }: RigNode): readonly unknown[] {
+  return rig.captured.flatMap(({ from, frame }) => {
+    const packet = decodeNeighbour(frame)
+    if (from !== name || typeof packet === 'string' || packet.type !== typeSolicitation) return []
+    return [[packet.source.bits, packet.etherTo, packet.target, packet.mac]]
+  })
+}
+
+const vip6 = addressOf('2001:db8::100')
+const group6 = groupMac(solicitedNodeGroup(vip6))
+
+test('IPv6: one solicitation from the link-local address, to the group of the one asked for', () => {
   const { rig, owner } = calm(1, ['2001:db8::100'])
   runUntil(rig, rig.nowMs + 3 * patrolMs)
-  const asked = rig.captured.flatMap(({ from, frame }) => {
-    const packet = decodeNeighbour(frame)
-    const isAsk = typeof packet !== 'string' && packet.type === typeSolicitation
-    return from === owner.name && isAsk ? [packet] : []
-  })
-  assert.equal(asked.map(({ source, target, mac }) => [source.bits, target, mac]),
-    Array(3).fill([0n, addressOf('2001:db8::100'), undefined]))
+  const [leg] = owner.legs
+  const local = addressOf('fe80::2:10').bits
+  assert.equal(solicitationsOf(rig, owner), Array(3).fill([local, group6, vip6, leg?.mac]))
+})
+
+test('a leg without an address of the family asks as one that claims does', () => {
+  const rig = createRig()
+  addNodes(rig, ['n0'], () => [{ ...legAt(0), addresses: [] }])
+  for (const node of rig.nodes.values()) node.plugs.set(2, 'lan')
+  give(rig, [wishOf(`${vip} 2001:db8::100`, ['n0'])])
+  const owner = settled(rig, vip)
+  runUntil(rig, rig.nowMs + wholeBurstMs)
+  rig.captured.length = 0
+  runUntil(rig, rig.nowMs + 4 * patrolMs)
+  assert.equal(asksOf(rig, owner.name), ['lan .100 probe', 'lan .100 probe'])
+  assert.equal(solicitationsOf(rig, owner), Array(2).fill([0n, group6, vip6, undefined]))
 })
 
 test('a fabric that suppresses ARP answers with the owner\'s own MAC: nothing changes', () => {

@@ -11,8 +11,9 @@ import { note, type Ownership, type Unit } from './state.ts'
 import { controlFrame } from './wire.ts'
 
 /**
- * Sends one probe on each leg, for the next of the addresses that are answered for there: no round, an answer
- * is a voice like any other. Returns the next instant to ask.
+ * Sends one request on each leg, for the next of the addresses that are answered for there: no round, an answer
+ * is a voice like any other. No probe: a member that claims would take it for a rival's, and wait. Returns the
+ * next instant to ask.
  */
 export function patrol(o: Ownership, now: Millis): Millis {
   const { asked } = o.patrol
@@ -24,7 +25,6 @@ export function patrol(o: Ownership, now: Millis): Millis {
   for (const ifindex of legs) {
     const leg = o.legs.get(ifindex)
     const next = nextOn(o, ifindex, now)
-    // IPv6: the one from `::`, which says that the address is claimed.
     const frame = leg === undefined || next === undefined ? undefined : controlFrame(leg, next.address)
     if (next === undefined || frame === undefined) continue
     asked.set(ifindex, { text: next.text, atMs: now, answer: undefined })
