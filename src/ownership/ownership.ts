@@ -159,6 +159,8 @@ function takeFrames(o: Ownership, frames: readonly ReadFrame[], now: Millis): vo
       findTwin(o, received.ifindex, sighting)
       continue
     }
+    // A fabric's answer in our own name says nothing of anybody else.
+    if (sighting.asserts !== undefined && o.ownMacs.has(sighting.asserts.mac)) continue
     learnMember(o, sighting)
     hear(o, received.ifindex, sighting, received.receivedAtMs)
     if (sighting.asserts !== undefined) sightVoice(o, received, sighting, now)

@@ -4,13 +4,13 @@ import * as assert from 'uvu/assert'
 import { announceArp, answerArp, arpRequest, decodeArp } from '../l2/arp.ts'
 import { broadcastMac } from '../l2/frame.ts'
 import { decodeNeighbour, groupMac, solicitedNodeGroup, typeSolicitation } from '../l2/ndp.ts'
-import { sameAddress } from '../net/address.ts'
-import { patrolMs, wholeBurstMs } from './limits.ts'
+import { deafMs, patrolMs, wholeBurstMs } from './limits.ts'
 import {
   addNodes, broadcast, type Captured, createRig, emit, type Rig, type RigNode, runUntil, setWorld,
 } from './rig.ts'
 import { addressOf, give, lanOf, legAt, notesOf, ownersOf, settled, watch, wishOf } from './stage.ts'
 import { foreignVoices } from './view.ts'
+import { readFrame } from './wire.ts'
 
 const vip = '192.168.1.100'
 const vipBits = addressOf(vip).bits
@@ -28,30 +28,35 @@ function calm(count: number, wishes: readonly string[] = [vip], segments?: reado
   return { rig, owner, wishes: list }
 }
 
+const bytesOf = (mac: string): readonly number[] => mac.split(':').map((part) => parseInt(part, 16))
+
 /** Answers the asker alone, as a kernel does that has been given the address: it says nothing by itself. */
-function answerAs(rig: Rig, mac: string, text = vip, from = 'foreign'): void {
+function answerAs(
+  rig: Rig, mac: string, text = vip, { from = 'foreign', etherFrom = mac, isProxy = false } = {},
+): void {
   rig.listeners.push(({ frame, segment, from: sender }: Captured): void => {
     const packet = decodeArp(frame)
     if (sender === from || typeof packet === 'string' || packet.operation !== arpRequest) return
     const isAsked = packet.target.bits === addressOf(text).bits && packet.sender.bits !== packet.target.bits
     const isForMac = packet.etherTo === 'ff:ff:ff:ff:ff:ff' || packet.etherTo === mac
-    if (isAsked && isForMac) broadcast(rig, { segment, from, frame: answerArp(packet, mac) })
+    if (isProxy && packet.sender.bits === 0n) return
+    if (!isAsked || !isForMac) return
+    const answer = answerArp(packet, mac)
+    answer.set(bytesOf(etherFrom), 6)
+    broadcast(rig, { segment, from, frame: answer })
   })
 }
 
-/**
- * What the node has asked everybody for, in the order of the frames: by an ordinary request from its own
- * address, or, where it has none, by a probe.
- */
+/** What the node has asked everybody for, in the order of the frames; marked where a claim asks so. */
 function asksOf(rig: Rig, name: string): readonly string[] {
-  const own = rig.nodes.get(name)?.legs.flatMap(({ addresses }) => addresses) ?? []
   return rig.captured.flatMap(({ from, frame, segment }) => {
     const packet = decodeArp(frame)
     if (from !== name || typeof packet === 'string' || packet.operation !== arpRequest) return []
-    const isOwn = own.some(({ address }) => sameAddress(address, packet.sender))
-    const isAsk = packet.etherTo === broadcastMac && packet.target.bits >= vipBits && packet.target.bits < vipBits + 20n
-    const how = isOwn ? '' : packet.sender.bits === 0n ? ' probe' : ' claim'
-    return isAsk ? [`${segment} .${packet.target.bits & 0xffn}${how}`] : []
+    const { etherTo, sender, senderMac, target, targetMac } = packet
+    const isAsk = etherTo === broadcastMac && target.bits >= vipBits && target.bits < vipBits + 20n
+    // What answers for others answers no frame from 0.0.0.0.
+    const how = sender.bits !== 0n ? ' request' : targetMac === senderMac ? '' : ' claim'
+    return isAsk ? [`${segment} .${target.bits & 0xffn}${how}`] : []
   })
 }
 
@@ -86,7 +91,7 @@ test('each address has its turn: with three, the last of them is found within 3 
   }
 })
 
-test('one request in a second on each leg, and nobody takes it for anything', () => {
+test('one question in a second on each leg, and nobody takes it for anything', () => {
   const { rig, owner } = calm(4, [vip], ['lan', 'dmz'])
   const seen = watch(rig, vip, 10 * patrolMs)
   assert.equal(seen, { darkMs: 0, overlapMs: 0, owners: [owner.name] })
@@ -150,7 +155,7 @@ test('IPv6: one solicitation from the link-local address, to the group of the on
   assert.equal(solicitationsOf(rig, owner), Array(3).fill([local, group6, vip6, leg?.mac]))
 })
 
-test('a leg without an address of the family asks as one that claims does', () => {
+test('a leg without an address of its own asks too', () => {
   const rig = createRig()
   addNodes(rig, ['n0'], () => [{ ...legAt(0), addresses: [] }])
   for (const node of rig.nodes.values()) node.plugs.set(2, 'lan')
@@ -159,21 +164,49 @@ test('a leg without an address of the family asks as one that claims does', () =
   runUntil(rig, rig.nowMs + wholeBurstMs)
   rig.captured.length = 0
   runUntil(rig, rig.nowMs + 4 * patrolMs)
-  assert.equal(asksOf(rig, owner.name), ['lan .100 probe', 'lan .100 probe'])
+  assert.equal(asksOf(rig, owner.name), ['lan .100', 'lan .100'])
   assert.equal(solicitationsOf(rig, owner), Array(2).fill([0n, group6, vip6, undefined]))
+})
+
+test('a router that answers requests for others, and no probe: nothing changes', () => {
+  const { rig, owner } = calm(2)
+  answerAs(rig, foreignMac, vip, { isProxy: true })
+  assert.equal(watch(rig, vip, 5_000), { darkMs: 0, overlapMs: 0, owners: [owner.name] })
+  assert.equal(rig.notes, [])
+})
+
+test('a member that claims does not wait for an owner that asks', () => {
+  const { rig, owner } = calm(2)
+  runUntil(rig, rig.nowMs + patrolMs)
+  const asked = rig.captured.findLast(({ from, frame }) => {
+    const packet = decodeArp(frame)
+    return from === owner.name && typeof packet !== 'string' && packet.target.bits === vipBits
+  })
+  assert.ok(asked)
+  const { asks, asserts, isProbe } = readFrame(asked.frame) ?? {}
+  assert.equal([asks?.bits, asserts, isProbe], [vipBits, undefined, false])
 })
 
 test('a fabric that suppresses ARP answers with the owner\'s own MAC: nothing changes', () => {
   const { rig, owner } = calm(3)
-  answerAs(rig, owner.legs[0]?.mac ?? '', vip, 'fabric')
+  answerAs(rig, owner.legs[0]?.mac ?? '', vip, { from: 'fabric' })
   assert.equal(watch(rig, vip, 5_000), { darkMs: 0, overlapMs: 0, owners: [owner.name] })
   assert.equal(rig.notes, [])
+})
+
+test('a fabric that answers in the owner\'s name does not count as a host that hears it', () => {
+  const { rig, owner } = calm(2)
+  for (const node of rig.nodes.values()) if (node !== owner) node.isMuted = () => true
+  answerAs(rig, owner.legs[0]?.mac ?? '', vip, { from: 'fabric', etherFrom: foreignMac })
+  const sinceMs = rig.nowMs
+  for (let i = 0; i < 5_000 && ownersOf(rig, vip).includes(owner.name); i++) runUntil(rig, rig.nowMs + 1)
+  assert.ok(rig.nowMs - sinceMs <= deafMs + 10, `deaf after ${rig.nowMs - sinceMs} ms`)
 })
 
 test('kernels of all others answer, without strictARP: an owner that works goes on, told once', () => {
   const { rig, owner } = calm(4)
   for (const { name, legs } of rig.nodes.values()) {
-    if (name !== owner.name) answerAs(rig, legs[0]?.mac ?? '', vip, name)
+    if (name !== owner.name) answerAs(rig, legs[0]?.mac ?? '', vip, { from: name })
   }
   assert.equal(watch(rig, vip, 20_000), { darkMs: 0, overlapMs: 0, owners: [owner.name] })
   assert.equal(rig.notes.map(({ note }) => note.kind), ['strictARP'])
@@ -184,7 +217,7 @@ test('a member that announces what was asked for is contested as ever', () => {
   const other = [...rig.nodes.values()].find((node) => node !== owner)
   const mac = other?.legs[0]?.mac
   assert.ok(other && mac)
-  answerAs(rig, mac, vip, other.name)
+  answerAs(rig, mac, vip, { from: other.name })
   runUntil(rig, rig.nowMs + patrolMs)
   assert.equal(notesOf(rig, 'silenced'), [])
   const [frame] = announceArp(addressOf(vip), mac)

@@ -8,12 +8,11 @@ import { missMs, patrolMs, wholeBurstMs } from './limits.ts'
 import { mail } from './mail.ts'
 import type { Right } from './model.ts'
 import { note, type Ownership, type Unit } from './state.ts'
-import { controlFrame } from './wire.ts'
+import { patrolFrame } from './wire.ts'
 
 /**
- * Sends one request on each leg, for the next of the addresses that are answered for there: no round, an answer
- * is a voice like any other. No probe: a member that claims would take it for a rival's, and wait. Returns the
- * next instant to ask.
+ * Asks on each leg for the next of the addresses that are answered for there: no round, an answer is a voice
+ * like any other. Returns the next instant to ask.
  */
 export function patrol(o: Ownership, now: Millis): Millis {
   const { asked } = o.patrol
@@ -25,7 +24,7 @@ export function patrol(o: Ownership, now: Millis): Millis {
   for (const ifindex of legs) {
     const leg = o.legs.get(ifindex)
     const next = nextOn(o, ifindex, now)
-    const frame = leg === undefined || next === undefined ? undefined : controlFrame(leg, next.address)
+    const frame = leg === undefined || next === undefined ? undefined : patrolFrame(leg, next.address)
     if (next === undefined || frame === undefined) continue
     asked.set(ifindex, { text: next.text, atMs: now, answer: undefined })
     // Not from an owner that stood still since: another may be claiming.
