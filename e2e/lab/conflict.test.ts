@@ -4,9 +4,10 @@
  */
 import { mkdir, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
+import { setTimeout } from 'node:timers/promises'
 import { test } from 'uvu'
 import * as assert from 'uvu/assert'
-import { startCapMs, until } from './command.ts'
+import { capMs, startCapMs, until } from './command.ts'
 import { lan, openLab } from './lab.ts'
 import { arpeggio, lanPool, openArpeggio, type Status } from './program.ts'
 
@@ -28,15 +29,21 @@ metadata:
   annotations: { metallb.io/loadBalancerIPs: ${address} }
 spec: { type: LoadBalancer, ports: [{ port: 80 }] }
 `)
-/** Its kernel answers from now on; it says so by itself once, as a machine that comes up does. */
-async function take(text = address): Promise<void> {
+/** Its kernel answers from now on, to each who asks and to nobody else: Linux announces nothing by itself. */
+async function takeSilently(text = address): Promise<void> {
   await other?.execOk(['ip', 'address', 'add', `${text}/24`, 'dev', 'eth0'])
+}
+/** It says so by itself once, as a machine that comes up does. */
+async function take(text = address): Promise<void> {
+  await takeSilently(text)
   await other?.exec(['arping', '-U', '-c', '1', '-I', 'eth0', text])
 }
 await take()
 const program = await openArpeggio(node, [
   '--node-name', 'node', '--no-forward', '--state-dir', join(lab.folder, 'state'), input,
 ])
+/** So long it does not defend the address a second time (RFC 5227 §2.4). */
+const defendMs = 10_000
 /** It asks again every 10 to 60 s. */
 const slowCapMs = 40_000
 const words = `${other.mac('eth0')} answers for ${address}: this host is silent there until that ends`
@@ -92,6 +99,17 @@ test('it goes: the host answers again by itself', async () => {
 
 test('a machine that comes later: the same, from its first frame on', async () => {
   await take()
+  await seeConflict()
+  await seeItEnd()
+})
+
+test('a machine that announces nothing: the host finds it by asking, and says so within 5 s', async () => {
+  // Its announcements are over, and it may defend the address again.
+  await setTimeout(defendMs)
+  await takeSilently()
+  await program.statusWhen('the silent machine is found', ({ findings, announcements }) =>
+    announcements.length === 0 && findings.some(({ reason, message }) =>
+      reason === 'inConflict' && message.startsWith(words)), capMs)
   await seeConflict()
   await seeItEnd()
 })

@@ -10,6 +10,7 @@ import { conflictMinMs, deniedMs, fenceMs } from './limits.ts'
 import { isBeaten } from './lists.ts'
 import { tell } from './mail.ts'
 import { shout } from './own.ts'
+import { onDenied } from './patrol.ts'
 import { type Ownership, setOwner, setTerm, type Unit } from './state.ts'
 import { mayOwn, unitOf } from './units.ts'
 
@@ -119,6 +120,7 @@ export function onReply(o: Ownership, from: string, message: Message, now: Milli
       node: from, untilMs: now + deniedMs,
       isTold: unit.denied?.node === from && unit.denied.isTold,
     }
+    onDenied(o, unit, from)
     if (unit.own !== undefined || unit.owner !== from || unit.attempt?.suspect === from) continue
     setOwner(o, unit, undefined, now)
     if (!mayOwn(o, unit, now)) continue

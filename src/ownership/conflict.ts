@@ -14,6 +14,7 @@ import { isCutOff } from './hearing.ts'
 import { isSpoken } from './legs.ts'
 import type { Round, Voice } from './ongoing.ts'
 import { hush, release, shout } from './own.ts'
+import { askAnswerer } from './patrol.ts'
 import { startRound } from './round.ts'
 import { outdate } from './stale.ts'
 import { answersAsked, suspectAnswers } from './suppressed.ts'
@@ -136,6 +137,7 @@ function memberVoice(
   }
   const isUnderWay = node === own.handedBy && now < own.graceUntilMs
   if (isUnderWay && own.hush === undefined) return shout(o, unit, now)
+  if (own.hush === undefined && askAnswerer(o, unit, { ...voice, node })) return
   if (own.hush === undefined) return contest(o, unit, node, now)
   own.isDisputed = true
   if (round === undefined) return

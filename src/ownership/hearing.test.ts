@@ -2,7 +2,8 @@
 import { test } from 'uvu'
 import * as assert from 'uvu/assert'
 import { answerArp, arpRequest, decodeArp } from '../l2/arp.ts'
-import { sameAddress } from '../net/address.ts'
+import { broadcastMac } from '../l2/frame.ts'
+import { formatAddress, sameAddress } from '../net/address.ts'
 import { decodeMessage, encodeMessage, entryOf, messageOf } from './codec.ts'
 import { announcementOf, broadcast, type Rig, type RigNode, runUntil, setWorld } from './rig.ts'
 import { addressOf, give, lanOf, nodeOf, notesOf, ownersOf, settled, wishOf } from './stage.ts'
@@ -78,17 +79,23 @@ for (const isDeaf of [true, false]) {
   })
 }
 
-test('at rest witnesses and owners ask one, and nobody is asked by broadcast', () => {
+test('at rest witnesses and owners ask one, and nobody else is asked by broadcast', () => {
   const rig = lanOf(8)
   give(rig, Array.from({ length: 8 }, (_, i) => wishOf(`192.168.1.${100 + i}`, [...rig.nodes.keys()])))
   runUntil(rig, rig.nowMs + 3_000)
   const asked = new Map<string, number>()
   rig.listeners.push(({ frame }) => {
-    const { asks, to } = readFrame(frame) ?? {}
-    if (asks !== undefined && to !== undefined) asked.set(to, (asked.get(to) ?? 0) + 1)
+    const { asks, to, from } = readFrame(frame) ?? {}
+    // An owner asks everybody for its own address, once a second.
+    const owner = asks === undefined ? undefined : ownersOf(rig, formatAddress(asks))[0]
+    const isOwn = to === broadcastMac && owner !== undefined && nodeOf(rig, owner).legs[0]?.mac === from
+    const whom = isOwn ? 'patrol' : to
+    if (asks !== undefined && whom !== undefined) asked.set(whom, (asked.get(whom) ?? 0) + 1)
   })
-  runUntil(rig, rig.nowMs + 3_000)
-  assert.is(asked.get('ff:ff:ff:ff:ff:ff'), undefined)
+  runUntil(rig, rig.nowMs + 6_000)
+  assert.is(asked.get(broadcastMac), undefined)
+  const patrols = asked.get('patrol') ?? 0
+  assert.ok(asked.delete('patrol') && patrols <= 8 * 6, `${patrols} of eight owners in 6 s`)
   assert.is(asked.size, 8, 'each of them is asked')
 })
 

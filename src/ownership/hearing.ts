@@ -376,7 +376,7 @@ export function askMissing(o: Ownership, now: Millis): Millis {
  * Members that own something, in tens: whoever is missing by membership is missing for all of them, and one
  * that meets it is heard by the others of its side, so that they need not ask more often together.
  */
-function askersOf(o: Ownership, now: Millis): number {
+export function askersOf(o: Ownership, now: Millis): number {
   const owners = [...loadOf(o, now)].filter(([name, load]) => load > 0 && isAliveNode(o, name)).length
   return Math.max(1, owners / missingAskers)
 }

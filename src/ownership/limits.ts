@@ -102,6 +102,12 @@ export const settleMs: Millis = 300
 export const defendMs: Millis = 10_000
 export const conflictMinMs: Millis = 10_000
 export const conflictMaxMs: Millis = 60_000
+/**
+ * Between two questions of an owner for its own addresses: five of them are asked for within the 5 s in which
+ * a silence is to be told, by a tenth of the frames that beats to one monitor take. Of more owners than
+ * `missingAskers`, each asks more rarely.
+ */
+export const patrolMs: Millis = 1_000
 
 // Design "Placement" and "Hand-over".
 /** A leg that was given up is told of again so often, when the rest of the unit is asked for. */

@@ -91,6 +91,8 @@ export interface Own {
   /** Since when this node may not own it any more. */
   ineligibleMs: Millis | undefined
   conflict: { readonly mac: Mac; readonly text: string; everyMs: Millis; isTold: boolean } | undefined
+  /** Told that another's kernel answers for it, while this owner goes on. */
+  isStrictTold: boolean
 }
 
 /** A claim that waits for its turn. */
@@ -152,6 +154,13 @@ export interface Round {
   sent: number
   /** There was no credit for it: it has no start yet, and is decided anew when its turn comes. */
   readonly isInLine: boolean
+}
+
+/** The own address that was asked for last on a leg, and the member that answered, if any has. */
+export interface Asked {
+  readonly text: string
+  readonly atMs: Millis
+  answer: { readonly node: string; readonly mac: Mac } | undefined
 }
 
 /** How fast probe rounds may begin: `nextMs` spaces them, `credit` is what is left of a batch. */

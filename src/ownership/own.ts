@@ -44,7 +44,7 @@ export function take(o: Ownership, unit: Unit, taking: Taking, now: Millis): voi
     scope: taking.scope, unansweredMs: undefined, provisionalUntilMs: isMovable ? now + provisionalMs : 0,
     offer: undefined, refused: new Map(), joinMs: 0, better: undefined,
     defendedMs: Number.NEGATIVE_INFINITY, conflict: undefined, isCut: false,
-    hasLost: false, ineligibleMs: undefined,
+    hasLost: false, ineligibleMs: undefined, isStrictTold: false,
   }
   unit.beatTerm = unit.term
   unit.isBeatPart = taking.scope !== undefined

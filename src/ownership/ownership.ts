@@ -22,6 +22,7 @@ import { announce, hush, release, resume, sendLater, stepShout, take } from './o
 import {
   acceptPick, endStart, findIdle, hasStarted, onPick, placeUnits, startDueMs, stepPick,
 } from './placing.ts'
+import { patrol } from './patrol.ts'
 import { renewRights } from './rights.ts'
 import { startRound, stepRound } from './round.ts'
 import { countExpiry, countLate, jittered, noteQueue, strainOf } from './strain.ts'
@@ -158,6 +159,8 @@ function takeFrames(o: Ownership, frames: readonly ReadFrame[], now: Millis): vo
       findTwin(o, received.ifindex, sighting)
       continue
     }
+    // A fabric's answer in our own name says nothing of anybody else.
+    if (sighting.asserts !== undefined && o.ownMacs.has(sighting.asserts.mac)) continue
     learnMember(o, sighting)
     hear(o, received.ifindex, sighting, received.receivedAtMs)
     if (sighting.asserts !== undefined) sightVoice(o, received, sighting, now)
@@ -256,7 +259,7 @@ function wake(o: Ownership, now: Millis): readonly Effect[] {
   let nextMs = o.isStarting ? now + slowMs / 4 : Number.POSITIVE_INFINITY
   if (now >= o.slowMs) lookSlowly(o, now)
   nextMs = Math.min(nextMs, o.slowMs, watchBeats(o, now), watchHearing(o, now), askMissing(o, now))
-  nextMs = Math.min(nextMs, watchOwners(o, now), lineAtMs)
+  nextMs = Math.min(nextMs, watchOwners(o, now), patrol(o, now), lineAtMs)
   nextMs = Math.min(nextMs, beatFirst(o, now))
   gossipNews(o, now)
   sendLater(o, now)

@@ -5,7 +5,7 @@ import type { Millis } from '../net/model.ts'
 import type { Lost, Returned, Unmet } from './away.ts'
 import { startCredit } from './limits.ts'
 import { allRules, type Rules } from './rules.ts'
-import type { Attempt, EarlyPick, Own, Pause, Round, Starts } from './ongoing.ts'
+import type { Asked, Attempt, EarlyPick, Own, Pause, Round, Starts } from './ongoing.ts'
 import type { Entry, Message, MessageKind } from './codec.ts'
 import type {
   Cause, Effect, Leg, Nominee, Note, Peer, Right, UnitAddress, Wish, World,
@@ -256,6 +256,8 @@ export interface Ownership {
   readonly touched: Unit[]
   missingMs: Millis
   missingTurn: number
+  /** When own addresses are asked for next, and what was asked for last, by own leg. */
+  readonly patrol: { nextMs: Millis; readonly asked: Map<number, Asked> }
   controlTurn: number
   slowMs: Millis
   wakeMs: Millis
@@ -297,7 +299,7 @@ export function createOwnership(self: string, rules: Rules = allRules): Ownershi
     weights: new Map(), picks: new Set(), touched: [],
     claimsRevision: 0, missingMs: 0, missingTurn: 0, controlTurn: 0, slowMs: 0,
     wakeMs: Number.POSITIVE_INFINITY, rights: new Map(), stale: new Set(), isRightsDirty: false,
-    news: new Set(),
+    news: new Set(), patrol: { nextMs: 0, asked: new Map() },
     mail: new Map(), wasMixed: false, history: [], pauses: [], out: [],
     counts: { sent: 0, received: 0, malformed: 0 },
   }

@@ -19,7 +19,7 @@ export interface Sighting {
   /** Voice: `address` is at `mac`. */
   readonly asserts: { readonly address: Address; readonly mac: Mac } | undefined
   readonly asks: Address | undefined
-  /** It asks without asserting anything: RFC 5227 §2.1.1, RFC 4862 §5.4.2. */
+  /** It asks without asserting anything, to have it itself: RFC 5227 §2.1.1, RFC 4862 §5.4.2. */
   readonly isProbe: boolean
   /** It answers somebody. */
   readonly isAnswer: boolean
@@ -55,7 +55,8 @@ function readArp(packet: ArpPacket): Sighting {
     to: packet.etherTo,
     asserts: sender.bits === 0n ? undefined : { address: sender, mac: senderMac },
     asks: isRequest && !isGratuitous ? target : undefined,
-    isProbe: isRequest && sender.bits === 0n,
+    // A member's with its own MAC as the target's: it has the address already (`patrolFrame`).
+    isProbe: isRequest && sender.bits === 0n && packet.targetMac !== senderMac,
     isAnswer: operation === arpReply && !isGratuitous,
   }
 }
@@ -94,8 +95,19 @@ export function probeFrames(leg: Leg, address: Address): readonly Uint8Array[] {
 export function controlFrame(leg: Leg, address: Address, to?: Mac): Uint8Array {
   const own = ownAddress(leg, address)
   return address.family === 'ipv4'
-    ? requestArp(leg, own ?? noAddress, address, to)
+    ? requestArp(leg, own ?? noAddress, address, { etherTo: to })
     : solicit(leg, own ?? unspecified, address, to)
+}
+
+/**
+ * Asks who else has an address that `leg` answers for. IPv4: a probe, since what answers requests for others
+ * (proxy ARP, RFC 1027 and RFC 3069) answers none; with our MAC as the target's, which hosts ignore (RFC 5227
+ * §1.1), so that no member that claims takes it for a rival's. IPv6: the request from our own address.
+ */
+export function patrolFrame(leg: Leg, address: Address): Uint8Array {
+  return address.family === 'ipv4'
+    ? requestArp(leg, noAddress, address, { targetMac: leg.mac })
+    : controlFrame(leg, address)
 }
 
 /**
@@ -113,10 +125,12 @@ function ownAddress(leg: Leg, { family }: Address): Address | undefined {
   return (own.find(({ address }) => family === 'ipv6' && isLinkLocal(address)) ?? own[0])?.address
 }
 
-function requestArp(leg: Leg, sender: Address, target: Address, to = broadcastMac): Uint8Array {
+function requestArp(
+  leg: Leg, sender: Address, target: Address, to: { etherTo?: Mac | undefined; targetMac?: Mac } = {},
+): Uint8Array {
+  const { etherTo = broadcastMac, targetMac = zeroMac } = to
   return encodeArp({
-    etherTo: to, etherFrom: leg.mac, operation: arpRequest,
-    senderMac: leg.mac, sender, targetMac: zeroMac, target,
+    etherTo, etherFrom: leg.mac, operation: arpRequest, senderMac: leg.mac, sender, targetMac, target,
   })
 }
 

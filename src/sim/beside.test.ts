@@ -25,7 +25,8 @@ function still(options: Partial<Options> = {}): { cluster: Cluster; place: Place
 
 /** A host has the address from 1,000 to 5,000 ms, and n1 answers for so long. */
 function besides(
-  { fromMs = 0, toMs, loss = 0, hurt }: { fromMs?: number; toMs: number; loss?: number; hurt?: string },
+  { fromMs = 0, toMs, loss = 0, hurt, isSilent = false }:
+    { fromMs?: number; toMs: number; loss?: number; hurt?: string; isSilent?: boolean },
 ): readonly string[] {
   const { cluster, place, lan } = still()
   const [host] = cluster.clients
@@ -33,8 +34,9 @@ function besides(
   runUntil(cluster.clock, 1_000)
   if (loss > 0) setQuality(cluster, lan, lossy(loss))
   if (hurt !== undefined) freezeNode(cluster, hurt)
-  const end = takeAddress(cluster, host, place.unit)
-  runUntil(cluster.clock, 5_000)
+  const end = takeAddress(cluster, host, place.unit, isSilent)
+  // One that says nothing stays for longer.
+  runUntil(cluster.clock, isSilent ? 12_000 : 5_000)
   end()
   place.tenures.push({ node: 'n1', fromMs, toMs, side: 0 })
   return checkForeign(cluster).map(({ text }) => text)
@@ -46,6 +48,13 @@ test('the first frame of a foreign host silences the owner, and nobody answers b
     ['n1 answered for 203.0.113.1 on lan0 beside a foreign host during 1.0 ms'])
   assert.is(besides({ fromMs: 4_990, toMs: 9_000 }).length, 1)
   assert.is(besides({ fromMs: 5_000, toMs: 9_000 }).length, 0, 'it has gone')
+})
+
+test('one that announces nothing is found when all has been asked for, after the first announcements', () => {
+  const foundMs = 1_000 + 5_000 + still().cluster.api.units.size * 1_000 + 6
+  assert.equal(besides({ isSilent: true, toMs: foundMs }), [])
+  assert.equal(besides({ isSilent: true, toMs: foundMs + 1 }),
+    ['n1 answered for 203.0.113.1 on lan0 beside a foreign host during 1.0 ms'])
 })
 
 test('whoever may not have heard that frame is not judged', () => {

@@ -12,6 +12,7 @@ import type { Setting } from './environment.ts'
 import { play } from './scenario.ts'
 import { schedules } from './schedules.ts'
 import { survivors } from './survivors.ts'
+import { thieves } from './thieves.ts'
 import { type Outcome, runSeed, sizeBands, type SwarmLimits } from './swarm.ts'
 import { figureLines, overlapLine, quantile } from './table.ts'
 
@@ -197,7 +198,7 @@ function replay(seed: number, limits: SwarmLimits, isVerbose: boolean): number {
 
 /** Plays the scenarios whose name has the words; with their own seeds, or with one. */
 function playNamed(words: string, seed: number | undefined, isVerbose: boolean): number {
-  const all = [...schedules, ...conditions, ...survivors, ...memberships, ...restarts]
+  const all = [...schedules, ...conditions, ...survivors, ...thieves, ...memberships, ...restarts]
   const chosen = all.filter(({ it }) => it.includes(words))
   if (chosen.length === 0) console.log(`No scenario's name has "${words}"`)
   let failed = chosen.length === 0 ? 1 : 0

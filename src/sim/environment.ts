@@ -9,8 +9,9 @@ import { schedule } from './simulation.ts'
 
 /**
  * `calm`: nothing is done, for longer than placements of a start may move. `peers`: some nodes are MetalLB
- * speakers, which answer without asking. `fabric`: it suppresses ARP. `foreign`: a host takes an address.
- * `slow`: turns take time. `stalls`: loops stand still, one after the other.
+ * speakers, which answer without asking. `fabric`: it suppresses ARP. `foreign`: a host takes an
+ * address, in half of them without a word. `slow`: turns take time. `stalls`: loops stand still, one after
+ * the other.
  */
 export type Setting = 'plain' | 'calm' | 'peers' | 'fabric' | 'foreign' | 'slow' | 'stalls'
 
@@ -74,7 +75,10 @@ function begin(setting: Setting, cluster: Cluster, random: Random): Undo {
   return () => undefined
 }
 
-/** A host takes the address of a unit for a while; perhaps it, or another, announces one once besides. */
+/**
+ * A host takes the address of a unit for a while, with or without a word; perhaps it, or another, announces
+ * one once besides.
+ */
 function steal(cluster: Cluster, random: Random): Undo {
   const keys = [...cluster.api.units.keys()]
   const [host, stray] = [random.pick(cluster.clients), random.pick(cluster.clients)]
@@ -82,8 +86,10 @@ function steal(cluster: Cluster, random: Random): Undo {
   let isOver = false
   schedule(cluster, random.between(0, beginMs), () => {
     if (isOver) return
-    end = takeAddress(cluster, host, random.pick(keys))
-    schedule(cluster, random.between(theftMs.from, theftMs.to), end)
+    const key = random.pick(keys)
+    const lastsMs = random.between(theftMs.from, theftMs.to)
+    end = takeAddress(cluster, host, key, random.chance(0.5))
+    schedule(cluster, lastsMs, end)
   })
   const isStray = random.chance(0.5)
   schedule(cluster, random.between(0, 2 * beginMs), () => {

@@ -172,11 +172,12 @@ export function setQuality(cluster: Cluster, segment: Segment, quality: Quality)
 }
 
 /** A foreign host takes the address of a unit, until it gives it back. */
-export function takeAddress(cluster: Cluster, host: Host, unit: string): Undo {
+export function takeAddress(cluster: Cluster, host: Host, unit: string, isSilent = false): Undo {
   const [first] = cluster.api.units.get(unit)?.addresses ?? []
   if (first === undefined) return () => undefined
-  usurp(host, first.address)
-  return fault(cluster, `foreign host takes ${unit} on ${host.segment.name}`, [], () =>
+  usurp(host, first.address, isSilent)
+  const how = isSilent ? ' without a word' : ''
+  return fault(cluster, `foreign host takes ${unit} on ${host.segment.name}${how}`, [], () =>
     giveBack(host, first.address))
 }
 

@@ -96,10 +96,10 @@ export function resolve(
   return entry.mac
 }
 
-/** A host that takes an address that is not its own: it announces it and answers for it. */
-export function usurp(host: Host, address: Address): void {
+/** A host that takes an address that is not its own: it answers for it, and announces it or not. */
+export function usurp(host: Host, address: Address, isSilent: boolean): void {
   host.addresses = [...host.addresses, address]
-  sayOnce(host, address)
+  if (!isSilent) sayOnce(host, address)
 }
 
 export function giveBack(host: Host, address: Address): void {

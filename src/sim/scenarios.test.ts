@@ -9,8 +9,9 @@ import { judge, type Scenario } from './scenario.ts'
 import { schedules } from './schedules.ts'
 import { createStranger } from './stranger.ts'
 import { survivors } from './survivors.ts'
+import { thieves } from './thieves.ts'
 
-for (const scenario of [...schedules, ...conditions, ...survivors, ...memberships, ...restarts]) {
+for (const scenario of [...schedules, ...conditions, ...survivors, ...thieves, ...memberships, ...restarts]) {
   test(scenario.it, () => {
     const complaint = judge(scenario, createProduction())
     if (complaint !== undefined) console.log(complaint.history.join('\n'))
