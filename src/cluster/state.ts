@@ -81,25 +81,32 @@ export function syncState(
   }
   const isSame = isSameLabels(live.labels, labels) && live.links === wish.links &&
     encodeSilences(live.silences) === silent && live.owner === (owner?.uid ?? '')
-  const change = {
-    labels, ownerReferences,
-    annotations: silent === '' ? { ...annotations, [annotationKeys.silent]: null } : annotations,
-  }
-  const text = JSON.stringify(change)
-  if (!isSame && sent.get(live) !== text) {
-    sent.set(live, text)
-    writer.put({
-      key: `state/${name}`, rank: 0,
-      make: () => ({
-        method: 'PATCH', path: `${path}/${name}`, wantsMetadata: true,
-        contentType: 'application/merge-patch+json', body: { metadata: change },
-      }),
-      settled: ({ status }) => {
-        if (status >= 300) sent.delete(live)
-      },
+  if (!isSame) {
+    writeChange(options, live, {
+      labels, ownerReferences,
+      annotations: silent === '' ? { ...annotations, [annotationKeys.silent]: null } : annotations,
     })
   }
   syncStatus(options, live, wish, `${path}/${name}/status`)
+}
+
+/** Once, until the watch shows the object as another or the server has refused. */
+function writeChange(
+  { writer, name, namespace }: StateOptions, live: LiveState, change: Readonly<Record<string, unknown>>,
+): void {
+  const text = JSON.stringify(change)
+  if (sent.get(live) === text) return
+  sent.set(live, text)
+  writer.put({
+    key: `state/${name}`, rank: 0,
+    make: () => ({
+      method: 'PATCH', path: `${groupPath}/namespaces/${namespace}/configurationstates/${name}`,
+      wantsMetadata: true, contentType: 'application/merge-patch+json', body: { metadata: change },
+    }),
+    settled: ({ status }) => {
+      if (status >= 300) sent.delete(live)
+    },
+  })
 }
 
 function isSameLabels(

@@ -5,7 +5,7 @@ import { address } from '../config/builders.ts'
 import type { Source } from '../config/model.ts'
 import { readWorld } from '../config/read.ts'
 import { addressKey } from '../ipam/pools.ts'
-import { judge, proposeAgreement } from './agreement.ts'
+import { judge } from './agreement.ts'
 import { sharedOf, sourcesOf } from './documents.ts'
 import type { Agreement, Share } from './model.ts'
 import { textsOf, type VoiceOptions } from './options.ts'
@@ -36,7 +36,7 @@ const own: VoiceOptions = {
 }
 
 function propose(before: Agreement | undefined, ...shares: readonly Share[]): Agreement {
-  return proposeAgreement({ before, shares, own })
+  return judge({ before, shares, own }).agreement
 }
 
 /** Steps until nothing changes: one member a step. */
@@ -187,14 +187,14 @@ test('options: what the ledger has decides, whatever the allocator was started w
   assert.equal(before.options, options)
   const otherwise = { ...own, loadBalancerClass: 'x/y', namespace: 'elsewhere', placement: 'hash' as const }
   const shares = [share('a', input, { options }), share('b', input, { options: textsOf(otherwise) })]
-  const after = proposeAgreement({ before, shares, own: otherwise })
+  const after = judge({ before, shares, own: otherwise }).agreement
   assert.equal([after.services, after.options], [before.services, before.options])
   assert.equal(after.members.map((each) => each.options), [options, textsOf(otherwise)])
   // A host that has just been elected knows nobody's share but its own.
-  const alone = proposeAgreement({ before: after, shares: shares.slice(1), own: otherwise })
+  const alone = judge({ before: after, shares: shares.slice(1), own: otherwise }).agreement
   assert.equal([alone.services, alone.options], [before.services, before.options])
   const all = shares.map((each) => ({ ...each, options: { ...options, 'lb-class': 'x/y' } }))
-  const changed = proposeAgreement({ before: after, shares: all, own })
+  const changed = judge({ before: after, shares: all, own }).agreement
   assert.equal(Object.keys(changed.services), ['default/other'], 'all have changed it')
 })
 

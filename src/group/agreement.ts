@@ -28,13 +28,9 @@ const maxProblems = 50
 
 /**
  * The next agreement; equal to `before` where there is nothing to do. Input that is wrong as a
- * whole (two hosts' pools that overlap, say) leaves documents and addresses as they are.
+ * whole (two hosts' pools that overlap, say) leaves documents and addresses as they are. With what was found
+ * of each Service.
  */
-export function proposeAgreement(input: ProposalInput): Agreement {
-  return judge(input).agreement
-}
-
-/** The same, with what was found of each Service. */
 export function judge(
   input: ProposalInput,
 ): { readonly agreement: Agreement; readonly verdicts: readonly Verdict[] } {

@@ -2,7 +2,7 @@
 import type { Intent, Pool } from '../config/model.ts'
 import type { Address, Family, Range } from '../net/model.ts'
 import { rangeContains } from '../net/range.ts'
-import type { Foreign } from './foreign.ts'
+import { type Foreign, noForeign } from './foreign.ts'
 import { findClash, isUsed, type Ledger } from './ledger.ts'
 import { addressKey, isBuggy } from './pools.ts'
 import { mergeRanges } from './usage.ts'
@@ -36,7 +36,7 @@ interface Shared {
   readonly releases: number
 }
 
-export function createSearch(ledger: Ledger, avoided: Foreign = new Map()): Search {
+export function createSearch(ledger: Ledger, avoided: Foreign = noForeign): Search {
   return { ledger, avoided, cursors: new Map(), shared: new Map() }
 }
 

@@ -2,6 +2,7 @@
 import { formatAddress, parseAddress } from '../net/address.ts'
 import { prefixOf } from '../net/range.ts'
 import { isVirtual } from './eligible.ts'
+import { noMac } from './frame.ts'
 import type { LinkState, Mac, Member } from './model.ts'
 
 /** Most interfaces told about; a node with more has them for containers. */
@@ -68,11 +69,9 @@ function isFact(value: unknown): value is LinkFact {
     'addresses' in value && Array.isArray(value.addresses)
 }
 
-const untoldMac: Mac = '00:00:00:00:00:00'
-
 /** MACs of the member's interfaces; undefined = it tells not all of those that others may hear. */
 export function toldMacs({ links }: Member): readonly Mac[] | undefined {
-  if (links?.some((link) => !link.isNoArp && link.mac === untoldMac) !== false) return undefined
+  if (links?.some((link) => !link.isNoArp && link.mac === noMac) !== false) return undefined
   return links.map(({ mac }) => mac)
 }
 
@@ -80,7 +79,7 @@ function decodeLink(fact: LinkFact): LinkState {
   return {
     index: fact.index,
     name: fact.name,
-    mac: fact.mac ?? untoldMac,
+    mac: fact.mac ?? noMac,
     mtuBytes: 0,
     isUp: fact.up,
     hasCarrier: fact.carrier,

@@ -11,6 +11,8 @@ export const etherTypeArp = 0x0806
 export const etherTypeIPv6 = 0x86dd
 
 export const broadcastMac: Mac = 'ff:ff:ff:ff:ff:ff'
+/** Not known, or not asked for. */
+export const noMac: Mac = '00:00:00:00:00:00'
 
 const macPattern = /^[0-9a-f]{2}(:[0-9a-f]{2}){5}$/
 

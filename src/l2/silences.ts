@@ -1,4 +1,5 @@
 /** Why a node is silent by the wire's word, as text for the others: the condition of a Service names it. */
+import { parseMac } from './frame.ts'
 import type { Mac, Silence } from './model.ts'
 
 /** One address that this node should answer for, and does not, for a reason that only the wire shows. */
@@ -53,7 +54,7 @@ function decodeSilence(value: unknown): readonly WireSilence[] {
   const { text } = value
   const reason = wireReasons.find((one) => one === value.reason)
   if (typeof text !== 'string' || text === '' || text.length > longestName || reason === undefined) return []
-  const mac = 'mac' in value && typeof value.mac === 'string' && isMac(value.mac) ? value.mac : undefined
+  const mac = 'mac' in value && typeof value.mac === 'string' ? parseMac(value.mac) : undefined
   const name = 'interface' in value && typeof value.interface === 'string' &&
       value.interface.length <= longestName
     ? value.interface
@@ -61,8 +62,4 @@ function decodeSilence(value: unknown): readonly WireSilence[] {
   return [{
     text, reason, ...(mac === undefined ? {} : { mac }), ...(name === undefined ? {} : { interface: name }),
   }]
-}
-
-function isMac(text: string): boolean {
-  return /^[0-9a-f]{2}(?::[0-9a-f]{2}){5}$/.test(text)
 }

@@ -1,9 +1,10 @@
 /** An owner's beats: its list, whom it tells, and the fence that each beat extends. */
+import { noMac } from '../l2/frame.ts'
 import type { Mac } from '../l2/model.ts'
 import type { Millis } from '../net/model.ts'
 import {
   digestOf, encodeMessage, type Entry, entryOf, isBroken, isForeign, isHushed, isLast, isPart,
-  isRemoved, messageOf, noMac, pagesOf,
+  isRemoved, messageOf, pagesOf,
 } from './codec.ts'
 import { legOf, monitorsOf } from './fleet.ts'
 import { ownedLegs } from './hearing.ts'

@@ -1,5 +1,5 @@
 /** Messages of ownership between members: values to bytes and back, versioned and bounded. */
-import { decodeMac, encodeMac, readBits, writeBits } from '../l2/frame.ts'
+import { decodeMac, encodeMac, noMac, readBits, writeBits } from '../l2/frame.ts'
 import type { Mac } from '../l2/model.ts'
 import { messageBytes } from './limits.ts'
 
@@ -67,7 +67,6 @@ export interface Message {
 }
 
 export const isLast = 1
-export const noMac: Mac = '00:00:00:00:00:00'
 
 const headBytes = 4 + 4 * 4 + 6
 const nameBytes = 253

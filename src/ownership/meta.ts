@@ -1,8 +1,7 @@
 /** What a member tells of itself in gossip: that it speaks beats, and its interfaces. At most 512 bytes. */
-import { decodeMac, encodeMac, readBits, writeBits } from '../l2/frame.ts'
+import { decodeMac, encodeMac, noMac, readBits, writeBits } from '../l2/frame.ts'
 import type { Address } from '../net/model.ts'
 import { prefixOf } from '../net/range.ts'
-import { noMac } from './codec.ts'
 import type { Leg } from './model.ts'
 import { isLinkLocal } from './wire.ts'
 

@@ -1,9 +1,10 @@
 /** Beats that are received: whose lists are known, who has fallen silent, and who is told. */
+import { noMac } from '../l2/frame.ts'
 import type { Mac } from '../l2/model.ts'
 import type { Millis } from '../net/model.ts'
 import { itemDigest } from './beats.ts'
 import {
-  type Entry, entryOf, isBroken, isLast, isRemoved, type Message, noMac, pagesOf,
+  type Entry, entryOf, isBroken, isLast, isRemoved, type Message, pagesOf,
 } from './codec.ts'
 import { orphan } from './claim.ts'
 import { compareTerms, type Rival } from './compare.ts'

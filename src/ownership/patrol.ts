@@ -1,5 +1,4 @@
 /** An owner asks for its own addresses in turn: who took one without a word answers only those that ask. */
-import type { Mac } from '../l2/model.ts'
 import type { Millis } from '../net/model.ts'
 import { entryOf } from './codec.ts'
 import { askersOf, ownedLegs } from './hearing.ts'
@@ -7,6 +6,7 @@ import { isSpoken } from './legs.ts'
 import { missMs, patrolMs, wholeBurstMs } from './limits.ts'
 import { mail } from './mail.ts'
 import type { Right } from './model.ts'
+import type { Voice } from './ongoing.ts'
 import { note, type Ownership, type Unit } from './state.ts'
 import { patrolFrame } from './wire.ts'
 
@@ -24,11 +24,12 @@ export function patrol(o: Ownership, now: Millis): Millis {
   for (const ifindex of legs) {
     const leg = o.legs.get(ifindex)
     const next = nextOn(o, ifindex, now)
-    const frame = leg === undefined || next === undefined ? undefined : patrolFrame(leg, next.address)
-    if (next === undefined || frame === undefined) continue
+    if (leg === undefined || next === undefined) continue
     asked.set(ifindex, { text: next.text, atMs: now, answer: undefined })
     // Not from an owner that stood still since: another may be claiming.
-    o.out.push({ kind: 'send', ifindex, frame, notAfterMs: o.notAfterMs })
+    o.out.push({
+      kind: 'send', ifindex, frame: patrolFrame(leg, next.address), notAfterMs: o.notAfterMs,
+    })
   }
   return o.patrol.nextMs
 }
@@ -65,10 +66,7 @@ function isCalm({ own, round, checkMs }: Unit, now: Millis): boolean {
  * works is silenced by the question. False: it is no such answer, or nobody can be asked.
  */
 export function askAnswerer(
-  o: Ownership, unit: Unit, heard: {
-    readonly node: string; readonly mac: Mac; readonly text: string; readonly ifindex: number
-    readonly atMs: Millis; readonly isToUs: boolean
-  },
+  o: Ownership, unit: Unit, heard: Voice & { readonly node: string },
 ): boolean {
   const { node, mac, text, ifindex, atMs, isToUs } = heard
   const asked = o.patrol.asked.get(ifindex)

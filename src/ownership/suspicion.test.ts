@@ -1,7 +1,8 @@
 /** Pages of one suspicion are one: read together, before whatever was said after them. */
+import { noMac } from '../l2/frame.ts'
 import { test } from 'uvu'
 import * as assert from 'uvu/assert'
-import { encodeMessage, entryOf, type Message, messageOf, noMac } from './codec.ts'
+import { encodeMessage, entryOf, type Message, messageOf } from './codec.ts'
 import { suspectMs } from './limits.ts'
 import type { ReceivedMessage } from './model.ts'
 import { step } from './ownership.ts'

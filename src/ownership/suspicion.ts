@@ -1,7 +1,8 @@
 /** What other nodes say of an owner that they do not hear: its pages are taken together. */
+import { noMac } from '../l2/frame.ts'
 import type { Millis } from '../net/model.ts'
 import { orphan } from './claim.ts'
-import { type Message, noMac } from './codec.ts'
+import type { Message } from './codec.ts'
 import { ownLegsAt } from './fleet.ts'
 import { graceMs, suspectMs } from './limits.ts'
 import type { Cause } from './model.ts'

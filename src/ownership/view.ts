@@ -167,13 +167,18 @@ export interface ForeignVoice {
 
 /** What such machines keep this node from answering for, sorted by unit. */
 export function foreignVoices(o: Ownership, now: Millis): readonly ForeignVoice[] {
-  return [...o.units.values()].toSorted((a, b) => (a.key < b.key ? -1 : 1)).flatMap((unit) => {
-    const { own, attempt } = unit
-    const voice = own?.conflict ?? (attempt?.told === 'inConflict' ? attempt.foreign : undefined)
-    if (voice !== undefined) return [{ text: voice.text, mac: voice.mac }]
-    const former = ownerStateOf(o, unit, now) === 'gone' ? formerVoiceOf(unit, now) : undefined
-    return former ?? []
+  const found = [...o.units.values()].flatMap((unit) => {
+    const voice = foreignVoiceOf(o, unit, now)
+    return voice === undefined ? [] : [{ key: unit.key, voice }]
   })
+  return found.toSorted((a, b) => (a.key < b.key ? -1 : 1)).map(({ voice }) => voice)
+}
+
+function foreignVoiceOf(o: Ownership, unit: Unit, now: Millis): ForeignVoice | undefined {
+  const { own, attempt } = unit
+  const voice = own?.conflict ?? (attempt?.told === 'inConflict' ? attempt.foreign : undefined)
+  if (voice !== undefined) return { text: voice.text, mac: voice.mac }
+  return ownerStateOf(o, unit, now) === 'gone' ? formerVoiceOf(unit, now) : undefined
 }
 
 /** What the wire has told lately of members that membership calls dead, by name. */

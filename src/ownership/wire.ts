@@ -1,6 +1,6 @@
 /** Frames of ownership: what a received one asserts and asks, and the probes and controls sent. */
 import { answerArp, type ArpPacket, arpReply, arpRequest, encodeArp } from '../l2/arp.ts'
-import { broadcastMac } from '../l2/frame.ts'
+import { broadcastMac, noMac } from '../l2/frame.ts'
 import type { Drop, Mac } from '../l2/model.ts'
 import {
   answerSolicitation, encodeNeighbour, groupMac, type Neighbour, solicitedNodeGroup,
@@ -26,7 +26,6 @@ export interface Sighting {
 }
 
 const noAddress: Address = { family: 'ipv4', bits: 0n }
-const zeroMac: Mac = '00:00:00:00:00:00'
 
 /** Decodes each frame once, for all who look at it. */
 export function readBatch(frames: readonly ReceivedFrame[]): readonly ReadFrame[] {
@@ -128,7 +127,7 @@ function ownAddress(leg: Leg, { family }: Address): Address | undefined {
 function requestArp(
   leg: Leg, sender: Address, target: Address, to: { etherTo?: Mac | undefined; targetMac?: Mac } = {},
 ): Uint8Array {
-  const { etherTo = broadcastMac, targetMac = zeroMac } = to
+  const { etherTo = broadcastMac, targetMac = noMac } = to
   return encodeArp({
     etherTo, etherFrom: leg.mac, operation: arpRequest, senderMac: leg.mac, sender, targetMac, target,
   })

@@ -37,7 +37,6 @@ function lan(cluster: Cluster): Cluster['segments'][number] {
   return segment
 }
 
-
 export const faults: readonly Fault[] = [
   { name: 'hard kill', lastsMs: Infinity, strike: crash },
   { name: 'process killed', lastsMs: Infinity, strike: kill },

@@ -26,7 +26,7 @@ import { foreignVoices, muted } from '../ownership/view.ts'
 import { createHost, type Host } from './host.ts'
 import { logOwned } from '../journal.ts'
 import { lockState } from './lock.ts'
-import { createHostNews, createMarkingNews } from './news.ts'
+import { createHostNews } from './news.ts'
 import { readState } from './state.ts'
 import { type Base, openTogether, type Together } from './together.ts'
 import type { HostView } from './view.ts'
@@ -128,7 +128,7 @@ async function openWork(base: Base, closing: AsyncDisposableStack): Promise<Work
 
 /** What other machines do to an address; that this host announces it, or does no more, its loop tells. */
 function createWireNews(base: Base, mark: () => void): (note: Note) => void {
-  const news = createMarkingNews(createHostNews(base), mark)
+  const news = createHostNews(base, mark)
   return (note) => {
     if (note.kind !== 'claimed' && note.kind !== 'released') news(note)
   }

@@ -19,7 +19,7 @@ import { readGroupState } from './group-state.ts'
 import { type Group, nameShare, openGroup } from './group.ts'
 import type { Host, HostParts } from './host.ts'
 import { createMemberHost, type MemberHost } from './member.ts'
-import { createHostNews, createMarkingNews } from './news.ts'
+import { createHostNews } from './news.ts'
 import { chooseAddress, otherHosts } from './seeds.ts'
 
 /** What every standalone host has. */
@@ -64,7 +64,7 @@ export async function openTogether(
       tell: (to, ifindex, bytes) => ring?.tell(to, ifindex, bytes),
       gossip: (bytes) => ring?.gossip(bytes),
     },
-    onNote: createMarkingNews(createHostNews({ log, metrics, node }), () => host?.mark()),
+    onNote: createHostNews({ log, metrics, node }, () => host?.mark()),
     onRights: () => host?.mark(),
   }))
   const others = otherHosts(choice.join, address, parts.links.current())

@@ -1,6 +1,6 @@
 /** Route netlink messages: requests to bytes, links and addresses from bytes (rtnetlink(7)). */
-import { decodeMac, readBits } from '../frame.ts'
-import type { LinkAddress, LinkState, Mac } from '../model.ts'
+import { decodeMac, noMac, readBits } from '../frame.ts'
+import type { LinkAddress, LinkState } from '../model.ts'
 import type { Address } from '../../net/model.ts'
 import { prefixOf } from '../../net/range.ts'
 
@@ -114,7 +114,6 @@ function decodeLink(type: number, body: Uint8Array): LinkEvent | undefined {
   }
 }
 
-const noMac: Mac = '00:00:00:00:00:00'
 /** IFA_F_TENTATIVE and IFA_F_DADFAILED */
 const notUsable = 0x40 | 0x08
 
